@@ -1,0 +1,69 @@
+"""finlab: a Jupyter-notebook research workbench for finance.
+
+Importing the package is cheap: every room behind the names below is imported when it is first used.
+"""
+
+__version__ = "0.1.0"
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from finlab import core, data, forecast, reports
+    from finlab.core.compute import enable_compile_cache
+    from finlab.core.errors import FinlabError, InputError, ReportError, StoreError
+    from finlab.core.settings import settings
+    from finlab.data import samples
+    from finlab.data.store import Store
+    from finlab.reports import page as report
+    from finlab.reports.run import run
+
+_HOMES = {
+    "FinlabError": "finlab.core.errors:FinlabError",
+    "InputError": "finlab.core.errors:InputError",
+    "ReportError": "finlab.core.errors:ReportError",
+    "StoreError": "finlab.core.errors:StoreError",
+    "Store": "finlab.data.store:Store",
+    "enable_compile_cache": "finlab.core.compute:enable_compile_cache",
+    "report": "finlab.reports.page",
+    "run": "finlab.reports.run:run",
+    "samples": "finlab.data.samples",
+    "settings": "finlab.core.settings:settings",
+    "core": "finlab.core",
+    "data": "finlab.data",
+    "forecast": "finlab.forecast",
+    "reports": "finlab.reports",
+}
+
+__all__ = [
+    "FinlabError",
+    "InputError",
+    "ReportError",
+    "Store",
+    "StoreError",
+    "core",
+    "data",
+    "enable_compile_cache",
+    "forecast",
+    "report",
+    "reports",
+    "run",
+    "samples",
+    "settings",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import the room behind a public name the first time that the name is used."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'finlab' has no attribute {name!r}")
+    module, _, attribute = home.partition(":")
+    found = _import_module(module)
+    value = getattr(found, attribute) if attribute else found
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,25 @@
+"""Fixtures that several rooms share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def testdata() -> Path:
+    """The folder of real data sets, which is not part of the project: named by FINLAB_TESTDATA, or the test is skipped."""
+    folder = os.environ.get("FINLAB_TESTDATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip(f"FINLAB_TESTDATA={folder!r} names no folder: the real data sets are not here")
+    return Path(folder)
+
+
+@pytest.fixture
+def workbench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, where no setting of the machine or of the checkout is seen."""
+    for name in list(os.environ):
+        if name.startswith("FINLAB_") and name != "FINLAB_TESTDATA":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
