@@ -1,0 +1,57 @@
+# finlab: `make report`, `make test`, `make lab`, `make bench NAME=...`. `make` alone says what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help report test test-all lab bench readme lock quality notebooks clean setup-core setup-all
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := $(shell sha256sum requirements.lock pyproject.toml | sha256sum | cut -c1-12)
+CORE := $(VENV)/.core-$(LOCK)
+ALL := $(VENV)/.all-$(LOCK)
+PYTEST := $(BIN)/python -m pytest
+
+help:  ## what can be typed here
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+report: $(CORE)  ## an honest forecast of real series, as one HTML page in reports/
+	@$(BIN)/finlab run forecast
+
+test: $(ALL)  ## everything but the slow tier: export, notebooks, lint, types, layers, tests
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/quality.sh
+	@$(PYTEST) -m "not slow and not browser" -q
+
+test-all: $(ALL)  ## `make test`, then sktime conformance and the pages in a real browser
+	@$(MAKE) --no-print-directory test
+	@$(PYTEST) -m "slow or browser" -q
+
+lab: $(ALL)  ## JupyterLab in this workbench, opening the quickstart
+	@$(BIN)/finlab lab
+
+bench: $(ALL)  ## one benchmark: make bench NAME=forecast [ARGS=--quick]
+	@if [ -z "$(NAME)" ]; then echo "make bench NAME=...: one of $$(cd benchmarks && ls *.py | grep -v -e harness -e results | sed 's/\.py//' | xargs)" >&2; exit 2; fi
+	@if [ ! -f "benchmarks/$(NAME).py" ]; then echo "NAME=$(NAME): no benchmarks/$(NAME).py; expected one of $$(cd benchmarks && ls *.py | grep -v -e harness -e results | sed 's/\.py//' | xargs)" >&2; exit 2; fi
+	@$(BIN)/python benchmarks/$(NAME).py $(ARGS)
+
+readme: $(ALL)  ## write README.md from nbs/index.ipynb
+	@$(BIN)/python tests/readme.py --write
+
+lock: $(ALL)  ## write requirements.lock and environment.yml from what is installed
+	@$(BIN)/python tests/lock.py --write
+
+clean:  ## remove the environment and what tests left behind
+	rm -rf $(VENV) test-artefacts build dist *.egg-info
+
+# --- the environment: one .venv, made once, made again when the lock changes ---------------------------------------
+setup-core: $(CORE)
+setup-all: $(ALL)
+
+$(VENV)/bin/python:
+	@bash tests/../.ci/venv.sh "$(PYTHON)" "$(VENV)"
+
+$(CORE): | $(VENV)/bin/python
+	@bash .ci/install.sh "$(VENV)" core "$@"
+
+$(ALL): | $(VENV)/bin/python
+	@bash .ci/install.sh "$(VENV)" all "$@"
