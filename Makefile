@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LOCK := $(shell sha256sum requirements.lock pyproject.toml | sha256sum | cut -c1-12)
+LOCK := $(shell sha256sum requirements.lock | cut -c1-12)
 CORE := $(VENV)/.core-$(LOCK)
 ALL := $(VENV)/.all-$(LOCK)
 PYTEST := $(BIN)/python -m pytest
@@ -19,7 +19,7 @@ report: $(CORE)  ## an honest forecast of real series, as one HTML page in repor
 	@$(BIN)/finlab run forecast
 
 test: $(ALL)  ## everything but the slow tier: export, notebooks, lint, types, layers, tests
-	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/quality.sh
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash .ci/quality.sh
 	@$(PYTEST) -m "not slow and not browser" -q
 
 test-all: $(ALL)  ## `make test`, then sktime conformance and the pages in a real browser
@@ -35,23 +35,20 @@ bench: $(ALL)  ## one benchmark: make bench NAME=forecast [ARGS=--quick]
 	@$(BIN)/python benchmarks/$(NAME).py $(ARGS)
 
 readme: $(ALL)  ## write README.md from nbs/index.ipynb
-	@$(BIN)/python tests/readme.py --write
+	@$(BIN)/python .ci/readme.py --write
 
 lock: $(ALL)  ## write requirements.lock and environment.yml from what is installed
-	@$(BIN)/python tests/lock.py --write
+	@$(BIN)/python .ci/lock.py --write
 
 clean:  ## remove the environment and what tests left behind
 	rm -rf $(VENV) test-artefacts build dist *.egg-info
 
-# --- the environment: one .venv, made once, made again when the lock changes ---------------------------------------
+# --- the environment: one .venv, made once, filled again when the lock changes -------------------------------------
 setup-core: $(CORE)
 setup-all: $(ALL)
 
-$(VENV)/bin/python:
-	@bash tests/../.ci/venv.sh "$(PYTHON)" "$(VENV)"
+$(CORE):
+	@PYTHON="$(PYTHON)" bash .ci/setup.sh core "$@"
 
-$(CORE): | $(VENV)/bin/python
-	@bash .ci/install.sh "$(VENV)" core "$@"
-
-$(ALL): | $(VENV)/bin/python
-	@bash .ci/install.sh "$(VENV)" all "$@"
+$(ALL):
+	@PYTHON="$(PYTHON)" bash .ci/setup.sh all "$@"

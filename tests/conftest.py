@@ -1,6 +1,7 @@
 """Fixtures that several rooms share."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,10 @@ def workbench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out what starts after the deadline that CI sets (seconds since 1970): skipped, so that it is counted."""
+    deadline = os.environ.get("FINLAB_TEST_DEADLINE")
+    if deadline and time.time() > float(deadline):
+        pytest.skip("left out: CI's time is up")
