@@ -30,8 +30,8 @@ lab: $(ALL)  ## JupyterLab in this workbench, opening the quickstart
 	@$(BIN)/finlab lab
 
 bench: $(ALL)  ## one benchmark: make bench NAME=forecast [ARGS=--quick]
-	@if [ -z "$(NAME)" ]; then echo "make bench NAME=...: one of $$(cd benchmarks && ls *.py | grep -v -e harness -e results | sed 's/\.py//' | xargs)" >&2; exit 2; fi
-	@if [ ! -f "benchmarks/$(NAME).py" ]; then echo "NAME=$(NAME): no benchmarks/$(NAME).py; expected one of $$(cd benchmarks && ls *.py | grep -v -e harness -e results | sed 's/\.py//' | xargs)" >&2; exit 2; fi
+	@if [ -z "$(NAME)" ]; then echo "make bench NAME=...: one of $$(cd benchmarks && ls *.py | grep -v -e harness | sed 's/\.py//' | xargs)" >&2; exit 2; fi
+	@if [ ! -f "benchmarks/$(NAME).py" ]; then echo "NAME=$(NAME): no benchmarks/$(NAME).py; expected one of $$(cd benchmarks && ls *.py | grep -v -e harness | sed 's/\.py//' | xargs)" >&2; exit 2; fi
 	@$(BIN)/python benchmarks/$(NAME).py $(ARGS)
 
 readme: $(ALL)  ## write README.md from nbs/index.ipynb
