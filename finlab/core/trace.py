@@ -12,7 +12,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path, PurePath
@@ -27,13 +27,13 @@ DEEPEST = 50  # levels of nesting; far more than a result needs, far fewer than 
 
 
 def json_safe(value: Any, name: str = "the value") -> Any:
-    """Translate `value` into what JSON can hold; missing and not finite become None; InputError if it cannot be done."""
+    """Translate `value` into what JSON can hold: missing and not finite become None, other things raise InputError."""
     return _safe(value, name, DEEPEST)
 
 
 def _safe(value: Any, name: str, depth: int) -> Any:
     if depth == 0:
-        raise InputError(f"{name} is nested more than {DEEPEST} levels deep, or contains itself; expected a plain value")
+        raise InputError(f"{name} is nested more than {DEEPEST} levels deep or contains itself; expected less")
     if isinstance(value, Mapping):
         return _safe_mapping(value, name, depth)
     if isinstance(value, np.ndarray) and value.dtype.kind in "mM":
@@ -85,7 +85,7 @@ def _safe_time(value: Any, name: str) -> Any:
 
 def _refuse(value: Any, name: str) -> Any:
     kind = type(value).__name__
-    raise InputError(f"{name} is a {kind}, which a ledger cannot keep; expected numbers, texts, dates, lists or dicts of them")
+    raise InputError(f"{name} is of type {kind}, which no ledger keeps; expected numbers, texts, dates, lists or dicts")
 
 # %% ../../nbs/core/trace.ipynb #2df031f3
 class Ledger:
@@ -104,7 +104,7 @@ class Ledger:
         """Add one record of a `kind` with its `fields`, stamped with the time in UTC, and return it."""
         plain = {name: json_safe(value, f"{kind} {name!r}") for name, value in fields.items()}
         with self.lock:
-            now = datetime.now(timezone.utc).isoformat(timespec="microseconds")
+            now = datetime.now(UTC).isoformat(timespec="microseconds")
             record = {"kind": kind, "at": now, **plain}
             path = self.path or os.environ.get("FINLAB_LEDGER")
             if path:
@@ -149,7 +149,7 @@ def record_read(
     as_of: str | date | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """Note that the table `name` was read from `uri`: its SHA-256, its size, and the day that its content stands for."""
+    """Note that the table `name` was read from `uri`: its SHA-256, size, and the day that its content stands for."""
     shown = columns if isinstance(columns, int) else [str(column) for column in columns]
     fields = {"name": name, "uri": mask_password(uri), "sha256": sha256, "rows": rows, "columns": shown, "as_of": as_of}
     return _LEDGER.append("read", **fields, **more)
