@@ -10,14 +10,20 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HEADER = "# Every package of `finlab-workbench[all]`, pinned. Written by `make lock`; tests hold it to pyproject.toml.\n"
+HEADER = (
+    "# Every package of `finlab-workbench[all]`, pinned. Written by `make lock`; tests hold it to pyproject.toml.\n"
+)
 
 
 def pins() -> list[str]:
     """`name==version` of every package installed here but finlab itself, sorted by name."""
     command = [sys.executable, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    kept = [re.sub(r"\+.*$", "", line) for line in listed if not line.startswith(("finlab-workbench", "finlab_workbench", "pip=="))]
+    kept = [
+        re.sub(r"\+.*$", "", line)
+        for line in listed
+        if not line.startswith(("finlab-workbench", "finlab_workbench", "pip=="))
+    ]
     return sorted(kept, key=str.lower)
 
 

@@ -47,7 +47,9 @@ def main(argument: str) -> int:
     found = readme.read_text(encoding="utf-8") if readme.exists() else ""
     if found == wanted:
         return 0
-    sys.stdout.writelines(difflib.unified_diff(found.splitlines(True), wanted.splitlines(True), "README.md", "nbs/index.ipynb"))
+    sys.stdout.writelines(
+        difflib.unified_diff(found.splitlines(True), wanted.splitlines(True), "README.md", "nbs/index.ipynb")
+    )
     print("README.md is stale: run `make readme`")
     return 1
 

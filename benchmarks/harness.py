@@ -31,8 +31,8 @@ PEAK_UNIT = 1024.0  # ru_maxrss is in KiB on Linux; MiB are shown
 class Row:
     """One figure of one comparison, as it stands in the JSON file and in RESULTS.md.
 
-    `bar` is in words (">= 8", "<= 0.5"; "" where none is set) and `ok` whether `figure` clears it; a row that could not
-    be measured has no figure, is not ok, and says why in `note`. `n` counts the items worked on, `rounds` the repetitions.
+    `bar` is in words (">= 8", "<= 0.5"; "" where none is set), `ok` whether `figure` clears it; a row that could not
+    be measured has no figure, is not ok, and says why in `note`. `n`: items worked on; `rounds`: repetitions.
     """
 
     name: str

@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def testdata() -> Path:
-    """The folder of real data sets, named by FINLAB_TESTDATA (they are not part of the project), else the test is skipped."""
+    """The folder of real data sets, named by FINLAB_TESTDATA (not part of the project); else a skip."""
     folder = os.environ.get("FINLAB_TESTDATA", "")
     if not folder or not Path(folder).is_dir():
         pytest.skip(f"FINLAB_TESTDATA={folder!r} names no folder: the real data sets are not here")

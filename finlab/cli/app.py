@@ -1,0 +1,141 @@
+"""The commands of `finlab`, and how errors end: one clear line and an exit code, no traceback for a user's slip.
+
+Exit codes: 0 ok; 1 finlab could not do it (a busy store, say); 2 what was asked for is wrong, nothing was written;
+3 a cell of a report failed. Of several reports the highest code counts.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from finlab.cli import data, workbench
+from finlab.cli.console import pairs, say
+from finlab.core.errors import FinlabError, InputError, ReportError
+
+OK, FAILED, WRONG_INPUT, CELL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    name="finlab",
+    help="A research workbench for finance: one store, honest forecasts, reports a manager can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.add_typer(data.app, name="data")
+app.command("init")(workbench.init)
+app.command("lab")(workbench.lab)
+
+
+@app.command(
+    epilog="Examples:  finlab run  |  finlab run forecast -p source=sales.csv -p date=date -p value=revenue --open"
+)
+def run(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="a report (see `finlab reports`) or a notebook's path"),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="a parameter; may be repeated")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="the HTML file (or folder) to write")] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="open the page in a browser")] = False,
+    timeout: Annotated[float | None, typer.Option(help="seconds a cell may take (default: settings.ini)")] = None,
+) -> None:
+    """Run reports and write each as one self-contained HTML page; plain `finlab run` means the forecast report."""
+    wanted = names or ["forecast"]
+    parameters = pairs(parameter or [], "-p")
+    if output is not None and len(wanted) > 1 and output.suffix:
+        raise InputError(f"-o {output}: one file for {len(wanted)} reports; expected a folder")
+    codes = [run_one(name, parameters, output, open_page, timeout) for name in wanted]
+    raise typer.Exit(max(codes))
+
+
+def run_one(
+    name: str, parameters: dict[str, object], output: Path | None, open_page: bool, timeout: float | None
+) -> int:
+    """Run one report, say where its page is, and give the exit code."""
+    from finlab.reports.run import run as run_report
+
+    try:
+        result = run_report(name, output=output, open=open_page, timeout=timeout, **parameters)
+    except (InputError, ReportError) as error:
+        say(str(error))
+        return WRONG_INPUT if isinstance(error, InputError) else CELL_FAILED
+    print(result.path)
+    return OK
+
+
+@app.command(epilog="Example:  finlab reports forecast")
+def reports(
+    name: Annotated[str | None, typer.Argument(help="one report, or the path of a notebook; all when left out")] = None,
+) -> None:
+    """List the reports that can be run, with their parameters, types, defaults and help."""
+    from finlab.reports.run import describe
+
+    print(describe(name))
+
+
+@app.command(epilog="Example:  finlab forecast sales.csv --date date --value revenue --horizon 12 -o forecast.parquet")
+def forecast(
+    source: Annotated[str, typer.Argument(help="a file, a table of the store, sample:NAME, or a database URL")],
+    date: Annotated[str | None, typer.Option(help="the column with dates")] = None,
+    value: Annotated[str | None, typer.Option(help="the column with values")] = None,
+    id: Annotated[str | None, typer.Option(help="the column that names the series, when there are several")] = None,
+    horizon: Annotated[int, typer.Option(help="periods ahead")] = 12,
+    period: Annotated[
+        int | None, typer.Option(help="steps in a season (12 for months in a year); found when left out")
+    ] = None,
+    model: Annotated[str, typer.Option(help="a method, or `auto`: the best in a backtest of each series")] = "auto",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help=".parquet, .csv or .json; a table when left out")
+    ] = None,
+) -> None:
+    """Forecast the series of a table as data: one row a series and date, with 80% and 95% intervals."""
+    from finlab.cli.console import check_output, show, write_frame
+    from finlab.forecast.study import forecast_source
+
+    check_output(output)
+    frame = forecast_source(source, horizon=horizon, period=period, models=model, id=id, date=date, value=value)
+    if output is None:
+        show(frame)
+        return
+    write_frame(frame, output)
+    say(f"{len(frame):,} rows in {output}")
+
+
+@app.command(epilog="Example:  finlab version")
+def version() -> None:
+    """The versions of finlab and of the main packages under it."""
+    import platform
+    from importlib import metadata
+
+    import finlab
+
+    print(f"finlab {finlab.__version__} (Python {platform.python_version()})")
+    for package in ("duckdb", "jax", "pandas", "sktime", "statsmodels", "papermill", "torch"):
+        try:
+            print(f"  {package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            print(f"  {package} not installed")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The entry point: run a command and turn errors into one line and an exit code."""
+    try:
+        app(args=arguments, prog_name="finlab")
+    except InputError as error:
+        say(str(error))
+        sys.exit(WRONG_INPUT)
+    except ReportError as error:
+        say(str(error))
+        sys.exit(CELL_FAILED)
+    except FinlabError as error:
+        say(str(error))
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        say("stopped")
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,82 @@
+"""What commands take from and give to the person at the terminal: one-line messages, name=value options, tables."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
+
+from finlab.core.checks import check_choice
+from finlab.core.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WRITERS = {".parquet": "to_parquet", ".csv": "to_csv", ".json": "to_json"}
+NARROWEST = 60
+
+
+def say(message: str) -> None:
+    """One line to the person at the terminal, on standard error: standard output is for data."""
+    print(f"finlab: {message}", file=sys.stderr)
+
+
+def pairs(texts: list[str], option: str) -> dict[str, object]:
+    """`["k=v", ...]` as a dictionary; InputError for a text that is not name=value, or a name given twice."""
+    found: dict[str, object] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise InputError(f"{option} {text!r}: expected name=value, for example {option} horizon=12")
+        if name.strip() in found:
+            raise InputError(f"{option} {text!r}: {name.strip()} is given twice, with {found[name.strip()]!r} before")
+        found[name.strip()] = value
+    return found
+
+
+def show(frame: "pd.DataFrame", rows: int = 60) -> None:
+    """Print a table as wide as the terminal; of a long one the first and last rows, and how many there are."""
+    import pandas as pd
+
+    width = max(shutil.get_terminal_size().columns, NARROWEST)
+    with pd.option_context("display.width", width, "display.max_columns", None, "display.max_rows", rows):
+        print(frame.to_string(index=False) if len(frame) <= rows else f"{frame}")
+
+
+def check_output(path: Path | None) -> None:
+    """InputError unless `path` (or None) ends in a format that can be written and lies in a folder that exists."""
+    if path is None:
+        return
+    check_choice("output", path.suffix.lower(), list(WRITERS))
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"output={str(path)!r}: the folder {path.absolute().parent} does not exist")
+
+
+def write_frame(frame: "pd.DataFrame", path: Path) -> None:
+    """Write a table by the ending of `path`: to a temporary file beside it first, so that no half file is ever seen."""
+    check_output(path)
+    options: dict[str, object] = (
+        {"orient": "records", "date_format": "iso"} if path.suffix.lower() == ".json" else {"index": False}
+    )
+    try:
+        with NamedTemporaryFile(
+            dir=path.absolute().parent, prefix=f".{path.name}.", suffix=path.suffix, delete=False
+        ) as file:
+            temporary = Path(file.name)
+    except OSError as error:
+        raise InputError(f"output={str(path)!r}: cannot be written ({error.strerror})") from error
+    try:
+        getattr(frame, WRITERS[path.suffix.lower()])(temporary, **options)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"output={str(path)!r}: cannot be written ({error.strerror})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
