@@ -20,8 +20,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # %% ../../nbs/core/compute.ipynb #5ef844dc
-def _into_kernel(leaf: Any) -> Any:
-    """Make one argument's array double precision; booleans, unsigned integers and random keys stay as they are."""
+def _into_kernel(leaf: Any, name: str) -> Any:
+    """Make an array of the argument `name` double precision; booleans, unsigned integers and random keys stay as they are."""
     if _is_random_key(leaf):
         return leaf
     try:
@@ -34,7 +34,7 @@ def _into_kernel(leaf: Any) -> Any:
             return array.astype(np.float64)
     except (TypeError, ValueError):
         pass
-    raise InputError(f"an array of {type(leaf).__name__} holds values that are no numbers; expected numbers")
+    raise InputError(f"{name} holds texts, dates or lists of unequal length; expected numbers")
 
 
 def _out_of_kernel(leaf: Any) -> Any:
@@ -102,7 +102,7 @@ def _static_of(function: Callable[..., Any], static: tuple[str, ...]) -> Callabl
 
         if name in static:
             return value.item() if isinstance(value, np.generic) else value
-        return jax.tree.map(_into_kernel, value, is_leaf=lambda part: type(part) is list)
+        return jax.tree.map(lambda leaf: _into_kernel(leaf, name), value, is_leaf=lambda part: type(part) is list)
 
     def convert_all(args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         given = tuple(convert(names[min(place, len(names) - 1)], value) for place, value in enumerate(args))

@@ -125,14 +125,14 @@ _HABIT_KEYS = (
         "freshness_days",
         "45",
         "a whole number of days, 0 or more",
-        "A source whose newest date lies more than this many days back is called stale\nin a report.",
+        "A source whose newest date lies more days back than this is called stale in a report.",
         _count,
     ),
     Key(
         "fonts",
         "",
         "names of fonts, separated by commas",
-        "Fonts for charts, separated by commas, tried before the built-in ones,\nfor instance: Noto Sans CJK SC, DejaVu Sans",
+        "Fonts for charts, separated by commas, tried before the built-in ones,\nfor instance: Noto Sans CJK SC",
         _names,
     ),
 )
