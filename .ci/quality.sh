@@ -29,7 +29,7 @@ fresh_copy() {
 }
 
 same() {
-    diff -r "$copy/before" "$copy/tree" && return
+    diff -r -x llms.txt "$copy/before" "$copy/tree" && return
     echo "$1"
     return 1
 }

@@ -1,0 +1,219 @@
+"""The command line as a user meets it: help, exit codes, one clear line for each slip, data in and out."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from finlab.cli import main
+from finlab.cli.app import CELL_FAILED, FAILED, OK, WRONG_INPUT
+from finlab.core.settings import settings_template
+
+Told = tuple[int, str, str]
+
+
+@pytest.fixture
+def finlab(workbench: Path, capsys: pytest.CaptureFixture[str]):
+    """Call the command line in an empty folder: (exit code, standard output, standard error)."""
+
+    def call(*arguments: str) -> Told:
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments])
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), told.out, told.err
+
+    return call
+
+
+def sales(folder: Path, months: int = 60) -> Path:
+    dates = pd.period_range("2020-01", periods=months, freq="M").to_timestamp()
+    frame = pd.DataFrame(
+        {"date": dates.strftime("%Y-%m-%d"), "revenue": [100 + i + 10 * (i % 12) for i in range(months)]}
+    )
+    frame.to_csv(folder / "sales.csv", index=False)
+    return folder / "sales.csv"
+
+
+COMMANDS = ["run", "reports", "forecast", "init", "lab", "version", "data load", "data ls", "data show", "data samples"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(finlab, command: str) -> None:
+    code, out, _ = finlab(*command.split(), "--help")
+    assert code == OK
+    assert "Example" in out
+    assert "finlab " + command in out
+
+
+def test_plain_finlab_shows_what_there_is(finlab) -> None:
+    code, out, err = finlab()
+    assert code in (OK, WRONG_INPUT)
+    for command in ("run", "reports", "forecast", "data", "init", "lab", "version"):
+        assert command in out + err
+
+
+def test_version(finlab) -> None:
+    code, out, _ = finlab("version")
+    assert code == OK
+    assert out.startswith("finlab 0.")
+    assert "duckdb" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "forcast"], "did you mean 'forecast'"),
+        (["run", "forecast", "-p", "horizn=3"], "did you mean 'horizon'"),
+        (["run", "forecast", "-p", "horizon=soon"], "horizon='soon'"),
+        (["run", "forecast", "-p", "horizon"], "expected name=value"),
+        (["run", "forecast", "-p", "horizon=3", "-p", "horizon=4"], "given twice"),
+        (["run", "forecast", "-p", "source=missing.csv"], "missing.csv"),
+        (["run", "missing.ipynb"], "missing.ipynb"),
+        (["forecast", "missing.csv"], "missing.csv"),
+        (["forecast", "sales.csv", "--date", "day", "--value", "revenue"], "day"),
+        (["forecast", "sales.csv", "--date", "date", "--value", "revenue", "--horizon", "0"], "horizon=0"),
+        (["forecast", "sales.csv", "--date", "date", "--value", "revenue", "--model", "arma"], "arma"),
+        (["forecast", "sales.csv", "--date", "date", "--value", "revenue", "-o", "out.xls"], "out.xls|.xls"),
+        (["forecast", "sales.csv", "--date", "date", "--value", "revenue", "-o", "no/out.csv"], "no"),
+        (["data", "load", "missing.csv"], "missing.csv"),
+        (["data", "load", "sample:airlin"], "did you mean 'airline'"),
+        (["data", "show", "nothing"], "nothing"),
+        (["data", "show", "nothing", "--rows", "-1"], "rows=-1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_slip_is_one_clear_line_exit_2_and_nothing_written(
+    finlab, workbench: Path, arguments: list[str], expected: str
+) -> None:
+    sales(workbench)
+    code, out, err = finlab(*arguments)
+    assert code == WRONG_INPUT
+    assert any(part in err for part in expected.split("|")), err
+    assert "Traceback" not in err
+    assert out == ""
+    assert {path.name for path in workbench.iterdir()} == {"sales.csv"}
+
+
+def test_wrong_settings_are_told_with_file_and_key(finlab, workbench: Path) -> None:
+    (workbench / "settings.ini").write_text("[finlab]\njobz = 2\n")
+    code, _, err = finlab("data", "ls")
+    assert code == WRONG_INPUT
+    assert "settings.ini" in err
+    assert "jobz" in err
+    assert "jobs" in err
+
+
+def test_init_makes_a_workbench_and_leaves_what_is_there(finlab, workbench: Path) -> None:
+    (workbench / "settings.ini").write_text("[finlab]\njobs = 1\n")
+    code, out, err = finlab("init")
+    assert code == OK
+    assert "left as it is" in err
+    assert (workbench / "settings.ini").read_text() == "[finlab]\njobs = 1\n"
+    notebook = json.loads((workbench / "quickstart.ipynb").read_text())
+    assert notebook["nbformat"] == 4
+    assert f'cd "{workbench}"' in (workbench / "schedule.cron").read_text()
+    finlab("init", "inner/bench")
+    assert (workbench / "inner" / "bench" / "settings.ini").read_text() == settings_template()
+
+
+def test_init_on_a_file_is_refused(finlab, workbench: Path) -> None:
+    sales(workbench)
+    code, _, err = finlab("init", "sales.csv")
+    assert code == WRONG_INPUT
+    assert "is a file" in err
+
+
+def test_load_list_and_show(finlab, workbench: Path) -> None:
+    code, _, err = finlab("data", "ls")
+    assert code == OK
+    assert "no table yet" in err
+    sales(workbench)
+    code, _, err = finlab("data", "load", "sales.csv", "--as-of", "2024-12-31")
+    assert (code, "60 rows" in err) == (OK, True), err
+    code, _, err = finlab("data", "load", "sales.csv")
+    assert "already there" in err
+    _, out, _ = finlab("data", "ls")
+    assert "sales" in out
+    assert "2024-12-31" in out
+    _, out, err = finlab("data", "show", "sales", "--rows", "3")
+    assert "2020-03-01" in out
+    assert "2020-04-01" not in out
+    assert "60 rows" in err
+
+
+def test_samples_are_listed(finlab) -> None:
+    code, out, _ = finlab("data", "samples")
+    assert code == OK
+    assert "airline" in out
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "json"])
+def test_forecast_as_data(finlab, workbench: Path, ending: str) -> None:
+    sales(workbench)
+    out = workbench / f"out.{ending}"
+    code, _, err = finlab(
+        "forecast", "sales.csv", "--date", "date", "--value", "revenue", "--horizon", "6", "-o", str(out)
+    )
+    assert code == OK, err
+    reader = {"csv": pd.read_csv, "parquet": pd.read_parquet, "json": pd.read_json}[ending]
+    frame = reader(out)
+    assert list(frame.columns) == ["unique_id", "ds", "model", "mean", "lo-80", "hi-80", "lo-95", "hi-95"]
+    assert len(frame) == 6
+    assert (frame["lo-95"] <= frame["mean"]).all()
+    assert [path.name for path in workbench.iterdir() if path.name.startswith(".")] == []
+
+
+def test_forecast_prints_a_table_without_an_output(finlab, workbench: Path) -> None:
+    sales(workbench)
+    code, out, _ = finlab("forecast", "sales.csv", "--date", "date", "--value", "revenue", "--horizon", "2")
+    assert code == OK
+    assert "lo-80" in out
+
+
+def test_reports_are_listed_with_their_parameters(finlab) -> None:
+    code, out, _ = finlab("reports")
+    assert code == OK
+    assert "forecast" in out
+    assert "horizon" in out
+    assert "12" in out
+
+
+def notebook(path: Path, *cells: str) -> Path:
+    import nbformat
+
+    body = [nbformat.v4.new_code_cell(cells[0], metadata={"tags": ["parameters"]})]
+    body += [nbformat.v4.new_code_cell(text) for text in cells[1:]]
+    nbformat.write(nbformat.v4.new_notebook(cells=body), path)
+    return path
+
+
+def test_several_reports_give_the_highest_code(finlab, workbench: Path) -> None:
+    notebook(workbench / "good.ipynb", "n: int = 3  # how many", "n * 2")
+    notebook(workbench / "bad.ipynb", "n: int = 3  # how many", "1 / 0")
+    code, out, err = finlab("run", "good.ipynb", "bad.ipynb", "nothing")
+    assert code == CELL_FAILED
+    assert out.strip().endswith("good.html")
+    assert "ZeroDivisionError" in err
+    assert "nothing" in err
+    assert (workbench / "reports" / "bad.failed.html").exists()
+    assert not (workbench / "reports" / "bad.html").exists()
+
+
+def test_a_busy_store_is_exit_1_and_names_the_holder(finlab, workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINLAB_LOCK_WAIT_SECONDS", "0.2")
+    sales(workbench)
+    finlab("data", "load", "sales.csv")
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"
+    store = str(workbench / "data" / "finlab.duckdb")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", hold, store], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    code, _, err = finlab("data", "ls")
+    holder.communicate("\n")
+    assert code == FAILED
+    assert str(holder.pid) in err
