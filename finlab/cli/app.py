@@ -36,7 +36,7 @@ app.command("lab")(workbench.lab)
 def run(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="a report (see `finlab reports`) or a notebook's path"),
+        typer.Argument(metavar="NAME", help="a report (see `finlab reports`) or a notebook's path"),
     ] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="a parameter; may be repeated")

@@ -108,7 +108,7 @@ def test_wrong_settings_are_told_with_file_and_key(finlab, workbench: Path) -> N
 
 def test_init_makes_a_workbench_and_leaves_what_is_there(finlab, workbench: Path) -> None:
     (workbench / "settings.ini").write_text("[finlab]\njobs = 1\n")
-    code, out, err = finlab("init")
+    code, _, err = finlab("init")
     assert code == OK
     assert "left as it is" in err
     assert (workbench / "settings.ini").read_text() == "[finlab]\njobs = 1\n"
