@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 # %% ../../nbs/core/compute.ipynb #5ef844dc
 def _into_kernel(leaf: Any, name: str) -> Any:
-    """Make an array of argument `name` double precision; booleans, unsigned integers and random keys stay as they are."""
+    """Make an array of argument `name` float64; booleans, unsigned integers and random keys stay as they are."""
     if _is_random_key(leaf):
         return leaf
     try:
