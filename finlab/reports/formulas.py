@@ -98,4 +98,4 @@ def set_formula(latex: str, display: bool, problems: list[str]) -> str:
     except NotConverted as reason:
         problems.append(f"formula shown as source ({reason}): {latex.strip()[:80]}")
         return f'<code class="math-source">{html.escape(latex.strip())}</code>'
-    return f'<div class="math">{mathml}</div>' if display else mathml
+    return f'<span class="math">{mathml}</span>' if display else mathml
