@@ -50,7 +50,9 @@ def check_positive_int(name: str, value: object, least: int = 1) -> int:
     return number
 
 # %% ../../nbs/core/checks.ipynb #881ad998
-def check_number(name: str, value: object, least: float | None = None, most: float | None = None) -> float:
+def check_number(
+    name: str, value: object, least: float | int | None = None, most: float | int | None = None
+) -> float:
     """Return `value` as a finite float between `least` and `most` (both allowed), or raise InputError."""
     low = None if least is None else f"at least {least:g}"
     high = None if most is None else f"at most {most:g}"

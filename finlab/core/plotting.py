@@ -103,7 +103,7 @@ def use_theme() -> None:
 
 # %% ../../nbs/core/plotting.ipynb #0f8db0f4
 def new_figure(
-    title: str, unit: str = "", *, size: tuple[float, float] = SIZE_INCHES
+    title: str, unit: str = "", *, size: tuple[float | int, float | int] = SIZE_INCHES
 ) -> tuple["matplotlib.figure.Figure", "matplotlib.axes.Axes"]:
     """Open a chart with a `title` and the `unit` of its vertical axis (in the title); `size` is in inches."""
     from matplotlib.figure import Figure
@@ -169,7 +169,7 @@ ALT_CHARACTERS = 600  # a screen reader takes about forty seconds for that many
 _SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
 
-def say_number(value: float, unit: str = "") -> str:
+def say_number(value: float | int, unit: str = "") -> str:
     """Write a number the way one says it: 1.23 million, 12,345, 0.93; with its unit if there is one."""
     if not math.isfinite(value):
         return "missing"
@@ -192,7 +192,7 @@ def _clean(text: str, longest: int = 120) -> str:
     return plain if len(plain) <= longest else plain[: longest - 3].rstrip() + "..."
 
 # %% ../../nbs/core/plotting.ipynb #cf22439f
-def _say_position(axis: "matplotlib.axis.Axis", value: float) -> str:
+def _say_position(axis: "matplotlib.axis.Axis", value: float | int) -> str:
     """Write a position on an axis: an ISO date, the name of a category, or a number."""
     from matplotlib.dates import DateConverter, num2date
 
@@ -259,8 +259,9 @@ def _name(artist: Any, kind: str) -> str:
 # %% ../../nbs/core/plotting.ipynb #1ddce514
 def _say_bars(axes: "matplotlib.axes.Axes", bars: Any, unit: str) -> str:
     lying = getattr(bars, "orientation", "vertical") == "horizontal"
-    edges = [(p.get_y(), p.get_height()) if lying else (p.get_x(), p.get_width()) for p in bars.patches]
-    sizes = [p.get_width() if lying else p.get_height() for p in bars.patches]
+    boxes = [(p.get_x(), p.get_width(), p.get_y(), p.get_height()) for p in bars.patches]
+    edges = [(float(box[2]), float(box[3])) if lying else (float(box[0]), float(box[1])) for box in boxes]
+    sizes = [float(box[1] if lying else box[3]) for box in boxes]
     shown = [i for i, size in enumerate(sizes) if math.isfinite(size)]
     if not shown:
         return f"{_name(bars, 'bars')}: no values"

@@ -39,7 +39,8 @@ def _safe(value: Any, name: str, depth: int) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind in "mM":
         return [_safe(item, name, depth - 1) for item in value]
     if isinstance(value, (np.ndarray, np.generic)) and not isinstance(value, (np.datetime64, np.timedelta64)):
-        return _safe(value.tolist(), name, depth - 1) if value.dtype.kind in "biufUO" else _refuse(value, name)
+        plain = value.tolist() if value.dtype.kind in "biufUO" else _refuse(value, name)
+        return _safe(float(plain) if isinstance(plain, np.generic) else plain, name, depth - 1)
     if isinstance(value, (list, tuple)):
         return [_safe(item, name, depth - 1) for item in value]
     return _safe_scalar(value, name)
@@ -48,7 +49,8 @@ def _safe(value: Any, name: str, depth: int) -> Any:
 def _safe_mapping(value: Mapping[Any, Any], name: str, depth: int) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for key, item in value.items():
-        text = key if isinstance(key, str) else str(_safe_scalar(key, name))
+        plain = _refuse(key, f"a key of {name}") if isinstance(key, (tuple, Mapping)) else _safe(key, name, depth - 1)
+        text = str(plain)
         if text in out:
             raise InputError(f"{name} has two keys that both read {text!r}; expected different texts")
         out[text] = _safe(item, name, depth - 1)
@@ -58,11 +60,15 @@ def _safe_mapping(value: Mapping[Any, Any], name: str, depth: int) -> dict[str, 
 def _safe_scalar(value: Any, name: str) -> Any:
     if isinstance(value, Enum):
         value = value.value
-    if value is None or isinstance(value, (bool, str)) or type(value).__name__ in ("NaTType", "NAType"):
-        return value if isinstance(value, (bool, str)) else None
-    if isinstance(value, (int, np.integer)):
+    if value is None or type(value).__name__ in ("NaTType", "NAType"):
+        return None
+    if isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
         return int(value)
-    if isinstance(value, (float, Decimal, np.floating)):
+    if isinstance(value, Decimal):
+        value = float(value) if value.is_finite() else math.nan
+    if isinstance(value, (float, np.floating)):
         return float(value) if math.isfinite(value) else None
     return _safe_time(value, name)
 
