@@ -202,7 +202,7 @@ def _section(path: Path) -> dict[str, str] | None:
         raw = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if not re.search(rb"^\s*\[finlab\]", raw.replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf"), re.MULTILINE):
+    if not re.search(rb"^[^\w#;\n]*\[finlab\]", raw.replace(b"\0", b""), re.MULTILINE):
         return None
     parser = ConfigParser(interpolation=None, default_section="", empty_lines_in_values=False)
     try:

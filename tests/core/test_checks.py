@@ -63,7 +63,7 @@ def test_quantities_within_limits_pass(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), float("inf"), "0.5", None, True, [0.5], 10**400])
 def test_quantities_outside_are_refused(value: Any) -> None:
-    with pytest.raises(InputError, match="share is .*expected a finite number of at least 0 and at most 1"):
+    with pytest.raises(InputError, match=r"share is .*expected a finite number of at least 0 and at most 1"):
         check_number("share", value, least=0, most=1)
 
 
@@ -76,7 +76,9 @@ def test_a_choice_is_exact_and_the_error_helps() -> None:
 def test_columns_name_all_that_is_missing() -> None:
     frame = pd.DataFrame({"Date": [1], 2026: [2]})
     assert check_columns(frame.columns, ["2026"]) == ["2026"]
-    with pytest.raises(InputError, match=r"sales has no column 'date' \(did you mean 'Date'\?\) and no column 'zzz'; it"):
+    with pytest.raises(
+        InputError, match=r"sales has no column 'date' \(did you mean 'Date'\?\) and no column 'zzz'; it"
+    ):
         check_columns(frame.columns, ["date", "zzz"], name="sales")
     with pytest.raises(InputError, match="no columns at all"):
         check_columns([], ["date"])

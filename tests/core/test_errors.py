@@ -1,4 +1,4 @@
-"""The family of errors: who is whose child, what a message holds, and that an error survives a trip between processes."""
+"""The family of errors: who is whose child, what a message holds, and that an error survives pickling."""
 
 import pickle
 from pathlib import Path

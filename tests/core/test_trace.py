@@ -98,9 +98,11 @@ def test_translations(value: Any, expected: Any) -> None:
     assert trace.json_safe(value) == expected
 
 
-@pytest.mark.parametrize("value", [object(), 1 + 2j, {1, 2}, b"bytes", pd.Series([1]), pd.DataFrame(), np.array([1j]), {("a", 1): 1}])
+@pytest.mark.parametrize(
+    "value", [object(), 1 + 2j, {1, 2}, b"bytes", pd.Series([1]), pd.DataFrame(), np.array([1j]), {("a", 1): 1}]
+)
 def test_what_json_cannot_hold_is_refused(value: Any) -> None:
-    with pytest.raises(InputError, match="result 'x' is of type .*; expected numbers"):
+    with pytest.raises(InputError, match=r"result 'x' is of type .*; expected numbers"):
         trace.record_result("x", value)
     assert trace.records() == []
 
