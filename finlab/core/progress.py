@@ -6,6 +6,7 @@
 __all__ = ['T', 'in_notebook', 'in_terminal', 'Progress', 'progress']
 
 # %% ../../nbs/core/progress.ipynb #d7d0c781
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -22,6 +23,14 @@ def in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None
+
+
+def _terminal_width() -> int:
+    """Count the columns of the terminal; 0 if it does not say."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError, AttributeError):
+        return 0
 
 
 def in_terminal() -> bool:
@@ -65,6 +74,7 @@ class Progress(Generic[T]):
             monitor_interval = 0  # no watching thread
 
         notebook = in_notebook()
+        fixed = notebook or _terminal_width() == 0
         stream: Any = _NotebookLine() if notebook else sys.stderr
         self._bar = Bar(
             iterable,
@@ -73,8 +83,9 @@ class Progress(Generic[T]):
             file=stream,
             disable=not (notebook or in_terminal()),
             leave=False,
-            ncols=80 if notebook else None,
-            dynamic_ncols=not notebook,
+            ncols=80 if fixed else None,
+            nrows=24 if fixed else None,
+            dynamic_ncols=not fixed,
         )
 
     def __iter__(self) -> Iterator[T]:
