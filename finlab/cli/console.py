@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WRITERS = {".parquet": "to_parquet", ".csv": "to_csv", ".json": "to_json"}
-NARROWEST = 60
+WIDEST_TEXT = 48  # characters of a cell that are shown
 
 
 def say(message: str) -> None:
@@ -36,12 +36,14 @@ def pairs(texts: list[str], option: str) -> dict[str, object]:
 
 
 def show(frame: "pd.DataFrame", rows: int = 60) -> None:
-    """Print a table as wide as the terminal; of a long one the first and last rows, and how many there are."""
-    import pandas as pd
+    """Print a table, long texts cut; of a long table the first and last rows, and how many there are.
 
-    width = max(shutil.get_terminal_size().columns, NARROWEST)
-    with pd.option_context("display.width", width, "display.max_columns", None, "display.max_rows", rows):
-        print(frame.to_string(index=False) if len(frame) <= rows else f"{frame}")
+    On a terminal it is as wide as the terminal, in blocks of columns if need be; in a pipe it is as wide as it is.
+    """
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print(frame.to_string(index=False, line_width=width, max_rows=rows, max_colwidth=WIDEST_TEXT))
+    if len(frame) > rows:
+        print(f"({len(frame):,} rows)")
 
 
 def check_output(path: Path | None) -> None:

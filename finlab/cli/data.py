@@ -35,9 +35,7 @@ def load(
     """Load a source into the store: CSV, Parquet, JSON, Excel, a database, or a sample series."""
     from finlab.data.store import Store
 
-    loaded = Store().load(source, name or name_of(source), as_of=as_of, **pairs(option or [], "-o"))
-    state = "loaded" if loaded.new else "already there, unchanged"
-    say(f"{loaded.name}: {loaded.rows:,} rows, {len(loaded.columns)} columns, {state} (sha256 {loaded.sha256[:12]})")
+    print(Store().load(source, name or name_of(source), as_of=as_of, **pairs(option or [], "-o")))
 
 
 @app.command(epilog="Example:  finlab data ls")
@@ -46,11 +44,12 @@ def ls() -> None:
     from finlab.data.store import Store
 
     store = Store()
-    tables = store.tables()
-    if len(tables) == 0:
+    loads = store.loads()
+    if loads.empty:
         say(f"the store {store.path} holds no table yet; try: finlab data load sample:airline")
         return
-    show(tables)
+    loads["loaded_at"] = loads["loaded_at"].dt.strftime("%Y-%m-%d %H:%M UTC")
+    show(loads[["name", "rows", "columns", "as_of", "loaded_at", "kind", "source"]])
 
 
 @app.command("show", epilog="Example:  finlab data show sales --rows 5")
@@ -76,4 +75,4 @@ def samples() -> None:
     """List the real series that come with finlab's dependencies, with unit, source and licence."""
     from finlab.data import samples as rooms
 
-    show(rooms.ls().drop(columns=["licence"], errors="ignore"))
+    show(rooms.ls()[["name", "title", "frequency", "unit", "start", "end", "rows", "source"]])

@@ -74,14 +74,14 @@ def test_version(finlab) -> None:
         (["run", "missing.ipynb"], "missing.ipynb"),
         (["forecast", "missing.csv"], "missing.csv"),
         (["forecast", "sales.csv", "--date", "day", "--value", "revenue"], "day"),
-        (["forecast", "sales.csv", "--date", "date", "--value", "revenue", "--horizon", "0"], "horizon=0"),
+        (["forecast", "sales.csv", "--date", "date", "--value", "revenue", "--horizon", "0"], "horizon is 0"),
         (["forecast", "sales.csv", "--date", "date", "--value", "revenue", "--model", "arma"], "arma"),
         (["forecast", "sales.csv", "--date", "date", "--value", "revenue", "-o", "out.xls"], "out.xls|.xls"),
         (["forecast", "sales.csv", "--date", "date", "--value", "revenue", "-o", "no/out.csv"], "no"),
         (["data", "load", "missing.csv"], "missing.csv"),
         (["data", "load", "sample:airlin"], "did you mean 'airline'"),
         (["data", "show", "nothing"], "nothing"),
-        (["data", "show", "nothing", "--rows", "-1"], "rows=-1"),
+        (["data", "show", "nothing", "--rows", "-1"], "rows is -1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -131,13 +131,13 @@ def test_load_list_and_show(finlab, workbench: Path) -> None:
     assert code == OK
     assert "no table yet" in err
     sales(workbench)
-    code, _, err = finlab("data", "load", "sales.csv", "--as-of", "2024-12-31")
-    assert (code, "60 rows" in err) == (OK, True), err
-    code, _, err = finlab("data", "load", "sales.csv")
-    assert "already there" in err
+    code, out, err = finlab("data", "load", "sales.csv", "--as-of", "2024-12-31")
+    assert (code, "60 rows" in out) == (OK, True), err
     _, out, _ = finlab("data", "ls")
     assert "sales" in out
     assert "2024-12-31" in out
+    _, out, _ = finlab("data", "load", "sales.csv", "--as-of", "2024-12-31")
+    assert "already there" in out
     _, out, err = finlab("data", "show", "sales", "--rows", "3")
     assert "2020-03-01" in out
     assert "2020-04-01" not in out
