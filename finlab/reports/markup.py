@@ -129,7 +129,7 @@ class _Writer(HTMLParser):
         super().__init__(convert_charrefs=False)
         self.hooks = hooks
         self.out: list[str] = []
-        self.links: list[tuple[str, int]] = []
+        self.links: list[tuple[str | None, int]] = []  # the address, or None within the page; where its words begin
         self.tables: list[_Table] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -177,14 +177,14 @@ class _Links(_Writer):
         within = href.startswith("#") and len(href) > 1
         if within:
             self.out.append(f'<a href="#{html.escape(anchor(unquote(href[1:])))}">')
-        self.links.append(("" if within else href, len(self.out)))
+        self.links.append((None if within else href, len(self.out)))
 
     def close_a(self) -> None:
         if not self.links:
             return
         href, start = self.links.pop()
         if not href:
-            self.out.append("</a>")
+            self.out.append("</a>" if href is None else "")
             return
         words = html.unescape(re.sub(r"<[^>]*>", "", "".join(self.out[start:]))).strip()
         address = address_of(href)
