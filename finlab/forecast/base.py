@@ -36,6 +36,10 @@ class _Translator(BaseForecaster):
         "requires-fh-in-fit": False,
     }
 
+    def __post_init__(self) -> None:
+        """Begin without data: sktime looks for these two when somebody switches `remember_data` on."""
+        self._y = self._X = None
+
     def _run_kernel(self, y: np.ndarray, horizon: int) -> Forecast | SmoothingForecast:
         raise NotImplementedError("a forecaster over a kernel names it in _run_kernel")
 
@@ -84,8 +88,8 @@ class KernelForecaster(_Translator):
         mean, spread = self._predict(fh), self._spread(fh)
         names = self._get_varnames()
         columns = pd.MultiIndex.from_product([names, alpha])
-        values = [mean.iloc[:, place] + norm.ppf(a) * spread.iloc[:, place] for place in range(len(names)) for a in alpha]
-        return pd.concat(values, axis=1).set_axis(columns, axis=1)
+        ends = mean.to_numpy()[:, :, None] + norm.ppf(alpha) * spread.to_numpy()[:, :, None]
+        return pd.DataFrame(ends.reshape(len(mean), -1), index=mean.index, columns=columns)
 
     def _update(self, y: pd.DataFrame, X: object = None, update_params: bool = True) -> "KernelForecaster":
         self._history = update_data(self._history, y)

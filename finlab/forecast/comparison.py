@@ -20,7 +20,7 @@ ALTERNATIVES = ("two-sided", "less", "greater")
 
 
 class DMResult(NamedTuple):
-    """A comparison: statistic (negative: the first is better), p-value, mean difference in loss, n and what was done."""
+    """A comparison: statistic (negative: the first is better), p-value, mean difference in loss, n, what was done."""
 
     statistic: float
     p_value: float
@@ -124,7 +124,12 @@ def outcome(result: DMResult, p_value: float | None = None) -> str:
 
 
 def verdict(
-    name: str, rival: str, scores: tuple[float, float], result: DMResult, holm_p: float | None = None, score: str = "MASE"
+    name: str,
+    rival: str,
+    scores: tuple[float, float],
+    result: DMResult,
+    holm_p: float | None = None,
+    score: str = "MASE",
 ) -> str:
     """Say in one sentence whether the method `name` really beats its `rival`, given both `scores` and the test."""
     p = result.p_value if holm_p is None else holm_p

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Naive', 'Drift', 'SeasonalNaive', 'Naive2', 'SES']
 
-# %% ../../nbs/forecast/naive.ipynb #91f63be2
+# %% ../../nbs/forecast/naive.ipynb #494cb46d
 from typing import Any
 
 import numpy as np
@@ -16,21 +16,39 @@ from .kernels import naive as kernels
 
 
 class Naive(KernelForecaster):
-    """Forecast the last value; the interval grows with the square root of the steps ahead."""
+    """Forecast the last value; the interval grows with the square root of the steps ahead.
+
+    >>> import pandas as pd
+    >>> from finlab.forecast.naive import Naive
+    >>> float(Naive().fit(pd.Series([4.0, 6.0, 5.0, 7.0])).predict(fh=[2]).iloc[0])
+    7.0
+    """
 
     def _run_kernel(self, y: np.ndarray, horizon: int) -> kernels.Forecast:
         return kernels.naive(y, horizon)
 
 
 class Drift(KernelForecaster):
-    """Continue the line from the first to the last value. Needs two values."""
+    """Continue the line from the first to the last value. Needs two values.
+
+    >>> import pandas as pd
+    >>> from finlab.forecast.naive import Drift
+    >>> float(Drift().fit(pd.Series([4.0, 6.0, 5.0, 7.0])).predict(fh=[2]).iloc[0])
+    9.0
+    """
 
     def _run_kernel(self, y: np.ndarray, horizon: int) -> kernels.Forecast:
         return kernels.drift(y, horizon)
 
 # %% ../../nbs/forecast/naive.ipynb #5ec2fab4
 class SeasonalNaive(KernelForecaster):
-    """Repeat the last season of `period` steps: 12 for months in a year, 4 for quarters. Needs one season."""
+    """Repeat the last season of `period` steps: 12 for months in a year, 4 for quarters. Needs one season.
+
+    >>> import pandas as pd
+    >>> from finlab.forecast.naive import SeasonalNaive
+    >>> float(SeasonalNaive(period=4).fit(pd.Series([4.0, 6.0, 5.0, 7.0])).predict(fh=[2]).iloc[0])
+    6.0
+    """
 
     def __init__(self, period: int = 1) -> None:
         self.period = period
@@ -46,7 +64,13 @@ class SeasonalNaive(KernelForecaster):
 
 
 class Naive2(KernelForecaster):
-    """Repeat the last value of the series without its season, then put the season back: the M competitions' benchmark."""
+    """Repeat the last value of the series without its season, then put the season back (the M competitions' benchmark).
+
+    >>> import pandas as pd
+    >>> from finlab.forecast.naive import Naive2
+    >>> float(Naive2(period=4).fit(pd.Series([4.0, 6.0, 5.0, 7.0])).predict(fh=[2]).iloc[0])
+    7.0
+    """
 
     def __init__(self, period: int = 1) -> None:
         self.period = period
@@ -65,6 +89,11 @@ class SES(KernelForecaster):
     """Smooth exponentially, with weight and first level by least squares; the forecast is flat.
 
     After `fit`: `alpha_`, the weight of the newest value (0 to 1), and `level_`, the last level; one per column.
+
+    >>> import pandas as pd
+    >>> from finlab.forecast.naive import SES
+    >>> float(SES().fit(pd.Series([5.0, 5.0, 5.0])).predict(fh=[2]).iloc[0])
+    5.0
     """
 
     def _run_kernel(self, y: np.ndarray, horizon: int) -> kernels.SmoothingForecast:
