@@ -247,6 +247,14 @@ def test_a_second_process_finds_what_the_first_compiled(tmp_path: Path, moment: 
     assert first.stderr == second.stderr == ""
 
 
+def test_a_damaged_program_is_compiled_again(tmp_path: Path) -> None:
+    program = CACHED.replace('warnings.simplefilter("error")', "")
+    python(program, str(tmp_path), "early")
+    for path in tmp_path.glob("*-cache"):
+        path.write_bytes(path.read_bytes()[:100])
+    assert python(program, str(tmp_path), "early").stdout.startswith("0 ")  # no hit, and the answer was right
+
+
 def test_the_folder_of_the_settings_is_the_default(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pointed: list[Path] = []
     monkeypatch.setattr("finlab.core.compute._point_jax_to", pointed.append)
