@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['Config', 'SEALED', 'OPEN', 'FORK_WAIT_SECONDS', 'FIRST_PAUSE_SECONDS', 'LONGEST_PAUSE_SECONDS', 'Opener',
-           'connect_memory', 'holder_of', 'make_store', 'publish', 'in_turn', 'lease', 'transaction', 'copy_store']
+           'FILE_TROUBLE', 'connect_memory', 'holder_of', 'make_store', 'publish', 'in_turn', 'lease', 'transaction',
+           'copy_store']
 
 # %% ../../nbs/data/lease.ipynb #622199a3
 import os
@@ -179,6 +180,13 @@ def publish(draft: Path, path: Path) -> None:
 FIRST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.25
 Opener = Callable[[], duckdb.DuckDBPyConnection]
+FILE_TROUBLE = (  # what DuckDB raises when a disk, not a query, is at fault
+    duckdb.IOException,
+    duckdb.TransactionException,
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.OutOfMemoryException,
+)
 
 
 @contextmanager
@@ -189,7 +197,7 @@ def in_turn(path: Path, opener: Opener, wait_seconds: float | None = None) -> It
     connection = _open_when_free(path, opener, lock, wait)
     try:
         yield connection
-    except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.OutOfMemoryException) as error:
+    except FILE_TROUBLE as error:
         raise StoreError(_trouble(path, error)) from error
     finally:
         try:

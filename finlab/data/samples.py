@@ -235,5 +235,6 @@ def last_day(name: str) -> date:
     """The last day that a sample's data stand for: the day of the last observation, or the end of the last period."""
     sample = info(name)
     if sample.frequency in PERIODS:
-        return pd.PeriodIndex([sample.end], freq=sample.frequency).to_timestamp(how="end")[0].date()
+        last: Any = pd.Period(sample.end, freq=sample.frequency)
+        return last.end_time.date()
     return date.fromisoformat(sample.end)

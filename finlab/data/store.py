@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from html import escape
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -30,7 +30,7 @@ from ..core.checks import check_choice, closest
 from ..core.errors import InputError
 from ..core.settings import settings
 from .frames import to_pandas
-from .lease import copy_store, lease, transaction
+from .lease import FILE_TROUBLE, copy_store, lease, transaction
 from .sources import Source, open_source
 
 # %% ../../nbs/data/store.ipynb #91823e7b
@@ -166,13 +166,15 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
     return {name: value.to_pydatetime() if isinstance(value, pd.Timestamp) else value for name, value in plain.items()}
 
 
-def _with_line(connection: duckdb.DuckDBPyConnection, error: duckdb.Error, query: str) -> duckdb.Error:
-    """DuckDB says in which line a query is wrong only when it runs it as a statement; planning is enough for that."""
+def _with_line(
+    connection: duckdb.DuckDBPyConnection, error: duckdb.Error, query: str, parameters: dict[str, Any]
+) -> duckdb.Error:
+    """A query that cannot be planned: DuckDB names the line only when it is run as a plain statement, so do that."""
     if isinstance(error, (duckdb.BinderException, duckdb.CatalogException)):
         try:
-            connection.execute(f"PREPARE finlab_check AS {query}")
+            connection.execute(query, parameters)
         except duckdb.Error as found:
-            return found if "LINE " in str(found) else error
+            return found
     return error
 
 
@@ -250,9 +252,6 @@ def _refuse_own_file(path: Path, source: Any) -> None:
         raise InputError(f"{path} is the store itself; expected another source")
 
 # %% ../../nbs/data/store.ipynb #06e1304b
-_TROUBLE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.OutOfMemoryException)
-
-
 class StoreReader:
     """What can be asked of a store: `table`, `sql`, `tables`, `loads`."""
 
@@ -268,7 +267,7 @@ class StoreReader:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r}{', read_only=True' if self.read_only else ''})"
 
-    def table(self, name: str, to: Literal["pandas", "arrow"] = "pandas") -> Any:
+    def table(self, name: str, to: str = "pandas") -> Any:
         """Read a whole table as a pandas frame, or with `to="arrow"` as an Arrow table; InputError if there is none."""
         check_choice("to", to, ("pandas", "arrow"))
         with lease(self.path) as connection:
@@ -278,7 +277,7 @@ class StoreReader:
         found = _in_zones(found, json.loads(entry.zones))
         return found if to == "arrow" else to_pandas(found)
 
-    def sql(self, query: str, /, to: Literal["pandas", "arrow"] = "pandas", **parameters: Any) -> Any:
+    def sql(self, query: str, /, to: str = "pandas", **parameters: Any) -> Any:
         """Run one SELECT, its `$name` parameters filled from the keywords; a pandas frame or an Arrow table.
 
         InputError, with DuckDB's explanation and the line, if the query is wrong or tries to change something.
@@ -289,10 +288,11 @@ class StoreReader:
             try:
                 found = _select(connection, query, _parameters(parameters))
                 read = [(entry, *_size(connection, entry)) for entry in _named(connection, entries, query)]
-            except _TROUBLE:
+            except FILE_TROUBLE:
                 raise  # the lease says what it means
             except duckdb.Error as error:
-                raise _query_error(_with_line(connection, error, query), list(entries), self.path) from None
+                fuller = _with_line(connection, error, query, _parameters(parameters))
+                raise _query_error(fuller, list(entries), self.path) from None
         for entry, rows, columns in read:
             _record(entry, rows, columns)
         return found if to == "arrow" else to_pandas(found)
@@ -388,9 +388,7 @@ class Store(StoreReader):
         trace.record_read(name, found.uri, found.sha256, rows, columns, day, source_kind=found.kind)
         return LoadResult(name, rows, columns, found.sha256, new, found.uri, day, notes)
 
-    def write(
-        self, name: str, frame: pd.DataFrame | pd.Series | pa.Table, *, as_of: date | str | None = None
-    ) -> LoadResult:
+    def write(self, name: str, frame: Any, *, as_of: date | str | None = None) -> LoadResult:
         """Keep a frame, series or Arrow table as the table `name`; an index that has a name becomes a column."""
         if not isinstance(frame, (pd.DataFrame, pd.Series, pa.Table)):
             raise InputError.of("frame", frame, "a pandas frame or series, or an Arrow table (to read a file: load)")
@@ -421,7 +419,7 @@ class Store(StoreReader):
         with transaction(self.path) as connection:
             try:
                 yield connection
-            except _TROUBLE:
+            except FILE_TROUBLE:
                 raise  # the lease says what it means
             except duckdb.Error as error:
                 raise InputError(f"the table {name!r} cannot be kept: {' '.join(str(error).split())}") from error

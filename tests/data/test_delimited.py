@@ -1,0 +1,163 @@
+"""The CSV reader: types, encodings, ragged rows, and what it must never guess."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finlab.core.errors import InputError
+from finlab.data.delimited import read_delimited
+
+
+def read(folder: Path, content: str | bytes, name: str = "x.csv", **options: Any) -> pa.Table:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_delimited(path, **options)[0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "values"),
+    [
+        (["1", "-2", "+3"], "int64", [1, -2, 3]),
+        (["1", "2.5", ".5", "1e3"], "double", [1, 2.5, 0.5, 1000]),
+        (["007", "012"], "string", ["007", "012"]),
+        (["0.5", "0"], "double", [0.5, 0]),
+        (["1234567890123456789", "2"], "string", ["1234567890123456789", "2"]),
+        (["true", "False"], "bool", [True, False]),
+        (["1", "NA", "", "3"], "int64", [1, None, None, 3]),
+        (["CN", "NA", "DE"], "string", ["CN", "NA", "DE"]),
+        (["1", "two"], "string", ["1", "two"]),
+        (["03/04/2026", "04/04/2026"], "string", ["03/04/2026", "04/04/2026"]),
+        (["2026-02-30", "2026-02-28"], "string", ["2026-02-30", "2026-02-28"]),
+        (["inf", "1"], "string", ["inf", "1"]),
+        (["1_000", "2"], "string", ["1_000", "2"]),
+        ([" 1 ", "2"], "int64", [1, 2]),
+        (['"a, b"', '"say ""hi"""'], "string", ["a, b", 'say "hi"']),
+    ],
+)
+def test_types(tmp_path: Path, cells: list[str], kind: str, values: list[object]) -> None:
+    table = read(tmp_path, "k,x\n" + "".join(f"k,{cell}\n" for cell in cells))
+    assert str(table.schema.field("x").type) == kind
+    assert table["x"].to_pylist() == values
+
+
+def test_days_and_times(tmp_path: Path) -> None:
+    table = read(
+        tmp_path,
+        "day,time,zoned\n2026-03-31,2026-03-31T10:15,2026-03-31T10:15:00+08:00\n"
+        "2026-04-01,2026-04-01 23:59:59,2026-03-31T00:00:00Z\n",
+    )
+    assert [str(kind) for kind in table.schema.types] == ["date32[day]", "timestamp[us]", "timestamp[us, tz=UTC]"]
+    assert str(table["zoned"][0].as_py()) == "2026-03-31 02:15:00+00:00"
+
+
+def test_a_late_exception_in_a_long_column_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("x,y\n" + "1,2026-01-01\n" * 5000 + "1.5,soon\n")
+    table, notes = read_delimited(path)
+    assert [str(kind) for kind in table.schema.types] == ["double", "string"]
+    assert notes == ["column 'y' is kept as text: 1 of 5001 values are no number or day, such as 'soon'"]
+
+
+def test_options(tmp_path: Path) -> None:
+    table = read(
+        tmp_path, "a|b\n1.234,5|03.04.2026\n", delimiter="|", decimal=",", thousands=".", date_format="%d.%m.%Y"
+    )
+    assert table.to_pylist()[0]["a"] == 1234.5 and str(table["b"][0]) == "2026-04-03"
+    assert read(tmp_path, "1,2\n3,4\n", header=False).column_names == ["column1", "column2"]
+    assert read(tmp_path, "made by X\n\na,b\n1,2\n", skip=2).column_names == ["a", "b"]
+    assert read(tmp_path, "id,n\n1,2\n", text=["id"])["id"].to_pylist() == ["1"]
+    assert read(tmp_path, "a\tb\n1\t2\n", name="x.tsv").num_columns == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030", "cp1252"])
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    word = "Müller" if encoding == "cp1252" else "穆勒"
+    table = read(tmp_path, f"who,x\n{word},1\n".encode(encoding), encoding="utf-8" if "utf-8" in encoding else encoding)
+    assert table.to_pylist() == [{"who": word, "x": 1}]
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_line_ends(tmp_path: Path, ends: str) -> None:
+    assert read(tmp_path, ends.join(["a,b", "1,2", "3,4", ""])).num_rows == 2
+
+
+def test_mixed_line_ends_and_a_missing_last_one(tmp_path: Path) -> None:
+    assert read(tmp_path, b'a,b\r\n1,"x\ny"\r\n3,z\n5,w').to_pylist() == [
+        {"a": 1, "b": "x\ny"},
+        {"a": 3, "b": "z"},
+        {"a": 5, "b": "w"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a,b\n1,2\n3,4,5\n", r"x.csv, line 3: expected 2 values as in the header, found 3: '3,4,5'"),
+        ("a,b\n1,2\n3\n", r"x.csv, line 3: expected 2 values as in the header, found 1"),
+        ("a,b\n" + "1,2\n" * 200_000 + "9\n", r"line 200002: expected 2 values"),
+        ('a,b\n1,"2\n', r"line 2: a quotation mark is opened and not closed"),
+        ("a,a,b\n1,2,3\n", r"more than one column named 'a'"),
+        ("a,b\n", r"header of 2 columns and no rows"),
+        ("\n\n", r"is empty"),
+        (b"\xef\xbb\xbf", r"is empty"),
+        (b"a,b\n1,\xff\n", r"not utf-8 text: byte 6 \(line 2\) is 0xff; say what it is by encoding="),
+        (b"a,b\n" + b"1,2\n" * 600_000 + b"1,\xe4\n", r"byte 2400006 \(line 600002\) is 0xe4"),
+    ],
+)
+def test_bad_files(tmp_path: Path, content: str | bytes, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"encoding": "klingon"},
+        {"encoding": "hex"},
+        {"delimiter": ""},
+        {"delimiter": "ab"},
+        {"decimal": ";", "delimiter": ";"},
+        {"decimal": "5"},
+        {"skip": -1},
+        {"text": ["nothing"]},
+    ],
+)
+def test_bad_options(tmp_path: Path, options: dict[str, Any]) -> None:
+    if options == {"delimiter": ""}:  # the same as not saying it
+        assert read(tmp_path, "a,b\n1,2\n", **options).num_columns == 2
+        return
+    with pytest.raises(InputError):
+        read(tmp_path, "a,b\n1,2\n", **options)
+
+
+@pytest.mark.parametrize("name", ["s[1].csv", "a*.csv", "what?.csv", "it's.csv", "销售.csv", "a b.csv"])
+def test_odd_file_names_are_taken_literally(tmp_path: Path, name: str) -> None:
+    (tmp_path / "ab.csv").write_text("other\n1\n")
+    (tmp_path / "s1.csv").write_text("other\n1\n")
+    assert read(tmp_path, "mine,x\n1,2\n", name=name).column_names == ["mine", "x"]
+
+
+def test_blank_names_are_made_up_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(",a\n0,1\n")
+    table, notes = read_delimited(path)
+    assert table.column_names == ["column1", "a"] and notes == ["a column without a name is called column1"]
+
+
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), max_size=8)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=8))
+def test_any_text_survives_quoting(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    lines = [",".join('"' + cell.replace('"', '""') + '"' for cell in row) + "\n" for row in [("a", "b"), *rows]]
+    table = read(folder, "".join(lines), text=["a", "b"])
+    for name, place in (("a", 0), ("b", 1)):
+        given_cells = [row[place].replace("\r\n", "\n").replace("\r", "\n") or None for row in rows]
+        found = [cell and cell.replace("\r\n", "\n").replace("\r", "\n") for cell in table[name].to_pylist()]
+        assert found == given_cells
