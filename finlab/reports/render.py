@@ -252,9 +252,10 @@ MOST_FIGURES = 6  # key results on the cover; all of them are in the table at th
 
 
 def result_name(name: str, draft: Draft) -> str:
-    """Name a result in the page's language: its label, if the table has one, else its name with spaces."""
-    key = f"result.{name}"
-    return draft.say(key) if has_label(key) else name.replace("_", " ")
+    """Name a result in the page's language: "sales.mase" is the quantity "mase" (its label, if any) of "sales"."""
+    subject, _, quantity = name.rpartition(".")
+    words = draft.say(f"result.{quantity}") if has_label(f"result.{quantity}") else quantity.replace("_", " ")
+    return f"{subject}: {words}" if subject else words
 
 
 def write_cover(made: Mapping[str, Any], draft: Draft) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TEMPLATES', 'templates', 'find_notebook', 'page_stem', 'page_path', 'keep_frame', 'write_whole', 'child_environment',
-           'with_parameters', 'Job', 'record_as_json', 'ReportResult', 'prepare', 'run_report', 'run']
+           'with_parameters', 'Job', 'record_as_json', 'ReportResult', 'prepare', 'run_report', 'run', 'describe']
 
 # %% ../../nbs/reports/run.ipynb #5ace7cdf
 import contextlib
@@ -329,6 +329,8 @@ def run_report(
     record = _record(job, started, ledger, outcome.failure)
     record["seconds"] = round(time.perf_counter() - clock, 3)
     if outcome.failure is not None:
+        if outcome.failure.name == "InputError" and job.notebook.parent == TEMPLATES:
+            raise InputError(outcome.failure.message)
         raise ReportError(record["message"], _write_failure(job, outcome, record))
     from finlab.reports.render import render_page
 
@@ -379,3 +381,15 @@ def run(
 ) -> ReportResult:
     """Make a report: `finlab.run("forecast", source=frame, horizon=6)`; see `run_report` for everything else."""
     return run_report(name, parameters, output=output, open=open, timeout=timeout)
+
+# %% ../../nbs/reports/run.ipynb #cb56deda
+def describe(name: str | Path | None = None) -> str:
+    """Describe one report, or all templates: parameters with their types, defaults and help, as text."""
+    chosen = [find_notebook(name)] if name is not None else list(templates().values())
+    return "\n\n".join("\n".join([path.stem, *_parameter_lines(read_parameters(path))]) for path in chosen)
+
+
+def _parameter_lines(parameters: Iterable[Parameter]) -> list[str]:
+    rows = [(p.name, p.annotation, "none" if p.default is None else str(plain(p.default)), p.help) for p in parameters]
+    widths = [max((len(row[place]) for row in rows), default=0) for place in range(3)]
+    return ["  " + "  ".join(part.ljust(w) for part, w in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows]
