@@ -96,10 +96,12 @@ def forecast(
 ) -> None:
     """Forecast the series of a table as data: one row a series and date, with 80% and 95% intervals."""
     from finlab.cli.console import check_output, show, write_frame
-    from finlab.forecast.study import forecast_source
+    from finlab.forecast.study import forecast as forecast_series
 
     check_output(output)
-    frame = forecast_source(source, horizon=horizon, period=period, models=model, id=id, date=date, value=value)
+    frame = forecast_series(source, horizon=horizon, period=period, models=model, id=id, date=date, value=value)
+    for note in frame.attrs.get("notes", []):
+        say(note)
     if output is None:
         show(frame)
         return

@@ -49,7 +49,7 @@ def ls() -> None:
         say(f"the store {store.path} holds no table yet; try: finlab data load sample:airline")
         return
     loads["loaded_at"] = loads["loaded_at"].dt.strftime("%Y-%m-%d %H:%M UTC")
-    show(loads[["name", "rows", "columns", "as_of", "loaded_at", "kind", "source"]])
+    show(loads.loc[:, ["name", "rows", "columns", "as_of", "loaded_at", "kind", "source"]])
 
 
 @app.command("show", epilog="Example:  finlab data show sales --rows 5")
@@ -75,4 +75,4 @@ def samples() -> None:
     """List the real series that come with finlab's dependencies, with unit, source and licence."""
     from finlab.data import samples as rooms
 
-    show(rooms.ls()[["name", "title", "frequency", "unit", "start", "end", "rows", "source"]])
+    show(rooms.ls().loc[:, ["name", "title", "frequency", "unit", "start", "end", "rows", "source"]])

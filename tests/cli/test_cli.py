@@ -67,7 +67,7 @@ def test_version(finlab) -> None:
     [
         (["run", "forcast"], "did you mean 'forecast'"),
         (["run", "forecast", "-p", "horizn=3"], "did you mean 'horizon'"),
-        (["run", "forecast", "-p", "horizon=soon"], "horizon='soon'"),
+        (["run", "forecast", "-p", "horizon=soon"], "horizon is 'soon'"),
         (["run", "forecast", "-p", "horizon"], "expected name=value"),
         (["run", "forecast", "-p", "horizon=3", "-p", "horizon=4"], "given twice"),
         (["run", "forecast", "-p", "source=missing.csv"], "missing.csv"),
