@@ -7,6 +7,7 @@ __all__ = ['CLASSIC_ORDER', 'arima', 'QuietForecast', 'quiet_forecast', 'notes_f
 
 # %% ../../nbs/forecast/arima.ipynb #4666860a
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -51,12 +52,20 @@ def quiet_forecast(forecaster: Any, y: pd.Series, horizon: int) -> QuietForecast
     The forecaster itself is left as it was. What it raises is passed on.
     """
     fh = list(range(1, horizon + 1))
-    with warnings.catch_warnings(record=True) as caught:
+    with _threads().limit(limits=1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fitted = forecaster.clone().fit(y, fh=fh)
         mean = np.asarray(fitted.predict(fh=fh), dtype=float).reshape(horizon)
         sd = _spread_of(fitted, fh)
     return QuietForecast(mean, sd, notes_from(caught))
+
+
+@cache
+def _threads() -> Any:
+    """The thread pools of the numeric libraries; for one short series their waiting costs more than it gains."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _spread_of(fitted: Any, fh: list[int]) -> np.ndarray:

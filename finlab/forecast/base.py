@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 from sktime.datatypes import update_data
-from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
+from sktime.forecasting.base import BaseForecaster
 
 from .kernels.naive import Forecast, SmoothingForecast
 
@@ -40,6 +40,9 @@ class _Translator(BaseForecaster):
         """Begin without data: sktime looks for these two when somebody switches `remember_data` on."""
         self._y = self._X = None
 
+    _history: pd.DataFrame
+    _result: Forecast | SmoothingForecast
+
     def _run_kernel(self, y: np.ndarray, horizon: int) -> Forecast | SmoothingForecast:
         raise NotImplementedError("a forecaster over a kernel names it in _run_kernel")
 
@@ -47,11 +50,11 @@ class _Translator(BaseForecaster):
         steps = 1 << (max(horizon, 1) - 1).bit_length()
         self._result = self._run_kernel(self._history.to_numpy(dtype=float), steps)
 
-    def _steps(self, fh: ForecastingHorizon) -> list[int]:
+    def _steps(self, fh: Any) -> list[int]:
         """Say how many steps each point of the horizon lies after the last value: 1, 2, ...; 0 and less are past."""
         return [int(step) for step in fh.to_relative(self.cutoff)]
 
-    def _rows(self, fh: ForecastingHorizon, inside: np.ndarray, part: str) -> pd.DataFrame:
+    def _rows(self, fh: Any, inside: np.ndarray, part: str) -> pd.DataFrame:
         """Pick the rows of `part` ("mean" or "sd") for the horizon; steps in the past come from `inside`."""
         steps = self._steps(fh)
         if max(steps) > self._result.mean.shape[0]:
@@ -67,24 +70,24 @@ class KernelForecaster(_Translator):
     After `fit`: `residuals_`, the one-step errors, as a table like the data; missing where no forecast was possible.
     """
 
-    def _fit(self, y: pd.DataFrame, X: object = None, fh: ForecastingHorizon | None = None) -> "KernelForecaster":
+    def _fit(self, y: pd.DataFrame, X: object = None, fh: Any = None) -> "KernelForecaster":
         self._history = y
         self._forecast_to(0 if fh is None else max(self._steps(fh)))
         self.residuals_ = pd.DataFrame(self._result.residuals, index=y.index, columns=y.columns)
         return self
 
-    def _predict(self, fh: ForecastingHorizon, X: object = None) -> pd.DataFrame:
+    def _predict(self, fh: Any, X: object = None) -> pd.DataFrame:
         return self._rows(fh, self._history.to_numpy(dtype=float) - self._result.residuals, "mean")
 
-    def _spread(self, fh: ForecastingHorizon) -> pd.DataFrame:
+    def _spread(self, fh: Any) -> pd.DataFrame:
         return self._rows(fh, np.full(self._history.shape, np.nan), "sd")
 
-    def _predict_var(self, fh: ForecastingHorizon, X: object = None, cov: bool = False) -> pd.DataFrame:
+    def _predict_var(self, fh: Any, X: object = None, cov: bool = False) -> pd.DataFrame:
         if cov:
             raise NotImplementedError("the covariance between steps is not known to this forecaster")
         return self._spread(fh) ** 2
 
-    def _predict_quantiles(self, fh: ForecastingHorizon, X: object, alpha: list[float]) -> pd.DataFrame:
+    def _predict_quantiles(self, fh: Any, X: object, alpha: list[float]) -> pd.DataFrame:
         mean, spread = self._predict(fh), self._spread(fh)
         names = self._get_varnames()
         columns = pd.MultiIndex.from_product([names, alpha])
@@ -92,5 +95,5 @@ class KernelForecaster(_Translator):
         return pd.DataFrame(ends.reshape(len(mean), -1), index=mean.index, columns=columns)
 
     def _update(self, y: pd.DataFrame, X: object = None, update_params: bool = True) -> "KernelForecaster":
-        self._history = update_data(self._history, y)
-        return self._fit(self._history, fh=self._fh)
+        seen: Any = update_data(self._history, y)
+        return self._fit(seen, fh=self._fh)

@@ -72,7 +72,7 @@ def compare_losses(
 
 
 def diebold_mariano(
-    errors_a: np.ndarray, errors_b: np.ndarray, horizon: int = 1, power: float = 2, alternative: str = "two-sided"
+    errors_a: np.ndarray, errors_b: np.ndarray, horizon: int = 1, power: int | float = 2, alternative: str = "two-sided"
 ) -> DMResult:
     """Test whether two methods forecast equally well, given their errors `horizon` steps ahead at the same origins.
 
@@ -126,7 +126,7 @@ def outcome(result: DMResult, p_value: float | None = None) -> str:
 def verdict(
     name: str,
     rival: str,
-    scores: tuple[float, float],
+    scores: tuple[int | float, int | float],
     result: DMResult,
     holm_p: float | None = None,
     score: str = "MASE",
@@ -134,7 +134,8 @@ def verdict(
     """Say in one sentence whether the method `name` really beats its `rival`, given both `scores` and the test."""
     p = result.p_value if holm_p is None else holm_p
     figures = f"{score} {scores[0]:.2f} against {scores[1]:.2f}"
-    test = f"DM p = {p:.3f}{'' if holm_p is None else ' (Holm)'} over {result.n} origins"
+    probability = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    test = f"DM {probability}{'' if holm_p is None else ' (Holm)'} over {result.n} origins"
     needed = origins_needed(result.horizon)
     apart = f", overlapping {result.horizon}-fold" if result.horizon > 1 else ""
     return {

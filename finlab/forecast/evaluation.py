@@ -209,7 +209,7 @@ def _quantile(share: float) -> float:
     return float(norm.ppf(share))
 
 
-def bounds(lanes: Lanes, level: float) -> tuple[np.ndarray, np.ndarray]:
+def bounds(lanes: Lanes, level: int | float) -> tuple[np.ndarray, np.ndarray]:
     """Give the two ends of the interval of `level` percent, for normal errors."""
     half = _quantile(0.5 + level / 200) * lanes.sd
     return lanes.mean - half, lanes.mean + half
@@ -254,9 +254,9 @@ def score_table(replay: Replay) -> pd.DataFrame:
         rows[name] = {key: _average(value) for key, value in each.items()}
         rows[name] |= {"OWA": score.owa(*four), "n": int(np.isfinite(lanes.mean).all(axis=0).sum())}
     caught, charged = ([f"{kind}-{level}" for level in replay.level] for kind in ("coverage", "winkler"))
-    table = pd.DataFrame(rows).T[["MASE", "RMSSE", "sMAPE", "OWA", "pinball", *caught, "MAE", *charged, "n"]]
+    table: Any = pd.DataFrame(rows).T[["MASE", "RMSSE", "sMAPE", "OWA", "pinball", *caught, "MAE", *charged, "n"]]
     table.index.name = "method"
-    return table.astype({"n": int}).sort_values(["MASE", "MAE"], kind="stable")
+    return table.astype({"n": int}).sort_values(by=["MASE", "MAE"], kind="stable")
 
 # %% ../../nbs/forecast/evaluation.ipynb #328b7d95
 def test_table(replay: Replay) -> pd.DataFrame:
@@ -291,12 +291,12 @@ class Backtest:
     replay: Replay
 
     @cached_property
-    def scores(self) -> pd.DataFrame:
+    def scores(self) -> Any:
         """The scores of every method, averaged over origins; MAE, pinball and Winkler are in the unit of the series."""
         return score_table(self.replay)
 
     @cached_property
-    def tests(self) -> pd.DataFrame:
+    def tests(self) -> Any:
         """Every method against the benchmark, by the Diebold-Mariano test, with a verdict in words."""
         return test_table(self.replay)
 
@@ -400,7 +400,7 @@ def plot_errors(result: Backtest) -> "Figure":
     return finish(figure)
 
 # %% ../../nbs/forecast/evaluation.ipynb #31d9ee71
-def _check_series(y: pd.Series | np.ndarray) -> pd.Series:
+def _check_series(y: Any) -> pd.Series:
     if not isinstance(y, (pd.Series, np.ndarray)) or np.ndim(y) != 1:
         raise InputError.of("y", type(y).__name__, "a pandas Series or a NumPy array of one axis")
     series = y if isinstance(y, pd.Series) else pd.Series(y)
@@ -439,7 +439,7 @@ def check_level(level: Iterable[int]) -> tuple[int, ...]:
 
 # %% ../../nbs/forecast/evaluation.ipynb #8f30f14c
 def backtest(
-    y: pd.Series | np.ndarray,
+    y: Any,
     methods: Any = None,
     horizon: int = 12,
     period: int | None = None,
@@ -451,6 +451,7 @@ def backtest(
 ) -> Backtest:
     """Replay the past of `y`: forecast from several origins with several methods, score, test against the benchmark.
 
+    `y` is a Series (dates or periods as index tell the season) or an array, oldest first, without missing values.
     `methods` are names (naive, seasonal_naive, drift, ses, naive2, arima), sktime forecasters, or a dict of either.
     `period` is the number of steps in a season (from the dates if not given); `origins`, `step` as in `choose_origins`.
     No method sees a value after its origin. A method that fails is reported in `.failures`.

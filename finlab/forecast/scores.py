@@ -14,8 +14,8 @@ from jaxtyping import Float
 
 from ..core.errors import InputError
 
-Values = Float[np.ndarray, "time *lanes"]  # time first; what follows are series, origins, or both
-Score = float | Float[np.ndarray, "*lanes"]
+Values = Float[np.ndarray, "..."]  # time first; what follows are lanes: series, origins, or both
+Score = int | float | Float[np.ndarray, "..."]  # a number, or one for each lane
 
 UNDEFINED = {
     "MASE": "the history repeats itself exactly, or is no longer than one period: no naive error to divide by",
@@ -94,7 +94,7 @@ def owa(smape_percent: Score, mase_score: Score, naive2_smape_percent: Score, na
     return float(average) if average.ndim == 0 else average
 
 # %% ../../nbs/forecast/scores.ipynb #be24ba15
-def pinball(actual: Values, quantile: Values, share: float) -> Score:
+def pinball(actual: Values, quantile: Values, share: int | float) -> Score:
     """Score forecasts of the quantile of `share` (0 to 1); the unit is that of the data.
 
     Source: Gneiting & Raftery (2007), Strictly proper scoring rules, sec. 6.1.
@@ -106,7 +106,7 @@ def pinball(actual: Values, quantile: Values, share: float) -> Score:
     return _mean(np.maximum(share * above, (share - 1) * above))
 
 
-def winkler(actual: Values, low: Values, high: Values, level: float) -> Score:
+def winkler(actual: Values, low: Values, high: Values, level: int | float) -> Score:
     """Score intervals of `level` percent: their width plus the penalty for values outside; unit of the data.
 
     Source: Winkler (1972); Gneiting & Raftery (2007), sec. 6.2.

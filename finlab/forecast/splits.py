@@ -22,7 +22,7 @@ class Split(NamedTuple):
     test: pd.Series
 
 
-def split(y: pd.Series, share: float = 0.8) -> Split:
+def split(y: pd.Series, share: int | float = 0.8) -> Split:
     """Cut `y` (oldest first) after the first `share` (0 to 1) of its values; at least one value goes to each side.
 
     Raises InputError if `y` has fewer than two values or is not in the order of time.

@@ -183,8 +183,9 @@ def check_residuals(residuals: np.ndarray, period: int = 1) -> pd.DataFrame:
     from statsmodels.stats.diagnostic import acorr_ljungbox
 
     lags = max(1, min(2 * period if period > 1 else 10, n // 5))
-    box = acorr_ljungbox(known, lags=[lags])
-    bias, shape = stats.ttest_1samp(known, 0.0), stats.jarque_bera(known)
+    box: Any = acorr_ljungbox(known, lags=[lags])
+    bias: Any = stats.ttest_1samp(known, 0.0)
+    shape: Any = stats.jarque_bera(known)
     rows = [
         _said("no pattern left", box["lb_stat"].iloc[0], box["lb_pvalue"].iloc[0]),
         _said("no bias", bias.statistic, bias.pvalue, "low" if known.mean() > 0 else "high"),
@@ -230,7 +231,7 @@ def find_facts(series: NamedSeries, today: Date | None = None, freshness_days: i
     given = settings().freshness_days if freshness_days is None else freshness_days
     limit = check_positive_int("freshness_days", given)
     now = today or datetime.now(UTC).date()
-    values, index = series.values, series.values.index
+    values, index = series.values, series.dates
     return Facts(
         series.name, len(values), index[0].date(), index[-1].date(), series.frequency.rhythm, series.period,
         series.unit, series.source, series.as_of, (now - series.as_of).days, limit,
@@ -331,7 +332,7 @@ def study_series(
     *,
     models: Any = "auto",
     level: Iterable[int] = DEFAULT_LEVEL,
-    share: float = 0.8,
+    share: int | float = 0.8,
     window: int | None = None,
     today: Date | None = None,
     freshness_days: int | None = None,
@@ -373,13 +374,15 @@ def _amount(value: float, unit: str) -> str:
 
 def summarise_study(study: ForecastStudy) -> str:
     """Write the study in a few sentences: data, forecast, verdicts, doubts."""
-    facts, first = study.facts, study.forecasts.iloc[0]
-    last, top = study.forecasts.iloc[-1], max(study.level)
+    facts = study.facts
+    first: Any = study.forecasts.iloc[0]
+    last, top, unit = study.forecasts.iloc[-1], max(study.level), facts.unit
+    low, high = _amount(last[f"lo-{top}"], ""), _amount(last[f"hi-{top}"], "")
     lines = [
         f"{facts.name}: {facts.n} {facts.frequency} values from {facts.first} to {facts.last}. {facts.freshness}",
-        f"Forecast by {study.model}: {_amount(first['mean'], facts.unit)} for {first['ds'].date()} and "
-        f"{_amount(last['mean'], facts.unit)} for {last['ds'].date()}, the latter between {_amount(last[f'lo-{top}'], '')} "
-        f"and {_amount(last[f'hi-{top}'], '')} with {top}% probability if errors stay as they were.",
+        f"Forecast by {study.model}: {_amount(first['mean'], unit)} for {first['ds'].date()} and "
+        f"{_amount(last['mean'], unit)} for {last['ds'].date()}, the latter between {low} and {high} "
+        f"with {top}% probability if errors stay as they were.",
     ]
     if study.backtest is not None:
         lines += study.backtest.summary().splitlines()
@@ -433,7 +436,8 @@ def plot_residuals(study: ForecastStudy) -> "Figure":
 
     figure, axes = new_figure(f"{study.facts.name}: one-step errors of {study.model}", study.facts.unit)
     known = study.residuals.dropna()
-    axes.plot(known.index.to_numpy(), known.to_numpy(), color="C0", marker=".", linewidth=1, label="actual minus forecast")
+    dates, errors = known.index.to_numpy(), known.to_numpy()
+    axes.plot(dates, errors, color="C0", marker=".", linewidth=1, label="actual minus forecast")
     if len(known) > 1:
         band = 1.96 * float(known.std())
         axes.axhspan(-band, band, color="0.5", alpha=0.15, label="95% of normal errors")

@@ -1,0 +1,159 @@
+"""The backtest: no look-ahead, the same scores as sktime, honest verdicts, failures reported."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from finlab.core.errors import InputError
+from finlab.forecast import evaluation
+from finlab.forecast.evaluation import FREE_METHODS, backtest, choose_origins
+from finlab.forecast.splits import rolling_total, split
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*remember_data:FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def seasonal() -> pd.Series:
+    rng = np.random.default_rng(0)
+    months = np.arange(120)
+    y = (100 + months) * (1 + 0.3 * np.sin(months * np.pi / 6)) * rng.lognormal(0, 0.03, 120)
+    return pd.Series(y, index=pd.period_range("2010-01", periods=120, freq="M"), name="sales")
+
+
+def forecaster():
+    from sktime.forecasting.naive import NaiveForecaster
+
+    return NaiveForecaster(sp=12)
+
+
+def test_forecasts_do_not_change_when_the_future_does(seasonal):
+    methods = {**dict.fromkeys(FREE_METHODS), "foreign": forecaster()}
+    methods = {name: method or name for name, method in methods.items()}
+    whole = backtest(seasonal, methods, horizon=6)
+    for place, cut in enumerate(whole.replay.origins):
+        if place % 5:
+            continue
+        altered = seasonal.copy()
+        altered.iloc[cut:] = altered.iloc[cut:] * -3 + 1000
+        other = backtest(altered, methods, horizon=6)
+        for name in methods:
+            for part in ("mean", "sd"):
+                ours, theirs = (getattr(r.replay.lanes[name], part)[:, place] for r in (whole, other))
+                np.testing.assert_array_equal(ours, theirs, err_msg=f"{name} {part}")
+
+
+def test_free_methods_and_sktime_score_alike(seasonal):
+    result = backtest(seasonal, {"ours": "seasonal_naive", "theirs": forecaster()}, horizon=6)
+    np.testing.assert_allclose(result.scores.loc["ours", "MASE"], result.scores.loc["theirs", "MASE"], rtol=1e-12)
+    assert result.scores["coverage-80"].notna().all() and result.replay.benchmark == "naive2"
+    assert np.isclose(result.scores.loc["naive2", "OWA"], 1)
+
+
+def test_verdicts_and_the_choice(seasonal):
+    result = backtest(seasonal, horizon=3)
+    assert set(result.tests.index) == set(FREE_METHODS) - {"naive2"}
+    assert result.tests.loc["naive", "outcome"] == "worse" and "naive loses to naive2" in result.summary()
+    assert result.best in result.scores.index and result.leader == result.scores.index[0]
+    assert (result.tests["p_holm"] >= result.tests["p"]).all()
+    assert "naive2" in result._repr_html_() and result.plot().axes[0].get_lines()
+
+
+def test_nothing_beats_naive_on_a_random_walk():
+    walk = np.random.default_rng(3).normal(0, 1, 200).cumsum()
+    result = backtest(walk, horizon=4)
+    assert result.replay.benchmark == "naive" and result.best == "naive"
+
+
+def test_a_real_trend_is_found():
+    y = np.arange(150.0) + np.random.default_rng(1).normal(0, 1, 150)
+    assert backtest(y, horizon=4).best == "drift"
+
+
+def test_failures_are_reported_and_not_fatal(seasonal):
+    class Broken(type(forecaster())):
+        def _fit(self, y, X, fh):
+            if len(y) < 60:
+                raise RuntimeError("too early")
+            return super()._fit(y, X, fh)
+
+    result = backtest(seasonal, {"broken": Broken(sp=12), "never": Broken(sp=0), "ses": "ses"}, horizon=6)
+    assert result.scores.loc["broken", "n"] < result.scores.loc["ses", "n"] and result.scores.loc["never", "n"] == 0
+    assert "RuntimeError: too early" in set(result.failures["reason"]) and "No forecast: " in result.summary()
+    assert result.leader != "broken"
+
+
+def test_a_constant_series_has_a_defined_result(recwarn):
+    result = backtest(np.full(60, 5.0), horizon=2)
+    assert result.scores["MASE"].isna().all() and (result.scores["MAE"] == 0).all() and result.best == "naive"
+    assert "MASE is not defined" in result.summary() and "made the same errors" in result.summary()
+    assert not [w for w in recwarn.list if "finlab" in str(w.filename)]
+
+
+def test_origins():
+    assert choose_origins(144, 12, 12) == tuple(range(36, 133, 6))
+    assert choose_origins(100, 4, 1, origins=3, step=4) == (88, 92, 96)
+    assert choose_origins(25, 12, 12) == (13,)
+    with pytest.raises(InputError, match=r"y has 24 values; expected at least 25: 13 to learn from and 12 \(horizon\)"):
+        choose_origins(24, 12, 12)
+
+
+def test_few_origins_give_no_verdict():
+    result = backtest(np.random.default_rng(0).normal(0, 1, 30), horizon=6)
+    assert set(result.tests["outcome"]) == {"too few"} and "too few origins to tell" in result.summary()
+    assert result.best == "naive"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"methods": "seasonal_nave"}, "did you mean 'seasonal_naive'"),
+        ({"methods": [3]}, "or an sktime forecaster"),
+        ({"horizon": 0}, "horizon"),
+        ({"level": (80, 120)}, "percents between 1 and 99"),
+        ({"benchmark": "nave"}, "benchmark"),
+        ({"period": 0}, "period"),
+    ],
+)
+def test_bad_arguments_are_refused(seasonal, arguments, message):
+    with pytest.raises(InputError, match=message):
+        backtest(seasonal, **arguments)
+
+
+def test_bad_data_are_refused(seasonal):
+    with pytest.raises(InputError, match="y is nan at 2010-03; expected a finite number"):
+        backtest(seasonal.where(seasonal.index != seasonal.index[2]))
+    for data in (seasonal.to_frame(), pd.Series(["a"] * 50)):
+        with pytest.raises(InputError):
+            backtest(data)
+
+
+def test_periods_follow_from_the_index():
+    dates = {"ME": 12, "QS": 4, "W-WED": 52, "D": 7, "h": 24, "YS": 1}
+    for code, period in dates.items():
+        assert evaluation.period_of(pd.date_range("2020-01-01", periods=12, freq=code)) == period, code
+    assert evaluation.period_of(pd.period_range("2020Q1", periods=5, freq="Q")) == 4
+    assert evaluation.period_of(pd.RangeIndex(5)) == 1
+
+
+def test_split_and_rolling_total(seasonal):
+    train, test = split(seasonal)
+    assert len(train) == 96 and pd.concat([train, test]).equals(seasonal)
+    pd.testing.assert_series_equal(rolling_total(seasonal), seasonal.rolling(12).sum().dropna(), rtol=1e-12)
+    assert len(split(seasonal[:2], 0.01).train) == 1
+    for call in (lambda: split(seasonal[:1]), lambda: split(seasonal, 1.5), lambda: rolling_total(seasonal[:5])):
+        with pytest.raises(InputError):
+            call()
+
+
+def test_the_room_is_light():
+    use = "import numpy as np; from finlab.forecast import backtest; backtest(np.arange(40.0), ['naive'], horizon=4)"
+    for code, absent in [
+        ("import finlab.forecast", "jax sktime torch pandas scipy"),
+        (use, "sktime torch statsmodels matplotlib"),
+    ]:
+        told = f"{code}; import sys; print([m for m in {absent.split()} if m in sys.modules])"
+        run = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+        assert run.stdout.strip() == "[]"

@@ -1,0 +1,110 @@
+"""The sktime forecasters: a fast look at each, and sktime's own conformance checks (slow)."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*remember_data:FutureWarning")
+
+NAMES = ["Naive", "SeasonalNaive", "Drift", "SES", "Naive2"]
+
+
+def make(name: str):
+    from finlab.forecast import naive
+
+    return getattr(naive, name)(**({"period": 12} if name in ("SeasonalNaive", "Naive2") else {}))
+
+
+@pytest.fixture(scope="module")
+def airline() -> pd.Series:
+    from sktime.datasets import load_airline
+
+    return load_airline()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_forecaster_forecasts_in_and_out_of_sample_with_intervals(name, airline):
+    fitted = make(name).fit(airline, fh=[1, 2, 3])
+    mean, later = fitted.predict(), fitted.predict(fh=[3, 40])
+    assert str(mean.index[0]) == "1961-01" and mean.iloc[2] == later.iloc[0] and np.isfinite(later).all()
+    interval = fitted.predict_interval(fh=[1, 40], coverage=[0.8, 0.95])
+    low80, high80, low95, high95 = interval.to_numpy().T
+    assert (low95 < low80).all() and (high80 < high95).all() and (high95 - low95)[1] > (high95 - low95)[0]
+    inside = fitted.predict(fh=[-1, 0])
+    np.testing.assert_allclose(airline.iloc[-2:] - inside, fitted.residuals_.iloc[-2:, 0])
+    variance, quantile = fitted.predict_var(fh=[1]), fitted.predict_quantiles(fh=[1], alpha=[0.5, 0.841344746])
+    assert quantile.iloc[0, 1] - quantile.iloc[0, 0] == pytest.approx(np.sqrt(variance.iloc[0, 0]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_columns_are_forecast_in_one_call(name, airline, monkeypatch):
+    from finlab.forecast.base import KernelForecaster
+
+    calls, run = [], KernelForecaster._forecast_to
+
+    def counted(self, steps):
+        calls.append(steps)
+        return run(self, steps)
+
+    monkeypatch.setattr(KernelForecaster, "_forecast_to", counted)
+    table = pd.DataFrame({"a": airline, "b": airline[::-1].to_numpy()})
+    both = make(name).fit(table, fh=[1, 2]).predict()
+    assert len(calls) == 1
+    np.testing.assert_allclose(both["a"], make(name).fit(airline).predict(fh=[1, 2]), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_update_equals_a_fit_to_everything(name, airline):
+    updated = make(name).fit(airline[:100], fh=[1, 2]).update(airline[100:])
+    pd.testing.assert_series_equal(updated.predict(), make(name).fit(airline).predict(fh=[1, 2]))
+
+
+def test_forecasts_agree_with_sktime(airline):
+    from sktime.forecasting.naive import NaiveForecaster
+
+    steps = list(range(1, 27))
+    for ours, theirs in [
+        ("Naive", NaiveForecaster()),
+        ("SeasonalNaive", NaiveForecaster(sp=12)),
+        ("Drift", NaiveForecaster(strategy="drift")),
+    ]:
+        theirs.fit(airline)
+        mine = make(ours).fit(airline)
+        np.testing.assert_allclose(mine.predict(fh=steps), theirs.predict(fh=steps), rtol=1e-12)
+        if ours != "Drift":
+            np.testing.assert_allclose(mine.predict_var(fh=steps), theirs.predict_var(fh=steps), rtol=1e-2)
+
+
+def test_a_forecaster_works_in_a_pipeline_and_a_grid_search(airline):
+    from sktime.forecasting.compose import TransformedTargetForecaster
+    from sktime.forecasting.model_selection import ForecastingGridSearchCV
+    from sktime.split import ExpandingWindowSplitter
+    from sktime.transformations.series.boxcox import LogTransformer
+
+    growth = TransformedTargetForecaster([LogTransformer(), make("Drift")]).fit(airline)
+    assert growth.predict(fh=[12]).iloc[0] > airline.iloc[-1]
+    folds = ExpandingWindowSplitter(initial_window=96, step_length=12, fh=range(1, 13))
+    search = ForecastingGridSearchCV(make("SeasonalNaive"), folds, {"period": [1, 12]}).fit(airline)
+    assert search.best_params_ == {"period": 12}
+
+
+def test_arima_keeps_warnings_as_notes(recwarn, airline):
+    from finlab.core.errors import InputError
+    from finlab.forecast.arima import arima, quiet_forecast
+
+    result = quiet_forecast(arima(), airline[:5], 2)
+    assert any("Too few observations" in note for note in result.notes) and len(result.mean) == 2
+    assert not [w for w in recwarn.list if "observations" in str(w.message)]
+    with pytest.raises(InputError, match="three whole numbers"):
+        arima((1, 1, -1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.filterwarnings("ignore")
+def test_a_forecaster_passes_sktimes_own_checks(name):
+    from sktime.utils.estimator_checks import check_estimator
+
+    results = check_estimator(type(make(name)), raise_exceptions=False, verbose=False)
+    failed = {key: value for key, value in results.items() if value != "PASSED"}
+    assert len(results) > 300 and not failed

@@ -1,0 +1,193 @@
+"""From any table to forecasts: layouts, frequencies, what is refused and how, and the study of one series."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from finlab.core import trace
+from finlab.core.errors import InputError
+from finlab.forecast import forecast, read_series, study_series
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*remember_data:FutureWarning")
+
+MONTHS = pd.date_range("2020-01-31", periods=48, freq="ME")
+VALUES = 100 + np.random.default_rng(0).normal(0, 1, 48).cumsum()
+COLUMNS = ["unique_id", "ds", "model", "mean", "lo-80", "hi-80", "lo-95", "hi-95"]
+
+
+def series(name: str = "sales") -> pd.Series:
+    return pd.Series(VALUES, index=MONTHS, name=name)
+
+
+@pytest.mark.parametrize(
+    "dates, code, period",
+    [
+        (pd.date_range("2000", periods=9, freq="YS"), "Y", 1),
+        (pd.date_range("2000", periods=9, freq="QE"), "Q", 4),
+        (pd.date_range("2000-01-15", periods=9, freq="31D"), "M", 12),
+        (pd.date_range("2000", periods=30, freq="W-THU"), "W", 52),
+        (pd.date_range("2000", periods=30, freq="D"), "D", 7),
+        (pd.bdate_range("2000", periods=30), "B", 5),
+        (pd.date_range("2000", periods=30, freq="h"), "h", 24),
+        (pd.date_range("2000", periods=30, freq="BME"), "M", 12),
+        (pd.period_range("2000Q1", periods=9, freq="Q"), "Q", 4),
+        (pd.date_range("2000", periods=9, freq="D", tz="Europe/Madrid"), "D", 7),
+    ],
+)
+def test_the_rhythm_is_found(dates, code, period):
+    found = read_series(pd.Series(np.arange(float(len(dates))), index=dates, name="y"))[0]
+    assert (found.frequency.code, found.period, len(found.values)) == (code, period, len(dates))
+    ahead = found.future(3)
+    assert ahead.is_monotonic_increasing and ahead[0] > found.values.index[-1]
+    assert len(found.with_periods()) == len(dates)
+
+
+def test_future_dates_keep_the_habit_of_the_data():
+    ends = ["2024-01-31", "2024-02-29"]
+    habits = {"ME": ends, "MS": ["2024-01-01", "2024-02-01"], "BME": ends}
+    for code, expected in habits.items():
+        past = pd.date_range(end="2023-12-31", periods=12, freq=code)
+        found = read_series(pd.Series(np.arange(12.0), index=past))[0].future(2)
+        assert [str(day.date()) for day in found] == expected, code
+
+
+def test_layouts_agree():
+    long = pd.DataFrame({"when": MONTHS.strftime("%Y-%m-%d"), "what": "sales", "amount": VALUES, "note": "x"})
+    layouts = [
+        (series(), {}),
+        (series().to_frame(), {}),
+        (series().to_period("M"), {}),
+        (pd.DataFrame({"unique_id": "sales", "ds": MONTHS, "y": VALUES}), {}),
+        (long, {"date": "when", "value": "amount"}),
+        (long, {"id": "what", "date": "when", "value": "amount"}),
+        (long[["when", "amount"]], {}),
+        (long.assign(when=MONTHS.strftime("%d/%m/%Y")), {"date": "when", "value": "amount"}),
+        (long.assign(when=MONTHS.strftime("%Y-%m")), {"date": "when", "value": "amount"}),
+        (series()[::-1], {}),
+    ]
+    tables = [forecast(data, 2, models="ses", **options) for data, options in layouts]
+    for table in tables:
+        assert list(table.columns) == COLUMNS
+        np.testing.assert_allclose(table["mean"], tables[0]["mean"])
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (series().drop(MONTHS[[4, 9]]), "sales: 2 months missing: 2020-05, 2020-10; expected a value for each month"),
+        (series().where(series().index != MONTHS[3]), r"sales, row 4 \(2020-04-30\): the value is missing"),
+        (series().where(series().index != MONTHS[3], np.inf), "sales, row 4: inf; expected a finite number"),
+        (series().sample(frac=1, random_state=0), "comes after a later date"),
+        (pd.concat([series(), series()[-1:]]), "2023-12 is there twice; expected each month once"),
+        (series().astype(object).where(series().index != MONTHS[2], "n/a"), "sales, row 3: 'n/a'; expected a number"),
+        (series()[:2], "2 values; expected at least 3"),
+        (pd.Series(VALUES[:10], index=pd.date_range("2020", periods=10, freq="2MS")), "no known rhythm"),
+        (pd.Series([np.nan] * 5, index=MONTHS[:5], name="x"), "x holds no values at all"),
+        (pd.Series([True] * 5, index=MONTHS[:5], name="x"), "expected numbers"),
+        (pd.Series(VALUES), "expected dates or periods"),
+        (pd.DataFrame(), "expected data"),
+        (pd.DataFrame({"a": ["x", "y"], "b": [1, 2]}), "no date column is named; expected date=... as one of a, b"),
+        (VALUES, "expected a Series, a DataFrame, a path"),
+    ],
+)
+def test_bad_data_are_refused_with_their_place(data, message):
+    with pytest.raises(InputError, match=message):
+        forecast(data, 2)
+
+
+@pytest.mark.parametrize(
+    "texts, message",
+    [
+        (["2024-01-01", "soon", "2024-03-01"], "row 2: 'soon'; expected a date such as"),
+        (["01/02/2024", "01/03/2024", "01/04/2024"], "may be day/month or month/day"),
+        ([45000, 45031, 45062], "row 1: 45000"),
+    ],
+)
+def test_bad_dates_are_refused(texts, message):
+    with pytest.raises(InputError, match=message):
+        read_series(pd.DataFrame({"d": texts, "v": [1.0, 2, 3]}), date="d", value="v")
+
+
+def test_dates_that_the_caller_explains_are_read():
+    frame = pd.DataFrame({"d": ["01/02/2024", "01/03/2024", "01/04/2024"], "v": [1.0, 2, 3]})
+    assert read_series(frame, date="d", value="v", dayfirst=True)[0].frequency.code == "M"
+    assert read_series(frame, date="d", value="v", dayfirst=False)[0].frequency.code == "D"
+    years = pd.DataFrame({"d": [2001, 2002, 2003], "v": [1.0, 2, 3]})
+    assert read_series(years, date="d", value="v")[0].frequency.code == "Y"
+
+
+def test_holidays_are_noted_and_padding_is_cut():
+    days = pd.bdate_range("2024-01-01", periods=200)
+    market = pd.Series(np.arange(197.0), index=days.delete([30, 80, 120]), name="index")
+    assert "3 weekdays without a value are taken for holidays" in read_series(market)[0].notes[0]
+    wide = pd.DataFrame({"old": series(), "new": series().where(series().index >= MONTHS[10])})
+    old, new = read_series(wide)
+    assert len(new.values) == 38 and "10 missing values" in new.notes[0] and not old.notes
+
+
+def test_many_series_keep_their_own_ends_and_order():
+    wide = pd.DataFrame({"b": series(), "a": series().where(series().index < MONTHS[40])})
+    table = forecast(wide, 3, models=["naive", "drift"], level=(50,))
+    assert list(table["unique_id"].unique()) == ["b", "a"] and len(table) == 12
+    first = table.groupby("unique_id")["ds"].min()
+    assert str(first["b"].date()) == "2024-01-31" and str(first["a"].date()) == "2023-05-31"
+    assert list(table.columns[-2:]) == ["lo-50", "hi-50"]
+
+
+def test_files_and_samples_are_read_and_noted(workbench):
+    pd.DataFrame({"month": MONTHS.strftime("%Y-%m-%d"), "sales": VALUES}).to_csv("sales.csv", index=False)
+    trace.clear()
+    table = forecast("sales.csv", 2, date="month", value="sales", models="naive")
+    assert table["unique_id"].unique().tolist() == ["sales"] and np.isclose(table["mean"].iloc[0], VALUES[-1])
+    assert trace.records("read")[0]["rows"] == 48 and len(trace.records("read")[0]["sha256"]) == 64
+    with pytest.raises(InputError, match="did you mean 'sales'"):
+        forecast("sales.csv", 2, date="month", value="sale")
+    with pytest.raises(InputError):
+        forecast("nowhere.csv", 2)
+
+
+def test_auto_names_the_method_and_foreign_forecasters_may_fail():
+    class Fails:
+        def clone(self):
+            raise RuntimeError("no")
+
+        fit = predict = clone
+
+    auto = forecast(series(), 2)
+    assert auto["model"].nunique() == 1 and auto["mean"].notna().all()
+    short = forecast(series()[:6], 2)
+    assert short["model"].unique().tolist() == ["naive2"] and "no backtest" in short.attrs["notes"][0]
+    broken = forecast(series(), 2, models={"fails": Fails()})
+    assert broken["mean"].isna().all() and "sales: fails failed: RuntimeError: no" in broken.attrs["notes"][0]
+
+
+def test_a_study_says_everything(workbench):
+    study = study_series(read_series("sample:airline")[0], horizon=6, today=date(1961, 1, 20), freshness_days=45)
+    assert not study.facts.is_stale and study.facts.age_days == 20 and study.facts.unit
+    assert len(study.forecasts) == 6 and len(study.split.test) == 29 and study.model in study.holdout
+    assert study.totals is not None and "arima" in study.totals.tests.index
+    assert list(study.checks.index) == ["no pattern left", "no bias", "normal"] and study.checks["p"].notna().all()
+    for word in ("Fresh", "Forecast by", "Running total over 12 steps"):
+        assert word in study.summary()
+    for figure in (study.plot_forecast(), study.plot_split(), study.plot_residuals()):
+        assert "thousand passengers" in figure.axes[0].get_title(loc="left")
+    assert "<p>" in study._repr_html_()
+
+
+@pytest.mark.parametrize("kind", ["three values", "constant", "zeros and ones", "negative", "huge"])
+def test_a_study_of_an_odd_series_does_not_fail(workbench, kind, recwarn):
+    rng = np.random.default_rng(0)
+    values = {
+        "three values": np.array([1.0, 2, 4]),
+        "constant": np.full(60, 3.0),
+        "zeros and ones": (rng.random(60) < 0.1).astype(float),
+        "negative": -100 + rng.normal(0, 1, 60).cumsum(),
+        "huge": 1e12 * (1 + rng.random(60)),
+    }[kind]
+    data = pd.Series(values, index=pd.date_range("2019-01-01", periods=len(values), freq="MS"), name=kind)
+    study = study_series(read_series(data)[0], horizon=3, today=date(2030, 1, 1))
+    assert study.forecasts["mean"].notna().all() and study.facts.is_stale and "Stale" in study.summary()
+    assert study.plot_forecast() and study.plot_split() and study.plot_residuals()
+    assert not [str(w.message) for w in recwarn.list if "finlab" in str(w.filename)]
