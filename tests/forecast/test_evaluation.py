@@ -32,13 +32,13 @@ def forecaster():
 def test_forecasts_do_not_change_when_the_future_does(seasonal):
     methods = {**dict.fromkeys(FREE_METHODS), "foreign": forecaster()}
     methods = {name: method or name for name, method in methods.items()}
-    whole = backtest(seasonal, methods, horizon=6)
+    whole = backtest(seasonal, methods, horizon=6, step=12)
     for place, cut in enumerate(whole.replay.origins):
-        if place % 5:
+        if place % 3:
             continue
         altered = seasonal.copy()
         altered.iloc[cut:] = altered.iloc[cut:] * -3 + 1000
-        other = backtest(altered, methods, horizon=6)
+        other = backtest(altered, methods, horizon=6, step=12)
         for name in methods:
             for part in ("mean", "sd"):
                 ours, theirs = (getattr(r.replay.lanes[name], part)[:, place] for r in (whole, other))

@@ -83,7 +83,7 @@ def test_a_forecaster_works_in_a_pipeline_and_a_grid_search(airline):
 
     growth = TransformedTargetForecaster([LogTransformer(), make("Drift")]).fit(airline)
     assert growth.predict(fh=[12]).iloc[0] > airline.iloc[-1]
-    folds = ExpandingWindowSplitter(initial_window=96, step_length=12, fh=range(1, 13))
+    folds = ExpandingWindowSplitter(initial_window=120, step_length=12, fh=range(1, 13))
     search = ForecastingGridSearchCV(make("SeasonalNaive"), folds, {"period": [1, 12]}).fit(airline)
     assert search.best_params_ == {"period": 12}
 
