@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .text import terminal_text
+
 # %% ../../nbs/reports/kernel.ipynb #8e7bd11d
 class Failure(NamedTuple):
     """Why a notebook did not run to its end: which cell, what was raised, in what manner."""
@@ -146,7 +148,7 @@ def _failure(
             continue
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                return Failure(index, output.ename, output.evalue, "error")
+                return Failure(index, output.ename, terminal_text(output.evalue), "error")
     index = _unfinished(notebook, done)
     if problem is None and index is None:
         return None

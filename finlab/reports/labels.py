@@ -126,7 +126,7 @@ def label(key: str, lang: str | None = None, **fields: Any) -> str:
     gaps = {name for _, name, _, _ in string.Formatter().parse(table[key]) if name}
     if missing := sorted(gaps - set(fields)):
         raise InputError(f"label {key!r} has gaps that were not filled: {', '.join(missing)}")
-    return table[key].format(**fields) if gaps else table[key]
+    return table[key].format(**fields)
 
 # %% ../../nbs/reports/labels.ipynb #36ee9359
 FORECAST = {
@@ -145,16 +145,16 @@ FORECAST = {
         "后者以 {level}% 的概率落在 {low} 与 {high} 之间。",
     ),
     "proven": (
-        "{model} really beats {benchmark}: MASE {score} against {base}, p = {p} over {n} origins.",
-        "{model} 确实优于 {benchmark}:MASE {score} 对 {base},p = {p}({n} 个起点)。",
+        "{model} really beats {benchmark}: MASE {score} against {base}, {p} over {n} origins.",
+        "{model} 确实优于 {benchmark}:MASE {score} 对 {base},{p}({n} 个起点)。",
     ),
     "no_better": (
         "No method that was tried beats {model}, so {model} is what we use.",
         "没有一种方法优于 {model},因此采用 {model}。",
     ),
     "luck": (
-        "{leader} had smaller errors than {model}, but that may be luck (p = {p}), so {model} is what we use.",
-        "{leader} 的误差小于 {model},但可能只是运气(p = {p}),因此采用 {model}。",
+        "{leader} had smaller errors than {model}, but that may be luck ({p}), so {model} is what we use.",
+        "{leader} 的误差小于 {model},但可能只是运气({p}),因此采用 {model}。",
     ),
     "untested": ("The series is too short for a test on the past.", "序列太短,无法用历史数据检验。"),
 }
@@ -179,7 +179,8 @@ FORECAST_SECTIONS = {
     ),
     "backtest": (
         "## The test against naive\n\n"
-        "The past was replayed: from many points in time each method forecast what came next, knowing only what was known then. The errors are scaled by those of the naive forecast within the history,\n\n"
+        "The past was replayed: from many points in time each method forecast what came next, knowing only what "
+        "was known then. The errors are scaled by those of the naive forecast within the history,\n\n"
         "$$\\text{{MASE}} = \\frac{{\\frac{{1}}{{h}} \\sum_{{i=1}}^{{h}} |y_{{t+i}} - \\hat{{y}}_{{t+i}}|}}"
         "{{\\frac{{1}}{{t-m}} \\sum_{{j=m+1}}^{{t}} |y_j - y_{{j-m}}|}}$$\n\n"
         "with horizon $h$ and season $m$: the smaller, the better. A method counts as better only if the "
@@ -203,7 +204,8 @@ FORECAST_END = {
     "no_totals": ("{name}: the series is too short for that.", "{name}:序列太短,无法进行。"),
     "residuals": (
         "## What is left over\n\n"
-        "The errors one step ahead should look like noise. A pattern means that something was not used; a lean to one side, that forecasts are too high or too low; odd ends, that intervals are rough.",
+        "The errors one step ahead should look like noise. A pattern means that something was not used; a lean to "
+        "one side, that forecasts are too high or too low; odd ends, that intervals are rough.",
         "## 残差\n\n一步预测误差应当像噪声。若有规律,说明有信息未被利用;若偏向一侧,说明预测偏高或偏低;"
         "若尾部异常,说明区间只是粗略的。",
     ),
@@ -243,8 +245,8 @@ FORECAST_WORDS = {
     "col.hi-80": ("80% to", "80% 上限"),
     "col.lo-95": ("95% from", "95% 下限"),
     "col.hi-95": ("95% to", "95% 上限"),
-    "col.coverage-80": ("in 80% band", "80% 覆盖率"),
-    "col.coverage-95": ("in 95% band", "95% 覆盖率"),
+    "col.coverage-80": ("in 80%", "80% 覆盖率"),
+    "col.coverage-95": ("in 95%", "95% 覆盖率"),
     "col.origins": ("origins", "起点数"),
     "col.verdict": ("against {benchmark}", "对比 {benchmark}"),
     "col.against": ("verdict", "结论"),
@@ -256,9 +258,9 @@ add_labels(FORECAST_WORDS, "forecast.")
 
 # %% ../../nbs/reports/labels.ipynb #17f05ce2
 FORECAST_OUTCOMES = {
-    "outcome.better": ("better (p = {p})", "更好(p = {p})"),
-    "outcome.worse": ("worse (p = {p})", "更差(p = {p})"),
-    "outcome.open": ("no evidence (p = {p})", "无证据(p = {p})"),
+    "outcome.better": ("better ({p})", "更好({p})"),
+    "outcome.worse": ("worse ({p})", "更差({p})"),
+    "outcome.open": ("no evidence ({p})", "无证据({p})"),
     "outcome.same": ("the same", "相同"),
     "outcome.too few": ("too few origins", "起点太少"),
     "outcome.benchmark": ("the benchmark", "基准"),
@@ -284,7 +286,7 @@ FORECAST_OUTCOMES = {
         "误差不像正态:谨慎看待 95% 区间的两端。",
     ),
     "check.unchecked": ("Not checked: too few errors.", "未检验:误差太少。"),
-    "note": ("95% between {low} and {high}", "95% 区间:{low} 至 {high}"),
+    "note": ("for {when}; 95% between {low} and {high}", "{when};95% 区间:{low} 至 {high}"),
 }
 add_labels(FORECAST_OUTCOMES, "forecast.")
 add_labels({"result.forecast": ("forecast", "预测"), "result.mase": ("MASE", "MASE")})

@@ -139,9 +139,9 @@ def convert(kind: Kind, value: Any) -> Any:
         if kind.optional:
             return None
         raise InputError.of("", value, str(kind))
-    if kind.many:
-        return [convert(Kind(kind.base, kind.choices), item) for item in _split(value)]
     try:
+        if kind.many:
+            return [convert(Kind(kind.base, kind.choices), item) for item in _split(value)]
         return _convert_one(kind, value)
     except (ValueError, TypeError, KeyError, OverflowError) as problem:
         if isinstance(problem, InputError):
@@ -169,11 +169,14 @@ def _choice(kind: Kind, value: Any) -> Any:
 def _split(value: Any) -> list[Any]:
     """Read a list from a comma-separated text (quotes protect a comma) or JSON; containers stay as they are."""
     if not isinstance(value, str):
-        return list(value) if isinstance(value, Iterable) else [value]
+        return list(value) if isinstance(value, Iterable) and not isinstance(value, Mapping) else [value]
     if value.lstrip().startswith("["):
         return json.loads(value)
-    row = next(csv.reader(io.StringIO(value), skipinitialspace=True), [])
-    return [item.strip() for item in row]
+    try:
+        rows = list(csv.reader([value], skipinitialspace=True, strict=True))
+    except csv.Error as problem:
+        raise ValueError(str(problem)) from None
+    return [item.strip() for item in rows[0]] if rows else []
 
 # %% ../../nbs/reports/parameters.ipynb #2ac31e12
 def find_source(value: Any) -> str:

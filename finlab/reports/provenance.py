@@ -122,7 +122,7 @@ def _asked(parameters: Iterable[Mapping[str, Any]], say: Say) -> PageTable:
     rows = [
         [
             Cell(str(parameter["name"])),
-            Cell("—" if parameter["value"] in (None, []) else shown_list(parameter["value"])),
+            Cell("—" if parameter["value"] in (None, []) else shown_list(parameter["value"]), css="fl-any"),
             Cell(say("given" if parameter.get("given") else "default")),
             Cell(str(parameter.get("help", "")), css="muted"),
         ]
@@ -147,9 +147,9 @@ def _read(reads: Iterable[Mapping[str, Any]], today: date, limit: int, say: Say)
         rows.append(
             [
                 Cell(str(read.get("name", ""))),
-                Cell(str(read.get("uri", ""))),
+                Cell(str(read.get("uri", "")), css="fl-any"),
                 Cell(shown_number(read.get("rows")), css="num"),
-                Cell(str(read.get("as_of") or "—")[:10]),
+                Cell(str(read.get("as_of") or "—")[:10], css="day"),
                 Cell("—" if days is None else f"{days:,}", css="num"),
                 Cell(words[state], css=css[state]),
                 Cell(sha[:12] or "—", title=sha),
@@ -185,7 +185,7 @@ def _program(made: Mapping[str, Any], say: Say) -> PageTable:
         [Cell(say("commit")), commit],
         [Cell(say("started")), Cell(str(made.get("started", "")).replace("T", " ")[:19] + " UTC")],
         [Cell(say("run_time")), Cell(say("run_seconds", seconds=f"{made.get('seconds', 0):.1f}"))],
-        [Cell(say("versions")), Cell(told)],
+        [Cell(say("versions")), Cell(told, css="fl-any")],
     ]
     return PageTable(say("program"), [], rows)
 

@@ -136,7 +136,7 @@ def write_form(kind: str, content: Any, metadata: Mapping[str, Any], draft: Draf
     if kind == "text/html":
         return _write_html(text, draft)
     if kind == "text/markdown":
-        return write_prose(text, draft.outline, draft.problems, draft.hooks())
+        return write_prose(text, draft.outline, draft.problems, draft.hooks()) or ("\n" if text.strip() else "")
     if kind == "text/latex":
         return _write_latex(text, draft)
     if kind.startswith("image/"):
@@ -157,7 +157,7 @@ def write_bundle(data: Mapping[str, Any], metadata: Mapping[str, Any], draft: Dr
 # %% ../../nbs/reports/render.ipynb #e2392206
 def write_error(output: Mapping[str, Any], draft: Draft) -> str:
     """Write an exception with its traceback."""
-    name, value = printable(joined(output.get("ename"))), printable(joined(output.get("evalue")))
+    name, value = (terminal_text(joined(output.get(part))) for part in ("ename", "evalue"))
     trace = output.get("traceback") or []
     start, _, end = shorten(terminal_text("\n".join(map(str, trace)) if isinstance(trace, list) else str(trace)))
     told = f"{name}: {value}" if value else name

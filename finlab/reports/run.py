@@ -25,7 +25,7 @@ from ..core.checks import check_number, did_you_mean
 from ..core.errors import InputError, ReportError
 from ..core.settings import Settings, settings
 from ..core.trace import json_safe, mask_password, read_ledger
-from .kernel import Failure, Outcome, Plan, execute
+from .kernel import Outcome, Plan, execute
 from .labels import LANGUAGES, label
 from finlab.reports.parameters import (
     Parameter,
@@ -215,7 +215,7 @@ def _run_cells(job: Job) -> tuple[Outcome, list[dict[str, Any]]]:
 
 # %% ../../nbs/reports/run.ipynb #75308ca8
 def _record(
-    job: Job, started: datetime, ledger: Iterable[Mapping[str, Any]], failure: Failure | None
+    job: Job, started: datetime, ledger: Iterable[Mapping[str, Any]], outcome: Outcome
 ) -> dict[str, Any]:
     """Collect the record of a run, for the page."""
     reads: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -237,8 +237,8 @@ def _record(
     ]
     return {
         "report": job.name,
-        "status": "failed" if failure else "complete",
-        "message": _told(failure, job.lang) if failure else "",
+        "status": "failed" if outcome.failure else "complete",
+        "message": _told(outcome, job.lang),
         "parameters": asked,
         "results": results,
         "reads": list(reads.values()),
@@ -256,10 +256,16 @@ def _shown(value: Any) -> Any:
     return mask_password(written) if isinstance(written, str) else written
 
 
-def _told(failure: Failure, lang: str) -> str:
+def _told(outcome: Outcome, lang: str) -> str:
+    """Say where a run failed, if it did; cells are counted as in the author's notebook, which has no injected one."""
+    failure = outcome.failure
+    if failure is None:
+        return ""
     if failure.cell is None:
         return label("failed_plain", lang, message=str(failure))
-    return label("failed_cell", lang, cell=failure.cell + 1, message=str(failure))
+    before = outcome.notebook.cells[: failure.cell + 1]
+    place = sum("injected-parameters" not in tags_of(cell) for cell in before)
+    return label("failed_cell", lang, cell=place, message=str(failure))
 
 
 def record_as_json(record: Mapping[str, Any]) -> bytes:
@@ -289,7 +295,7 @@ class ReportResult:
         return f"{self.path}  ({self.path.stat().st_size / 1000:.0f} KB, {self.seconds:.1f} s)"
 
 
-def prepare(name: str | Path, given: Mapping[str, Any], output: str | Path | None, timeout: float | None) -> Job:
+def prepare(name: str | Path, given: Mapping[str, Any], output: str | Path | None, timeout: float | int | None) -> Job:
     """Check everything that can be checked before a report runs; InputError lists all that is wrong."""
     set_to = settings()
     notebook = find_notebook(name)
@@ -314,7 +320,7 @@ def run_report(
     *,
     output: str | Path | None = None,
     open: bool = False,
-    timeout: float | None = None,
+    timeout: float | int | None = None,
 ) -> ReportResult:
     """Make one report: `name` is a template or the path of a notebook, `parameters` its values by name.
 
@@ -326,7 +332,7 @@ def run_report(
     checked = time.perf_counter()
     outcome, ledger = _run_cells(job)
     ran = time.perf_counter()
-    record = _record(job, started, ledger, outcome.failure)
+    record = _record(job, started, ledger, outcome)
     record["seconds"] = round(time.perf_counter() - clock, 3)
     if outcome.failure is not None:
         if outcome.failure.name == "InputError" and job.notebook.parent == TEMPLATES:
@@ -376,7 +382,7 @@ def run(
     *,
     output: str | Path | None = None,
     open: bool = False,
-    timeout: float | None = None,
+    timeout: float | int | None = None,
     **parameters: Any,
 ) -> ReportResult:
     """Make a report: `finlab.run("forecast", source=frame, horizon=6)`; see `run_report` for everything else."""

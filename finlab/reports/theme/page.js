@@ -34,7 +34,7 @@
     var t = cell.textContent.trim();
     if (/^(|[-\u2013\u2014\u00b7]|nan|none|nat|<na>|n\/a)$/i.test(t)) return null;
     if (/^\d{4}-\d\d/.test(t)) return t;
-    var n = t.replace(/[,'\u2019\u00a0\u202f_\s]/g, "").replace(/\u2212/g, "-")
+    var n = t.replace(/^[<>\u2264\u2265~\u2248\u00b1]\s*/, "").replace(/[,'\u2019\u00a0\u202f_\s]/g, "").replace(/\u2212/g, "-")
       .replace(/^\((.*)\)$/, "-$1").replace(/^([-+]?)(CN\u00a5|[\u00a5$\u20ac\u00a3]|CNY|USD|EUR)/, "$1").replace(/[*\u2020\u2021]+$/, "");
     var m = /^([-+]?\d*\.?\d+(?:e[-+]?\d+)?)(%|\u2030|pp|bp|[\u00d7x]|m?s|[KMB\u4e07\u4ebf\u5143])?$/i.exec(n);
     return m ? +m[1] * ({ k: 1e3, m: 1e6, b: 1e9, "\u4e07": 1e4, "\u4ebf": 1e8 }[(m[2] || "").toLowerCase()] || 1) : t;

@@ -1,0 +1,222 @@
+"""The runner: everything that must never happen, made to happen."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+import pytest
+
+import finlab
+from finlab.core.errors import InputError, ReportError
+from finlab.reports import run as room
+from finlab.reports.parameters import Kind, Parameter
+from finlab.reports.run import find_notebook, keep_frame, page_path, page_stem, run, run_report, write_whole
+
+
+def notebook(path: Path, *sources: str, parameters: str = "rate: float = 0.05  # a year") -> Path:
+    cells = [nbformat.v4.new_markdown_cell("# Small")]
+    cells += [nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+    cells += [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_good_run(workbench: Path) -> None:
+    notebook(
+        workbench / "small.ipynb",
+        "from finlab import report\nimport sys, os\nreport.result('twice', 2 * rate, unit='%', note='a year')",
+        "print(sys.executable); print(os.getcwd())",
+    )
+    made = run("small.ipynb", rate=0.07)
+    assert made.path == workbench / "reports" / (made.path.stem + ".html") and made.path.stem.startswith("small--")
+    assert made.results == {"twice": 0.14} and made.status == "complete"
+    record = json.loads(made.json_path.read_text())
+    assert {"report", "parameters", "status", "results", "reads", "versions", "git", "started", "seconds"} <= set(
+        record
+    )
+    assert record["parameters"] == {"rate": 0.07} and record["results"]["twice"]["unit"] == "%"
+    page = made.path.read_text()
+    assert sys.executable in page and str(workbench) in page and "not a git checkout" in page
+    assert left(workbench / "reports") == sorted([made.json_path.name, made.path.name])
+
+
+def test_default_parameters_have_the_plain_name(workbench: Path) -> None:
+    notebook(workbench / "small.ipynb", "1")
+    assert run("small.ipynb").path.name == "small.html"
+    assert run("small.ipynb", rate="0.05").path.name == "small.html"
+
+
+def test_wrong_parameters_write_nothing(workbench: Path) -> None:
+    notebook(workbench / "small.ipynb", "1")
+    with pytest.raises(InputError, match="did you mean 'rate'"):
+        run("small.ipynb", rat=1)
+    with pytest.raises(InputError, match="a number"):
+        run("small.ipynb", rate="high")
+    with pytest.raises(InputError, match="output"):
+        run("small.ipynb", output="page.pdf")
+    with pytest.raises(InputError, match="timeout"):
+        run("small.ipynb", timeout=0)
+    with pytest.raises(InputError, match="did you mean 'forecast'"):
+        run("forcast")
+    assert left(workbench) == ["small.ipynb"]
+
+
+def test_a_failing_cell(workbench: Path) -> None:
+    sources = ("print('before')", "assert rate < 1, 'too \\x1b[31mhigh'", "print('never')")
+    path = notebook(workbench / "small.ipynb", *sources)
+    good = run(path, output="out.html")
+    before = (good.path.read_bytes(), good.json_path.read_bytes())
+    with pytest.raises(ReportError, match="cell 4") as caught:
+        run(path, output="out.html", rate=2)
+    page = workbench / "out.failed.html"
+    assert caught.value.path == page
+    assert "AssertionError: too high" in page.read_text() and "\x1b" not in page.read_text()
+    assert (good.path.read_bytes(), good.json_path.read_bytes()) == before
+    run(path, output="out.html")
+    assert not page.exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
+        ("import os; os._exit(0)", "code 0"),
+        ("import sys; sys.exit(0)", "SystemExit"),
+        ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
+    ],
+)
+def test_a_process_that_ends_is_never_a_success(workbench: Path, source: str, words: str) -> None:
+    path = notebook(workbench / "small.ipynb", "a = 1", source, "b = 2")
+    with pytest.raises(ReportError, match=words) as caught:
+        run(path)
+    assert caught.value.path is not None and words in caught.value.path.read_text()
+    assert left(workbench / "reports") == ["small.failed.html"]
+
+
+def test_a_run_that_takes_too_long(workbench: Path) -> None:
+    path = notebook(workbench / "small.ipynb", "import time", "time.sleep(60)")
+    with pytest.raises(ReportError, match="longer than 3 seconds"):
+        run(path, timeout=3)
+
+
+def test_an_output_folder_that_is_a_file(workbench: Path) -> None:
+    notebook(workbench / "small.ipynb", "1")
+    (workbench / "taken").write_text("x")
+    with pytest.raises(InputError, match="folder that can be written"):
+        run("small.ipynb", output="taken/page.html")
+    assert left(workbench) == ["small.ipynb", "taken"]
+
+
+def test_full_disk_leaves_nothing_half_written(workbench: Path) -> None:
+    page, beside = workbench / "p.html", workbench / "p.json"
+    write_whole({page: b"good", beside: b"{}"})
+    script = (
+        "import resource, signal, sys; from pathlib import Path; from finlab.reports.run import write_whole;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
+        f"write_whole({{Path({str(page)!r}): b'new', Path({str(beside)!r}): b'x' * 5000}})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "ReportError" in done.stderr and "unchanged" in done.stderr
+    assert page.read_bytes() == b"good" and beside.read_bytes() == b"{}" and left(workbench) == ["p.html", "p.json"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes the user id")
+def test_a_folder_without_permission(workbench: Path, tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o001 == 0 and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o755)
+    script = (
+        "import os; from pathlib import Path; from finlab.reports import run as room;"
+        "os.setgid(65534); os.setuid(65534);"
+        f"room._check_folder(Path({str(locked)!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd="/")
+    assert "InputError" in done.stderr and "Permission denied" in done.stderr and not left(locked)
+
+
+def test_frames_go_by_content(workbench: Path) -> None:
+    frame = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=3), "x": [1.0, 2.0, 3.0]})
+    first, second = keep_frame(frame, workbench), keep_frame(frame.copy(), workbench)
+    assert first == second and pd.read_parquet(first).equals(frame)
+    indexed = keep_frame(frame.set_index("day")["x"], workbench)
+    assert list(pd.read_parquet(indexed).columns) == ["day", "x"]
+    assert keep_frame(frame.assign(x=0), workbench) != first
+    with pytest.raises(InputError, match="handed to the report"):
+        keep_frame(pd.DataFrame({"x": [object()]}), workbench)
+
+
+def test_a_frame_reaches_the_notebook(workbench: Path) -> None:
+    source = "from finlab.reports.page import Source, result\nimport pandas as pd"
+    path = notebook(
+        workbench / "f.ipynb",
+        "result('total', int(pd.read_parquet(source)['x'].sum()))",
+        parameters=f"{source}\nsource: Source | None = None",
+    )
+    frame = pd.DataFrame({"x": [1, 2, 3]})
+    made = finlab.run(path, source=frame)
+    assert made.results == {"total": 6} and made.path == finlab.run(path, source=frame).path
+
+
+def test_names_depend_on_the_choice_alone() -> None:
+    asked = [Parameter("a", Kind("int"), 1), Parameter("b", Kind("str", many=True), [])]
+    assert page_stem("r", asked, {"a": 1, "b": []}) == "r"
+    assert page_stem("r", asked, {"a": 2, "b": ["x"]}) == page_stem("r", asked, {"b": ["x"], "a": 2})
+    assert page_stem("r", asked, {"a": 2}) != page_stem("r", asked, {"a": 3})
+    assert page_stem("r", asked, {"b": ["数据\ud800"]}).startswith("r--")
+
+
+def test_where_the_page_goes(tmp_path: Path) -> None:
+    assert page_path("r", None, tmp_path) == tmp_path / "r.html"
+    assert page_path("r", tmp_path / "x.html", tmp_path) == tmp_path / "x.html"
+    assert page_path("r", str(tmp_path / "new") + os.sep, tmp_path) == tmp_path / "new" / "r.html"
+    assert page_path("r", tmp_path, tmp_path / "other") == tmp_path / "r.html"
+    assert find_notebook("forecast").is_file()
+
+
+def test_a_secret_shows_nowhere(workbench: Path) -> None:
+    path = notebook(
+        workbench / "s.ipynb", "print(source)", "raise ValueError(source)", parameters="source: str = ''  # an address"
+    )
+    with pytest.raises(ReportError) as caught:
+        run_report(path, {"source": "postgresql://u:hunter2@h/db"})
+    assert caught.value.path is not None
+    everything = "".join(p.read_text() for p in (workbench / "reports").iterdir())
+    assert "hunter2" not in everything and "u:***@h" in everything
+
+
+def test_open_opens(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Path] = []
+    monkeypatch.setattr(room, "_open", seen.append)
+    notebook(workbench / "small.ipynb", "1")
+    made = run("small.ipynb", open=True)
+    assert seen == [made.path]
+
+
+def test_the_process_of_a_report(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    path = notebook(
+        workbench / "e.ipynb",
+        "from finlab import report\nimport os\n"
+        "for name in ('FINLAB_LEDGER', 'MPLBACKEND', 'JAX_COMPILATION_CACHE_DIR'):\n"
+        "    report.result(name, os.environ[name])",
+    )
+    results: dict[str, Any] = run(path).results
+    assert results["MPLBACKEND"].startswith("module:") and results["JAX_COMPILATION_CACHE_DIR"]
+    assert not Path(results["FINLAB_LEDGER"]).exists()
+
+
+def test_language_of_the_page(workbench: Path) -> None:
+    source = "from typing import Literal\nlang: Literal['en', 'zh'] = 'en'"
+    path = notebook(workbench / "l.ipynb", "1", parameters=source)
+    assert "本页的生成方式" in run(path, lang="zh").path.read_text()
