@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['PERIODS', 'SAME_FREQUENCY', 'LEAST_HISTORY', 'MOST_ORIGINS', 'FREE_METHODS', 'METHODS', 'LEAST_SHAPE', 'Lanes',
-           'stack_lanes', 'run_free_method', 'free_residuals', 'period_of', 'choose_origins', 'Replay', 'bounds',
-           'score_table', 'test_table', 'Backtest', 'forecast_table', 'summarise', 'plot_errors', 'check_methods',
-           'check_level', 'backtest']
+           'stack_lanes', 'run_free_method', 'free_residuals', 'period_of', 'default_step', 'choose_origins', 'Replay',
+           'bounds', 'score_table', 'test_table', 'Backtest', 'forecast_table', 'summarise', 'plot_errors',
+           'check_methods', 'check_level', 'backtest']
 
 # %% ../../nbs/forecast/evaluation.ipynb #e29b1682
 import math
@@ -96,16 +96,22 @@ def period_of(index: pd.Index) -> int:
     return PERIODS.get(SAME_FREQUENCY.get(code, code), 1)
 
 
+def default_step(horizon: int, period: int = 1) -> int:
+    """Choose the distance of origins: at least half the horizon, with no divisor shared with `period`; else 1."""
+    good = (step for step in range(max(1, math.ceil(horizon / 2)), horizon + 1) if math.gcd(step, period) == 1)
+    return next(good, 1)
+
+
 def choose_origins(
     n: int, horizon: int, period: int = 1, origins: int | None = None, step: int | None = None
 ) -> tuple[int, ...]:
     """Choose where to stand: each origin is the number of values known there, oldest first, `step` apart.
 
-    At most `origins` of them (60 by default), the last one `horizon` values before the end; `step` is half the horizon
-    by default. Raises InputError if the series is too short for a single one.
+    At most `origins` of them (60 by default), the last one `horizon` values before the end; `step` as `default_step`
+    says if not given. Raises InputError if the series is too short for a single one.
     """
     horizon = check_positive_int("horizon", horizon)
-    step = max(1, horizon // 2) if step is None else check_positive_int("step", step)
+    step = default_step(horizon, period) if step is None else check_positive_int("step", step)
     most = MOST_ORIGINS if origins is None else check_positive_int("origins", origins)
     last = n - horizon
     least = max(3 * period, LEAST_HISTORY)
@@ -460,7 +466,7 @@ def backtest(
     series, levels = _check_series(y), check_level(level)
     period = period_of(series.index) if period is None else check_positive_int("period", period)
     horizon = check_positive_int("horizon", horizon)
-    step = max(1, horizon // 2) if step is None else check_positive_int("step", step)
+    step = default_step(horizon, period) if step is None else check_positive_int("step", step)
     cuts = choose_origins(len(series), horizon, period, origins, step)
     chosen = check_methods(methods, period)
     rival = benchmark or ("naive2" if period > 1 else "naive")

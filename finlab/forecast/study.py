@@ -240,7 +240,7 @@ def find_facts(series: NamedSeries, today: Date | None = None, freshness_days: i
 
 # %% ../../nbs/forecast/study.ipynb #57554c26
 YEAR = {"Y": 3, "Q": 4, "M": 12, "W": 52, "D": 365, "B": 252, "h": 24}  # steps in a running total: a year, mostly
-TOTAL_ORIGINS = 16
+TOTAL_ORIGINS = 14  # origins_needed(2): half of the horizon lies between them
 
 
 @dataclass(frozen=True)

@@ -93,11 +93,17 @@ def test_a_constant_series_has_a_defined_result(recwarn):
 
 
 def test_origins():
-    assert choose_origins(144, 12, 12) == tuple(range(36, 133, 6))
+    assert choose_origins(144, 12, 12) == tuple(range(41, 133, 7))
     assert choose_origins(100, 4, 1, origins=3, step=4) == (88, 92, 96)
     assert choose_origins(25, 12, 12) == (13,)
     with pytest.raises(InputError, match=r"y has 24 values; expected at least 25: 13 to learn from and 12 \(horizon\)"):
         choose_origins(24, 12, 12)
+
+
+def test_origins_go_through_all_seasons():
+    steps = {(12, 12): 7, (6, 12): 5, (3, 12): 1, (8, 4): 5, (12, 1): 6, (1, 12): 1, (48, 24): 25}
+    for (horizon, period), step in steps.items():
+        assert evaluation.default_step(horizon, period) == step, (horizon, period)
 
 
 def test_few_origins_give_no_verdict():
