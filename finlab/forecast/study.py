@@ -439,7 +439,7 @@ def plot_residuals(study: ForecastStudy) -> "Figure":
     dates, errors = known.index.to_numpy(), known.to_numpy()
     axes.plot(dates, errors, color="C0", marker=".", linewidth=1, label="actual minus forecast")
     if len(known) > 1:
-        band = 1.96 * float(known.std())
+        band = 1.96 * float(np.std(known.to_numpy(), ddof=1))
         axes.axhspan(-band, band, color="0.5", alpha=0.15, label="95% of normal errors")
     axes.axhline(0, color="0.4", linewidth=1)
     return finish(figure)
