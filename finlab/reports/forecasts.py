@@ -79,8 +79,11 @@ def study_all(
 ) -> "Studies":
     """Read and study the series of a source; see `read_all` for the `options`, `study_series` for the rest."""
     from finlab.core.progress import progress
+    from finlab.forecast.evaluation import check_methods
     from finlab.forecast.study import study_series
 
+    if methods:
+        check_methods(methods, 1)
     found = pick(read_all(source, **options), series or [])
     chosen = found[:MOST_SERIES]
     done = [study_series(one, horizon, models=methods or "auto") for one in progress(chosen, title="study")]

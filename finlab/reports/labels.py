@@ -28,16 +28,16 @@ PAGE = {
     "made": ("Made {when} UTC", "生成于 {when} UTC"),
     "took": ("in {seconds} s", "用时 {seconds} 秒"),
     "key_results": ("Key results", "主要结果"),
-    "messages": ("Messages and warnings ({count})", "消息与警告({count})"),
-    "chart_in": ("Chart in section {section}", "图表,见“{section}”一节"),
-    "table_in": ("Table {number}, {section}", "表 {number},{section}"),
+    "messages": ("Messages and warnings ({count})", "消息与警告（{count}）"),
+    "chart_in": ("Chart in section {section}", "图表，见“{section}”一节"),
+    "table_in": ("Table {number}, {section}", "表 {number}，{section}"),
     "left_out": ("{count} characters left out", "省略 {count} 个字符"),
-    "picture_left_out": ("[picture left out: {address}]", "[图片已略去:{address}]"),
+    "picture_left_out": ("[picture left out: {address}]", "[图片已略去：{address}]"),
     "output_left_out": ("[an output that needs a script was left out]", "[需要脚本的输出已略去]"),
     "too_large": ("[a picture of {size} MB was left out]", "[{size} MB 的图片已略去]"),
     "failed_here": ("The report stopped here.", "报告在此处中断。"),
-    "failed_cell": ("The report stopped at cell {cell}: {message}", "报告在第 {cell} 个单元中断:{message}"),
-    "failed_plain": ("The report stopped: {message}", "报告中断:{message}"),
+    "failed_cell": ("The report stopped at cell {cell}: {message}", "报告在第 {cell} 个单元中断：{message}"),
+    "failed_plain": ("The report stopped: {message}", "报告中断：{message}"),
     "sort": ("Sort by this column", "按此列排序"),
     "top": ("Back to the top", "回到顶部"),
 }
@@ -61,8 +61,8 @@ PROVENANCE = {
     "age": ("age in days", "天数"),
     "freshness": ("freshness", "时效"),
     "fresh": ("fresh", "最新"),
-    "is_stale": ("stale: older than {limit} days", "过期:超过 {limit} 天"),
-    "is_sample": ("sample, fixed", "样本,固定"),
+    "is_stale": ("stale: older than {limit} days", "过期：超过 {limit} 天"),
+    "is_sample": ("sample, fixed", "样本，固定"),
     "unknown": ("unknown", "未知"),
     "results": ("Named results", "命名结果"),
     "result": ("result", "结果"),
@@ -134,29 +134,29 @@ FORECAST = {
     "question": (
         "What will the next {horizon} steps of {names} bring, and is more known about them than the simplest guess? "
         "Every method had to prove itself on the past first; where none did, this page says so.",
-        "{names} 未来 {horizon} 期会怎样?我们知道的是否比最简单的猜测更多?"
-        "每种方法都先在过去的数据上接受检验;没有方法通过检验时,本页会如实说明。",
+        "{names} 未来 {horizon} 期会怎样？我们知道的是否比最简单的猜测更多？"
+        "每种方法都先在过去的数据上接受检验；没有方法通过检验时，本页会如实说明。",
     ),
     "answer": ("## The answer", "## 结论"),
     "expected": (
         "**{name}**: about **{first}** for {start} and **{last}** for {end}, the latter between {low} and {high} "
         "with {level}% probability if errors stay as they were.",
-        "**{name}**:{start} 约为 **{first}**,{end} 约为 **{last}**;若误差保持以往水平,"
+        "**{name}**：{start} 约为 **{first}**，{end} 约为 **{last}**；若误差保持以往水平，"
         "后者以 {level}% 的概率落在 {low} 与 {high} 之间。",
     ),
     "proven": (
         "{model} really beats {benchmark}: MASE {score} against {base}, {p} over {n} origins.",
-        "{model} 确实优于 {benchmark}:MASE {score} 对 {base},{p}({n} 个起点)。",
+        "{model} 确实优于 {benchmark}：MASE {score} 对 {base}，{p}（{n} 个起点）。",
     ),
     "no_better": (
         "No method that was tried beats {model}, so {model} is what we use.",
-        "没有一种方法优于 {model},因此采用 {model}。",
+        "没有一种方法优于 {model}，因此采用 {model}。",
     ),
     "luck": (
         "{leader} had smaller errors than {model}, but that may be luck ({p}), so {model} is what we use.",
-        "{leader} 的误差小于 {model},但可能只是运气({p}),因此采用 {model}。",
+        "{leader} 的误差小于 {model}，但可能只是运气（{p}），因此采用 {model}。",
     ),
-    "untested": ("The series is too short for a test on the past.", "序列太短,无法用历史数据检验。"),
+    "untested": ("The series is too short for a test on the past.", "序列太短，无法用历史数据检验。"),
 }
 add_labels(FORECAST, "forecast.")
 
@@ -165,17 +165,17 @@ FORECAST_SECTIONS = {
     "data": ("## The data", "## 数据"),
     "more_series": (
         "{count} more series were read and are not shown; choose with the parameter `series`.",
-        "另有 {count} 个序列未展示,可用参数 `series` 选择。",
+        "另有 {count} 个序列未展示，可用参数 `series` 选择。",
     ),
     "split": (
         "## The split\n\n"
         "The last fifth of each series was hidden and forecast from the rest, as if it were still to come.",
-        "## 数据划分\n\n每个序列最后五分之一先被隐藏,再由其余部分预测,就像它尚未发生一样。",
+        "## 数据划分\n\n每个序列最后五分之一先被隐藏，再由其余部分预测，就像它尚未发生一样。",
     ),
     "forecast": (
         "## The forecast\n\nThe line is the expected path. If errors stay as they were, the truth stays within "
         "the dark band in 80 of 100 cases and within the light one in 95.",
-        "## 预测\n\n线为预期路径。若误差保持以往水平,真实值在 100 次中有 80 次落在深色带内,95 次落在浅色带内。",
+        "## 预测\n\n线为预期路径。若误差保持以往水平，真实值在 100 次中有 80 次落在深色带内，95 次落在浅色带内。",
     ),
     "backtest": (
         "## The test against naive\n\n"
@@ -185,11 +185,11 @@ FORECAST_SECTIONS = {
         "{{\\frac{{1}}{{t-m}} \\sum_{{j=m+1}}^{{t}} |y_j - y_{{j-m}}|}}$$\n\n"
         "with horizon $h$ and season $m$: the smaller, the better. A method counts as better only if the "
         "Diebold-Mariano test says that the difference is hardly luck.",
-        "## 与朴素预测比较\n\n我们重演过去:在许多时点上,各方法只用当时已知的数据预测之后的值。"
-        "误差以历史上朴素预测的误差为尺度,\n\n"
+        "## 与朴素预测比较\n\n我们重演过去：在许多时点上，各方法只用当时已知的数据预测之后的值。"
+        "误差以历史上朴素预测的误差为尺度，\n\n"
         "$$\\text{{MASE}} = \\frac{{\\frac{{1}}{{h}} \\sum_{{i=1}}^{{h}} |y_{{t+i}} - \\hat{{y}}_{{t+i}}|}}"
         "{{\\frac{{1}}{{t-m}} \\sum_{{j=m+1}}^{{t}} |y_j - y_{{j-m}}|}}$$\n\n"
-        "其中 $h$ 为预测期数,$m$ 为季节长度,越小越好。只有 Diebold-Mariano 检验表明差异不像是运气时,才算更好。",
+        "其中 $h$ 为预测期数，$m$ 为季节长度，越小越好。只有 Diebold-Mariano 检验表明差异不像是运气时，才算更好。",
     ),
 }
 add_labels(FORECAST_SECTIONS, "forecast.")
@@ -199,15 +199,15 @@ FORECAST_END = {
     "totals": (
         "## The running total\n\nMany firms watch the sum of the last twelve months, which has no season. "
         "The classic model for it, ARIMA(1,1,2), is tested here against *no change*.",
-        "## 滚动合计\n\n许多公司关注最近十二个月的合计,它没有季节性。这里用经典的 ARIMA(1,1,2) 模型与“保持不变”比较。",
+        "## 滚动合计\n\n许多公司关注最近十二个月的合计，它没有季节性。这里用经典的 ARIMA(1,1,2) 模型与“保持不变”比较。",
     ),
-    "no_totals": ("{name}: the series is too short for that.", "{name}:序列太短,无法进行。"),
+    "no_totals": ("{name}: the series is too short for that.", "{name}：序列太短，无法进行。"),
     "residuals": (
         "## What is left over\n\n"
         "The errors one step ahead should look like noise. A pattern means that something was not used; a lean to "
         "one side, that forecasts are too high or too low; odd ends, that intervals are rough.",
-        "## 残差\n\n一步预测误差应当像噪声。若有规律,说明有信息未被利用;若偏向一侧,说明预测偏高或偏低;"
-        "若尾部异常,说明区间只是粗略的。",
+        "## 残差\n\n一步预测误差应当像噪声。若有规律，说明有信息未被利用；若偏向一侧，说明预测偏高或偏低；"
+        "若尾部异常，说明区间只是粗略的。",
     ),
     "reading": (
         "## How to read this page\n\n"
@@ -218,11 +218,11 @@ FORECAST_END = {
         "- **No evidence is not proof of equality.** With few origins even a better method cannot show it.\n"
         "- **Coverage** is the share of truths inside the band: far below 80 or 95% means that bands are too narrow.",
         "## 如何阅读本页\n\n"
-        "- **朴素预测并非稻草人。** *naive* 假定不变,*seasonal naive* 重复上一季节,*naive2* 先去除季节性。"
+        "- **朴素预测并非稻草人。** *naive* 假定不变，*seasonal naive* 重复上一季节，*naive2* 先去除季节性。"
         "许多所谓预测并不优于它们。\n"
-        "- **区间是有条件的承诺**:未来的误差与过去相同。新法规或新对手不在其中。\n"
-        "- **没有证据不等于相同。** 起点太少时,更好的方法也无法证明自己。\n"
-        "- **覆盖率**是真实值落入区间的比例:远低于 80% 或 95% 说明区间太窄。",
+        "- **区间是有条件的承诺**：未来的误差与过去相同。新法规或新对手不在其中。\n"
+        "- **没有证据不等于相同。** 起点太少时，更好的方法也无法证明自己。\n"
+        "- **覆盖率**是真实值落入区间的比例：远低于 80% 或 95% 说明区间太窄。",
     ),
 }
 add_labels(FORECAST_END, "forecast.")
@@ -258,9 +258,9 @@ add_labels(FORECAST_WORDS, "forecast.")
 
 # %% ../../nbs/reports/labels.ipynb #17f05ce2
 FORECAST_OUTCOMES = {
-    "outcome.better": ("better ({p})", "更好({p})"),
-    "outcome.worse": ("worse ({p})", "更差({p})"),
-    "outcome.open": ("no evidence ({p})", "无证据({p})"),
+    "outcome.better": ("better ({p})", "更好（{p}）"),
+    "outcome.worse": ("worse ({p})", "更差（{p}）"),
+    "outcome.open": ("no evidence ({p})", "无证据（{p}）"),
     "outcome.same": ("the same", "相同"),
     "outcome.too few": ("too few origins", "起点太少"),
     "outcome.benchmark": ("the benchmark", "基准"),
@@ -274,7 +274,7 @@ FORECAST_OUTCOMES = {
     "check.no pattern left.good": ("No pattern is left.", "没有剩余规律。"),
     "check.no pattern left.bad": (
         "Errors depend on those before them: something in the past is not used.",
-        "误差与之前的误差有关:过去的信息没有用尽。",
+        "误差与之前的误差有关：过去的信息没有用尽。",
     ),
     "check.no bias": ("balance", "平衡"),
     "check.no bias.good": ("Too high and too low are in balance.", "偏高与偏低相当。"),
@@ -283,10 +283,10 @@ FORECAST_OUTCOMES = {
     "check.normal.good": ("Errors look normal.", "误差近似正态。"),
     "check.normal.bad": (
         "Errors do not look normal: read the ends of the 95% band with care.",
-        "误差不像正态:谨慎看待 95% 区间的两端。",
+        "误差不像正态：谨慎看待 95% 区间的两端。",
     ),
-    "check.unchecked": ("Not checked: too few errors.", "未检验:误差太少。"),
-    "note": ("for {when}; 95% between {low} and {high}", "{when};95% 区间:{low} 至 {high}"),
+    "check.unchecked": ("Not checked: too few errors.", "未检验：误差太少。"),
+    "note": ("for {when}; 95% between {low} and {high}", "{when}；95% 区间：{low} 至 {high}"),
 }
 add_labels(FORECAST_OUTCOMES, "forecast.")
 add_labels({"result.forecast": ("forecast", "预测"), "result.mase": ("MASE", "MASE")})

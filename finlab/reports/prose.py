@@ -94,6 +94,9 @@ def _renderer(outline: Outline, held: "Held", attachments: Mapping[str, Any]) ->
             plain = (info or "python").split(None, 1)[0].lower() not in ("python", "py", "ipython3", "python3")
             return f"<pre><code>{html.escape(code, quote=False) if plain else colour_code(code)}</code></pre>\n"
 
+        def task_list_item(self, text: str, checked: bool = False) -> str:
+            return f"<li>{'☑' if checked else '☐'} {text}</li>\n"
+
         def link(self, text: str, url: str, title: str | None = None) -> str:
             return f'<a href="{html.escape(url)}">{text}</a>'
 

@@ -96,7 +96,13 @@ def picture_size(kind: str, content: str, meta: Mapping[str, Any]) -> tuple[int,
         scale = POINT_PX if found[2] == "pt" else 1
         return round(float(found[1]) * scale), round(float(found[3]) * scale)
     width, height = meta.get("width"), meta.get("height")
-    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
+    if isinstance(width, int) and isinstance(height, int):
+        return width, height
+    start = content.lstrip()[:32]
+    if kind == "image/png" and re.fullmatch(r"iVBORw0KGgo[A-Za-z0-9+/]{21}", start):
+        head = base64.b64decode(start)
+        return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
+    return None
 
 
 def write_picture(kind: str, content: str, metadata: Mapping[str, Any], draft: Draft) -> str:
@@ -111,7 +117,7 @@ def write_picture(kind: str, content: str, metadata: Mapping[str, Any], draft: D
         return f'<p class="fl-note">{draft.say("too_large", size=f"{len(data) * 3 / 4e6:.0f}")}</p>'
     size = picture_size(kind, content, meta or {})
     numbers = f' width="{size[0]}" height="{size[1]}"' if size else ""
-    small = ' class="fl-small"' if size and size[0] < SMALL_PX else ""
+    small = ' class="fl-small"' if not size or size[0] < SMALL_PX else ""
     shown = f'<img src="data:{kind};base64,{data}" alt="{html.escape(alt)}"{numbers}>'
     return f"<figure{small}>{shown}</figure>\n"
 
@@ -287,7 +293,7 @@ def write_cover(made: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     }
 
 # %% ../../nbs/reports/render.ipynb #ac3baf3e
-THEME = Path(__file__).with_name("theme") if "__file__" in globals() else Path(finlab.__file__).parent / "reports/theme"
+THEME = Path(finlab.__file__).parent / "reports" / "theme"
 
 
 class Theme(NamedTuple):

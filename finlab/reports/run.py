@@ -337,7 +337,9 @@ def run_report(
     if outcome.failure is not None:
         if outcome.failure.name == "InputError" and job.notebook.parent == TEMPLATES:
             raise InputError(outcome.failure.message)
-        raise ReportError(record["message"], _write_failure(job, outcome, record))
+        page_of_failure = _write_failure(job, outcome, record)
+        seen = f" (see {page_of_failure})" if page_of_failure else ""
+        raise ReportError(record["message"] + seen, page_of_failure)
     from finlab.reports.render import render_page
 
     page = render_page(outcome.notebook, provenance=record, lang=job.lang)

@@ -161,9 +161,20 @@ def test_a_sentence_about_money_is_no_formula() -> None:
 
 @pytest.mark.parametrize(
     "latex",
-    [r"\hat{y}_{t+h|t}", r"\frac{a}{b}", r"\sum_{i=1}^n x_i", r"\begin{cases}1 & x>0\\0 & x\le 0\end{cases}", r"\mathbb{E}[x]",
-     r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\sqrt[3]{x}", r"\left(\frac{1}{2}\right)^2", r"\text{MASE} = 1", r"a < b & c"[:5]],
-)  # fmt: skip
+    [
+        r"\hat{y}_{t+h|t}",
+        r"\frac{a}{b}",
+        r"\sum_{i=1}^n x_i",
+        r"\begin{cases}1 & x>0\\0 & x\le 0\end{cases}",
+        r"\begin{pmatrix}1&2\\3&4\end{pmatrix}",
+        r"\begin{aligned}a &= b\\c &= d\end{aligned}",
+        r"\mathbb{E}[x]",
+        r"\sqrt[3]{x}",
+        r"\left(\frac{1}{2}\right)^2",
+        r"\text{MASE} = 1",
+        r"a < b",
+    ],
+)
 def test_formulas(latex: str) -> None:
     written = to_mathml(latex, True)
     assert written.startswith("<math") and "\\" not in written and "http" not in written

@@ -87,7 +87,8 @@ def stress(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = f"<table><thead><tr><th>fruit</th><th>amount</th><th>day</th></tr></thead><tbody>{rows}</tbody></table>"
     wide = f"<table><thead><tr>{WIDE}</tr></thead><tbody>{'<tr>' + '<td>1234</td>' * 40 + '</tr>'}</tbody></table>"
     prose = (
-        "# Stress & <b>test</b>\n\n## Formulas $\\alpha$\n\nInline $\\hat{y}_{t+h|t}$ and\n\n$$\\sum_{i=1}^n \\frac{x_i}{n}$$\n\n"
+        "# Stress & <b>test</b>\n\n## Formulas $\\alpha$\n\n"
+        "Inline $\\hat{y}_{t+h|t}$ and\n\n$$\\sum_{i=1}^n \\frac{x_i}{n}$$\n\n"
         "Unknown $\\nosuch{x}$. [link](https://x.example/a) ![p](https://x.example/a.png)\n\n"
         + "$$" + " + ".join(f"x_{{{i}}}" for i in range(80)) + "$$\n\n"
         "## 中文标题\n\n数据与时效。 مرحبا بالعالم 🙂\n\n### " + "verylongword" * 30 + "\n\n- [ ] task\n\n> quote\n\n"
