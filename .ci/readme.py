@@ -32,7 +32,7 @@ def render() -> str:
     notebook = nbformat.read(ROOT / "nbs" / "index.ipynb", as_version=4)
     notebook.cells = [cell for cell in map(shown, notebook.cells) if cell is not None]
     body, _ = MarkdownExporter().from_notebook_node(notebook)
-    body = body.replace("](../", "](").replace("](images/", "](nbs/images/").replace('src="images/', 'src="nbs/images/')
+    body = re.sub(r"\]\((?!\.\./|https?:|#)", "](nbs/", body).replace("](../", "](")
     body = re.sub(r"\n{3,}", "\n\n", body).strip() + "\n"
     return "<!-- Written from nbs/index.ipynb by `make readme`: edit the notebook. -->\n\n" + body
 

@@ -68,7 +68,7 @@ else
     total=$(grep -c == requirements.lock)
     say "installing everything in requirements.lock into $venv: $total packages (several minutes the first time)"
     pip_install -r requirements.lock
-    pip_install --no-deps --no-build-isolation -e .
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
 fi
 rm -f "$venv"/.core-* "$venv"/.all-*
 [ "$what" = all ] && touch "${stamp/.all-/.core-}"

@@ -1,8 +1,4 @@
-"""The commands of `finlab`, and how errors end: one clear line and an exit code, no traceback for a user's slip.
-
-Exit codes: 0 ok; 1 finlab could not do it (a busy store, say); 2 what was asked for is wrong, nothing was written;
-3 a cell of a report failed. Of several reports the highest code counts.
-"""
+"""The commands of `finlab`, and how errors end: one clear line and an exit code, no traceback for a user's slip."""
 
 import sys
 from pathlib import Path
@@ -14,7 +10,11 @@ from finlab.cli import data, workbench
 from finlab.cli.console import pairs, say
 from finlab.core.errors import FinlabError, InputError, ReportError
 
-OK, FAILED, WRONG_INPUT, CELL_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+OK = 0
+FAILED = 1  # finlab could not do it: a busy store, say
+WRONG_INPUT = 2  # what was asked for is wrong; nothing was written
+CELL_FAILED = 3  # a cell of a report failed; of several reports the highest code counts
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="finlab",
@@ -43,7 +43,7 @@ def run(
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the HTML file (or folder) to write")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="open the page in a browser")] = False,
-    timeout: Annotated[float | None, typer.Option(help="seconds a cell may take (default: settings.ini)")] = None,
+    timeout: Annotated[float | None, typer.Option(help="seconds that the whole run may take (default: settings.ini)")] = None,
 ) -> None:
     """Run reports and write each as one self-contained HTML page; plain `finlab run` means the forecast report."""
     wanted = names or ["forecast"]

@@ -78,7 +78,7 @@ def mixture(values: Iterable[Any]) -> str:
     first: type | None = None
     for row, value in enumerate(values, start=1):
         kind = type(value)
-        if value is None or value != value:  # noqa: PLR0124  (missing: None, NaN and NaT do not equal themselves)
+        if value is None or value != value:  # missing: None, NaN and NaT do not equal themselves
             continue
         first = first or kind
         if kind is not first:

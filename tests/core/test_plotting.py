@@ -135,10 +135,10 @@ def test_figures_are_not_kept_by_pyplot() -> None:
 
 
 def test_a_legend_where_there_is_something_to_tell_apart() -> None:
-    assert sales_figure().axes[0].get_legend() is not None
+    assert len(sales_figure().legends) == 1
     figure, axes = new_figure("One")
     axes.plot([1, 2], label="only")
-    assert finish(figure).axes[0].get_legend() is None
+    assert finish(figure).legends == []
 
 
 @pytest.mark.parametrize(
