@@ -1,5 +1,9 @@
 """The sktime forecasters: a fast look at each, and sktime's own conformance checks (slow)."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,12 +103,20 @@ def test_arima_keeps_warnings_as_notes(recwarn, airline):
         arima((1, 1, -1))
 
 
+CONFORMANCE = """
+import json, sys
+from sktime.utils.estimator_checks import check_estimator
+import finlab.forecast.naive as room
+found = check_estimator(getattr(room, sys.argv[1]), raise_exceptions=False, verbose=False)
+print(json.dumps({"n": len(found), "failed": {key: str(told) for key, told in found.items() if told != "PASSED"}}))
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.filterwarnings("ignore")
 def test_a_forecaster_passes_sktimes_own_checks(name):
-    from sktime.utils.estimator_checks import check_estimator
-
-    results = check_estimator(type(make(name)), raise_exceptions=False, verbose=False)
-    failed = {key: value for key, value in results.items() if value != "PASSED"}
-    assert len(results) > 300 and not failed
+    # In a process of its own: the hook that checks shapes wraps constructors, whose signature sktime inspects.
+    command = [sys.executable, "-W", "ignore", "-c", CONFORMANCE, name]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = json.loads(run.stdout.strip().splitlines()[-1])
+    assert result["n"] > 300 and not result["failed"]
