@@ -1,5 +1,6 @@
 """What is shipped: the lock, environment.yml and pyproject.toml agree; a wheel is whole; importing finlab is light."""
 
+import ast
 import os
 import re
 import subprocess
@@ -85,6 +86,26 @@ def test_extras_are_all_in_all() -> None:
     extras = set(PROJECT["optional-dependencies"]) - {"all"}
     (everything,) = [Requirement(text) for text in PROJECT["optional-dependencies"]["all"]]
     assert everything.extras == extras == {"torch", "lab", "dev", "bench", "docs"}
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level modules that a module imports anywhere, its own package left out."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.add(node.module.partition(".")[0])
+    return found - {"finlab"} - set(sys.stdlib_module_names)
+
+
+def test_every_package_that_finlab_imports_is_declared() -> None:
+    """What is there only because another package brings it goes away when that package changes its mind."""
+    core = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
+    brought_by = metadata.packages_distributions()
+    modules = {name for path in (ROOT / "finlab").rglob("*.py") for name in imported(path)}
+    undeclared = [name for name in modules if not {canonicalize_name(dist) for dist in brought_by.get(name, [])} & core]
+    assert not undeclared
 
 
 def fresh_python(code: str, **env: str) -> str:

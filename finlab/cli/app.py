@@ -43,7 +43,9 @@ def run(
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the HTML file (or folder) to write")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="open the page in a browser")] = False,
-    timeout: Annotated[float | None, typer.Option(help="seconds that the whole run may take (default: settings.ini)")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="seconds that the whole run may take (default: settings.ini)")
+    ] = None,
 ) -> None:
     """Run reports and write each as one self-contained HTML page; plain `finlab run` means the forecast report."""
     wanted = names or ["forecast"]
@@ -85,6 +87,7 @@ def forecast(
     date: Annotated[str | None, typer.Option(help="the column with dates")] = None,
     value: Annotated[str | None, typer.Option(help="the column with values")] = None,
     id: Annotated[str | None, typer.Option(help="the column that names the series, when there are several")] = None,
+    table: Annotated[str | None, typer.Option(help="the table to read, when SOURCE is a database")] = None,
     horizon: Annotated[int, typer.Option(help="periods ahead")] = 12,
     period: Annotated[
         int | None, typer.Option(help="steps in a season (12 for months in a year); found when left out")
@@ -96,10 +99,12 @@ def forecast(
 ) -> None:
     """Forecast the series of a table as data: one row a series and date, with 80% and 95% intervals."""
     from finlab.cli.console import check_output, show, write_frame
+    from finlab.forecast.series import read_series
     from finlab.forecast.study import forecast as forecast_series
 
     check_output(output)
-    frame = forecast_series(source, horizon=horizon, period=period, models=model, id=id, date=date, value=value)
+    series = read_series(source, id=id, date=date, value=value, period=period, table=table)
+    frame = forecast_series(series, horizon, models=model)
     for note in frame.attrs.get("notes", []):
         say(note)
     if output is None:

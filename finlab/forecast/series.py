@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date as Date
 from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -363,21 +364,39 @@ def cut_frame(frame: pd.DataFrame, id: str | None, date: str | None, value: str 
     return _cut_long(frame, id, found_date, found_value)
 
 # %% ../../nbs/forecast/series.ipynb #b3967aa7
-def _open(source: Any, name: str | None) -> tuple[Any, str, str]:
-    """Read a file, database or sample through the data room; return the data, where they come from, and a name."""
+def _open(source: Any, name: str | None, table: str | None) -> tuple[Any, str, str]:
+    """Read a file, database, sample or stored table through the data room; return data, where they are from, a name."""
     if not isinstance(source, (str, PathLike)):
         return source, "", name or ""
     from finlab.core import trace
     from finlab.data import samples
     from finlab.data.sources import SAMPLE_PREFIX, read_source
 
-    found = read_source(source)
+    if _is_stored(source):
+        return _stored(str(source), name)
+    found = read_source(source, **({} if table is None else {"table": table}))
     rows, columns = found.table.num_rows, found.table.column_names
     label = name or str(source).removeprefix(SAMPLE_PREFIX)
     trace.record_read(label, found.uri, found.sha256, rows, columns, found.as_of)
     if str(source).startswith(SAMPLE_PREFIX):
         return samples.load(str(source).removeprefix(SAMPLE_PREFIX)), found.uri, label
     return found.frame, found.uri, name or ""
+
+
+def _is_stored(source: str | PathLike[str]) -> bool:
+    """Tell whether a text can only be the name of a table in the store, and one is there."""
+    from finlab.data.store import Store
+
+    if not isinstance(source, str) or not source.isidentifier() or Path(source).exists():
+        return False
+    return source.casefold() in {known.casefold() for known in Store().tables()}
+
+
+def _stored(table: str, name: str | None) -> tuple[Any, str, str]:
+    from finlab.data.store import Store
+
+    store = Store()
+    return store.table(table), f"{store.path.as_uri()}#{table}", name or ""
 
 
 def _unit_of(data: Any, name: str, unit: str) -> str:
@@ -394,16 +413,20 @@ def read_series(
     period: int | None = None,
     unit: str = "",
     name: str | None = None,
+    table: str | None = None,
     dayfirst: bool | None = None,
 ) -> list[NamedSeries]:
-    """Read one or more regular series from a Series, a table, a file, a database URL or "sample:NAME".
+    """Read regular series from a Series, a table, a file, a table of the store, a database URL or "sample:NAME".
 
-    `id`, `date` and `value` name the columns of a long table; `period` replaces the season that follows from the dates.
+    `id`, `date` and `value` name the columns of a long table; `period` replaces the season that follows from the dates;
+    `table` is the one to read in a database.
     Raises InputError naming the series, the row, the value and what was expected.
     """
-    data, origin, label = _open(source, name)
+    data, origin, label = _open(source, name, table)
     if isinstance(data, NamedSeries):
         return [data]
+    if isinstance(data, list) and data and all(isinstance(one, NamedSeries) for one in data):
+        return data
     if isinstance(data, pd.Series):
         if not _has_dates(data.index):
             raise InputError.of("the index of the series", type(data.index).__name__, "dates or periods")
@@ -413,7 +436,7 @@ def read_series(
         if label and len(pieces) == 1:
             pieces = [pieces[0]._replace(name=label)]
     else:
-        accepted = "a Series, a DataFrame, a path, a database URL or 'sample:NAME'"
+        accepted = "a Series, a DataFrame, a path, a table of the store, a database URL or 'sample:NAME'"
         raise InputError.of("data", type(data).__name__, accepted)
     found = []
     for piece in pieces:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from finlab.forecast.series import NamedSeries
     from finlab.forecast.study import ForecastStudy
 
-# %% ../../nbs/reports/forecasts.ipynb #cad28322
+# %% ../../nbs/reports/forecasts.ipynb #6b4780a4
 SAMPLES: tuple[tuple[str, str | None], ...] = (("airline", None), ("seatbelts", None), ("crude", "Brent"))
 MOST_SERIES = 12  # on one page
 
@@ -34,29 +34,10 @@ def read_all(source: str | Path | None, **options: Any) -> "list[NamedSeries]":
     """
     from finlab.forecast.series import read_series
 
-    table_name = options.pop("table", None)
-    if source is None:
-        chosen = {key: value for key, value in options.items() if key == "period"}
-        return [series for name, value in SAMPLES for series in read_series(f"sample:{name}", value=value, **chosen)]
-    text = str(source)
-    if "://" in text:
-        return read_series(_from_database(text, table_name), **options)
-    if text.startswith("sample:") or Path(text).is_file():
-        return read_series(text, **options)
-    from finlab.data.store import Store
-
-    return read_series(Store().table(text), **options)
-
-
-def _from_database(url: str, table_name: str | None) -> Any:
-    from finlab.core.trace import record_read
-    from finlab.data.sources import read_source
-
-    if table_name is None:
-        raise InputError("source is the address of a database; expected a parameter `table` that names a table in it")
-    found = read_source(url, table=table_name)
-    record_read(table_name, found.uri, found.sha256, len(found.frame), list(found.frame.columns), found.as_of)
-    return found.frame
+    if source is not None:
+        return read_series(source, **options)
+    period = options.get("period")
+    return [series for name, value in SAMPLES for series in read_series(f"sample:{name}", value=value, period=period)]
 
 # %% ../../nbs/reports/forecasts.ipynb #225b1b93
 def pick(everything: "list[NamedSeries]", names: list[str]) -> "list[NamedSeries]":
@@ -119,14 +100,28 @@ def _verdict(study: "ForecastStudy") -> str:
     if back is None:
         return label("forecast.untested")
     scores, tests, rival = back.scores["MASE"], back.tests, back.replay.benchmark
+    model = _method(study.model)
     if study.model != rival and study.model in tests.index:
         row = tests.loc[study.model]
         told = {"score": f"{scores[study.model]:.2f}", "base": f"{scores[rival]:.2f}", "p": _p(row["p_holm"])}
-        return label("forecast.proven", model=study.model, benchmark=rival, n=int(row["n"]), **told)
+        return label("forecast.proven", model=model, benchmark=_method(rival), n=int(row["n"]), **told)
     if back.leader != rival and back.leader in tests.index and tests.loc[back.leader, "outcome"] != "same":
         p = _p(tests.loc[back.leader, "p_holm"])
-        return label("forecast.luck", leader=back.leader, model=study.model, p=p)
-    return label("forecast.no_better", model=study.model)
+        return label("forecast.luck", leader=_method(back.leader), model=model, p=p)
+    return label("forecast.no_better", model=model)
+
+
+def _method(name: str) -> str:
+    """Name a method, and say in a few words what it does where that is known."""
+    return label(f"forecast.method.{name}") if has_label(f"forecast.method.{name}") else name
+
+
+def _covered(study: "ForecastStudy") -> str:
+    """Say how many of the past values fell inside the intervals of the level that the answer speaks of."""
+    column = f"coverage-{max(study.level)}"
+    if study.backtest is None or column not in study.backtest.scores:
+        return ""
+    return label("forecast.covered", share=f"{study.backtest.scores[column].to_dict()[study.model]:.0%}")
 
 
 def _outcome(study_test: Any, benchmark: str, method: str) -> str:
@@ -189,7 +184,7 @@ class Studies:
 
     def answer(self) -> Parts:
         """The answer in words, for each series: what is expected, how sure that is, and whether a method is proven."""
-        lines = (Prose(f"{_expected(study)} {_verdict(study)}") for study in self.studies)
+        lines = (Prose(f"{_expected(study)} {_covered(study)} {_verdict(study)}") for study in self.studies)
         return Parts(say("forecast.answer"), *lines)
 
     def data(self) -> Parts:

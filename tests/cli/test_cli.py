@@ -1,6 +1,7 @@
 """The command line as a user meets it: help, exit codes, one clear line for each slip, data in and out."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -217,3 +218,25 @@ def test_a_busy_store_is_exit_1_and_names_the_holder(finlab, workbench: Path, mo
     holder.communicate("\n")
     assert code == FAILED
     assert str(holder.pid) in err
+
+
+def test_forecast_of_a_table_of_the_store_and_of_a_database(finlab, workbench: Path) -> None:
+    sales(workbench)
+    finlab("data", "load", "sales.csv", "--name", "revenue")
+    names = ["--date", "date", "--value", "revenue", "--horizon", "3", "--model", "naive"]
+    finlab("forecast", "revenue", *names, "-o", "stored.csv")
+    with sqlite3.connect(workbench / "books.sqlite") as books:
+        pd.read_csv(workbench / "sales.csv").to_sql("sales", books, index=False)
+    code, _, err = finlab(
+        "forecast", f"sqlite:///{workbench}/books.sqlite", "--table", "sales", *names, "-o", "books.csv"
+    )
+    assert code == OK, err
+    finlab("forecast", "sales.csv", *names, "-o", "file.csv")
+    frames = [pd.read_csv(workbench / f"{name}.csv")["mean"].tolist() for name in ("stored", "books", "file")]
+    assert frames[0] == frames[1] == frames[2]
+
+
+def test_forecast_of_a_table_that_is_not_there(finlab, workbench: Path) -> None:
+    code, _, err = finlab("forecast", "revenue")
+    assert code == WRONG_INPUT
+    assert "revenue" in err
