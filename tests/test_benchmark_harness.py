@@ -50,7 +50,9 @@ def test_a_bar_that_cannot_be_read_is_an_error() -> None:
 
 
 def test_peak_memory_is_that_of_the_other_process() -> None:
+    held = bytearray(400_000_000)  # what this process holds is none of the other's
     small = harness.peak_memory(partial(bytearray, 1))
+    assert len(held) > small * 2**20
     large = harness.peak_memory(partial(bytearray, 200_000_000))
     assert 150 < large - small < 260
 

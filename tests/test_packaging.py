@@ -88,6 +88,12 @@ def test_extras_are_all_in_all() -> None:
     assert everything.extras == extras == {"torch", "lab", "dev", "bench", "docs"}
 
 
+def test_every_file_that_the_readme_names_is_there() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text())
+    assert targets
+    assert [target for target in targets if "://" not in target and not (ROOT / target).exists()] == []
+
+
 def imported(path: Path) -> set[str]:
     """The top-level modules that a module imports anywhere, its own package left out."""
     found: set[str] = set()

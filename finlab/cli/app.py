@@ -60,13 +60,13 @@ def run_one(
     name: str, parameters: dict[str, object], output: Path | None, open_page: bool, timeout: float | None
 ) -> int:
     """Run one report, say where its page is, and give the exit code."""
-    from finlab.reports.run import run as run_report
+    from finlab.reports.run import run_report
 
     try:
-        result = run_report(name, output=output, open=open_page, timeout=timeout, **parameters)
-    except (InputError, ReportError) as error:
+        result = run_report(name, parameters, output=output, open=open_page, timeout=timeout)
+    except FinlabError as error:
         say(str(error))
-        return WRONG_INPUT if isinstance(error, InputError) else CELL_FAILED
+        return code_of(error)
     print(result.path)
     return OK
 
@@ -102,7 +102,7 @@ def forecast(
     from finlab.forecast.series import read_series
     from finlab.forecast.study import forecast as forecast_series
 
-    check_output(output)
+    check_output(output, source)
     series = read_series(source, id=id, date=date, value=value, period=period, table=table)
     frame = forecast_series(series, horizon, models=model)
     for note in frame.attrs.get("notes", []):
@@ -130,19 +130,18 @@ def version() -> None:
             print(f"  {package} not installed")
 
 
+def code_of(error: FinlabError) -> int:
+    """The exit code that an error ends with."""
+    return WRONG_INPUT if isinstance(error, InputError) else CELL_FAILED if isinstance(error, ReportError) else FAILED
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The entry point: run a command and turn errors into one line and an exit code."""
     try:
         app(args=arguments, prog_name="finlab")
-    except InputError as error:
-        say(str(error))
-        sys.exit(WRONG_INPUT)
-    except ReportError as error:
-        say(str(error))
-        sys.exit(CELL_FAILED)
     except FinlabError as error:
         say(str(error))
-        sys.exit(FAILED)
+        sys.exit(code_of(error))
     except KeyboardInterrupt:
         say("stopped")
         sys.exit(INTERRUPTED)

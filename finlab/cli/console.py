@@ -18,8 +18,8 @@ WIDEST_TEXT = 48  # characters of a cell that are shown
 
 
 def say(message: str) -> None:
-    """One line to the person at the terminal, on standard error: standard output is for data."""
-    print(f"finlab: {message}", file=sys.stderr)
+    """A message to the person at the terminal, on standard error: standard output is for data."""
+    print("\n".join(f"finlab: {line}" for line in message.splitlines()), file=sys.stderr)
 
 
 def pairs(texts: list[str], option: str) -> dict[str, object]:
@@ -46,13 +46,19 @@ def show(frame: "pd.DataFrame", rows: int = 60) -> None:
         print(f"({len(frame):,} rows)")
 
 
-def check_output(path: Path | None) -> None:
-    """InputError unless `path` (or None) ends in a format that can be written and lies in a folder that exists."""
+def check_output(path: Path | None, source: str = "") -> None:
+    """InputError unless `path` (or None) can be written: its format, its folder, and not over the `source` itself."""
     if path is None:
         return
     check_choice("output", path.suffix.lower(), list(WRITERS))
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"output={str(path)!r}: the folder {path.absolute().parent} does not exist")
+    try:
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"output={str(path)!r}: the folder {path.absolute().parent} does not exist")
+        over_source = path.exists() and Path(source).exists() and path.samefile(source)
+    except OSError as error:
+        raise InputError(f"output={str(path)!r}: cannot be written ({error.strerror})") from error
+    if over_source:
+        raise InputError(f"output={str(path)!r} is the source itself; expected another file")
 
 
 def write_frame(frame: "pd.DataFrame", path: Path) -> None:

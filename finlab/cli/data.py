@@ -14,6 +14,9 @@ app = typer.Typer(
 )
 
 
+RESERVED = {"self", "source", "name", "as_of"}  # what a load is told in other ways than by -o
+
+
 def name_of(source: str) -> str:
     """A table's name from a source: `data/Sales 2024.csv` gives `sales_2024`."""
     stem = source.partition(":")[2] if source.startswith("sample:") else Path(source).stem
@@ -35,7 +38,10 @@ def load(
     """Load a source into the store: CSV, Parquet, JSON, Excel, a database, or a sample series."""
     from finlab.data.store import Store
 
-    print(Store().load(source, name or name_of(source), as_of=as_of, **pairs(option or [], "-o")))
+    options = pairs(option or [], "-o")
+    for taken in RESERVED & set(options):
+        raise InputError(f"-o {taken}={options[taken]}: not a way to read a source; see finlab data load --help")
+    print(Store().load(source, name or name_of(source), as_of=as_of, **options))
 
 
 @app.command(epilog="Example:  finlab data ls")
@@ -58,11 +64,14 @@ def show_table(
     rows: Annotated[int, typer.Option(help="how many of its rows")] = 10,
 ) -> None:
     """Show the first rows of a table, its columns and their types."""
-    from finlab.core.checks import check_positive_int
+    from finlab.core.checks import check_positive_int, did_you_mean
     from finlab.data.store import Store
 
     limit = check_positive_int("rows", rows)
     store = Store()
+    known = store.tables()
+    if name.casefold() not in {table.casefold() for table in known}:
+        raise InputError(f"the store {store.path} has no table {name!r}{did_you_mean(name, known)}")
     quoted = '"' + name.replace('"', '""') + '"'
     head = store.sql(f"SELECT * FROM {quoted} LIMIT {limit}")
     show(head)

@@ -111,14 +111,14 @@ _HABIT_KEYS = (
         "base_currency",
         "CNY",
         "a currency as three capital letters (ISO 4217), such as CNY or EUR",
-        "The currency that reports are written in: three capital letters, ISO 4217.",
+        "The currency that reports are written in: three capital letters, ISO 4217.\nNo report of this version converts amounts.",
         _currency,
     ),
     Key(
         "trading_days_per_year",
         "252",
         "a whole number from 1 to 366",
-        "Trading days in a year, for annualised figures.",
+        "Trading days in a year, for annualised figures (none in this version).",
         _days,
     ),
     Key(
@@ -143,7 +143,7 @@ _WORK_KEYS = (
         "jobs",
         "0",
         "a whole number, 0 for one process per core",
-        "How many processes may work at the same time; 0 means one per core.",
+        "How many processes may work at the same time; 0 means one per core.\nThis version runs one report at a time.",
         _jobs,
     ),
     Key(

@@ -240,3 +240,34 @@ def test_forecast_of_a_table_that_is_not_there(finlab, workbench: Path) -> None:
     code, _, err = finlab("forecast", "revenue")
     assert code == WRONG_INPUT
     assert "revenue" in err
+
+
+def test_a_forecast_never_overwrites_its_source(finlab, workbench: Path) -> None:
+    before = sales(workbench).read_bytes()
+    code, _, err = finlab("forecast", "sales.csv", "--date", "date", "--value", "revenue", "-o", "./sales.csv")
+    assert code == WRONG_INPUT
+    assert "is the source itself" in err
+    assert (workbench / "sales.csv").read_bytes() == before
+
+
+def test_parameters_may_have_any_name(finlab, workbench: Path) -> None:
+    notebook(workbench / "odd.ipynb", "output: str = 'x'  # a name\nname: str = 'y'\ntimeout: int = 1", "output + name")
+    code, out, err = finlab("run", "odd.ipynb", "-p", "output=a", "-p", "name=b", "-p", "timeout=2")
+    assert code == OK, err
+    assert Path(out.strip()).exists()
+
+
+@pytest.mark.parametrize("option", ["name=x", "as_of=2024-01-01", "self=1"])
+def test_an_option_that_is_no_way_to_read(finlab, workbench: Path, option: str) -> None:
+    sales(workbench)
+    code, _, err = finlab("data", "load", "sales.csv", "-o", option)
+    assert code == WRONG_INPUT
+    assert option.partition("=")[0].replace("_", "-") in err.replace("_", "-")
+
+
+def test_every_problem_has_a_line_of_its_own(finlab) -> None:
+    code, _, err = finlab("run", "forecast", "-p", "hor=3", "-p", "horizon=x")
+    assert code == WRONG_INPUT
+    lines = err.strip().splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("finlab: ") for line in lines)

@@ -23,6 +23,9 @@ def test_the_schedule_is_cron_lines_that_run_here(workbench: Path) -> None:
         assert re.match(r"^[\d*]+ [\d*]+ [\d*]+ [\d*]+ [\d*,-]+ +cd ", line)
         assert str(workbench) in line
         assert "{" not in line
+        command = re.sub(r"^(\S+ +){5}", "", line).replace("run forecast", "version")
+        subprocess.run(["sh", "-c", command], check=True)  # as cron would, with a quick command in the long one's place
+        assert "finlab 0." in (workbench / "schedule.log").read_text()
 
 
 @pytest.mark.slow
