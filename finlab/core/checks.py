@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['LIKENESS', 'closest', 'did_you_mean', 'check_positive_int', 'check_number', 'check_choice', 'check_columns',
-           'check_array']
+           'check_array', 'check_path']
 
 # %% ../../nbs/core/checks.ipynb #9ca673fb
 import operator
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,3 +128,25 @@ def check_array(name: str, y: Any, ndim: int, least: int = 1, *, finite: bool = 
             f"{name} has {len(wrong)} missing or infinite values, the first at [{place}]; expected finite numbers"
         )
     return array
+
+# %% ../../nbs/core/checks.ipynb #6591668e
+def check_path(name: str, value: object) -> Path:
+    """Return `value` as a path with `~` expanded, or raise InputError if the system cannot even look for it.
+
+    The file need not exist; after this check `exists()`, `is_file()` and `is_dir()` do not raise.
+    """
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise InputError.of(name, value, "a path")
+    shown = os.fspath(value)
+    try:
+        path = Path(value).expanduser()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return path
+    except RuntimeError:
+        raise InputError.of(name, shown, "a path; the home folder of that user is not known") from None
+    except OSError as error:
+        raise InputError.of(name, shown, f"a path that can be looked at ({error.strerror or error})") from None
+    except ValueError as error:
+        raise InputError.of(name, shown, f"a path ({error})") from None
+    return path

@@ -1,6 +1,7 @@
 """The checks at the boundary: what passes, what is refused, and what the refusal says."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from finlab.core.checks import (
     check_choice,
     check_columns,
     check_number,
+    check_path,
     check_positive_int,
     closest,
     did_you_mean,
@@ -137,3 +139,23 @@ def test_what_is_no_array_of_numbers_is_refused(value: Any, ndim: int, words: st
 
 def test_missing_values_pass_where_they_are_allowed() -> None:
     assert np.isnan(check_array("y", [1.0, float("nan")], ndim=1, finite=False)[1])
+
+
+def test_a_path_that_is_not_there_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.csv").write_text("x")
+    assert check_path("source", "~/a.csv") == tmp_path / "a.csv"
+    assert not check_path("output", tmp_path / "later.html").exists()
+    assert not check_path("output", tmp_path / "a.csv" / "below.html").exists()
+
+
+@pytest.mark.parametrize("value", ["", "~nobody-of-that-name/a.csv", "a" * 300, "a\0b", None, 3, "\ud800"])
+def test_a_path_that_cannot_be_looked_for_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match=r"(?s)^source is .*; expected a path"):
+        check_path("source", value)
+
+
+def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(InputError, match=r"^source is .*; expected a path that can be looked at"):
+        check_path("source", tmp_path / "loop")
