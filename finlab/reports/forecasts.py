@@ -10,6 +10,7 @@ __all__ = ['SAMPLES', 'MOST_SERIES', 'TOP', 'DOUBTFUL', 'STEPS', 'SCORES', 'SCOR
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from ..core.checks import did_you_mean
 from ..core.errors import InputError
 from .labels import has_label, label
 from .page import Prose, Table, result, say, table
+from .provenance import freshness, freshness_words
 
 if TYPE_CHECKING:
     from finlab.forecast.series import NamedSeries
@@ -27,31 +29,55 @@ SAMPLES: tuple[tuple[str, str | None], ...] = (("airline", None), ("seatbelts", 
 MOST_SERIES = 12  # on one page
 
 
-def read_all(source: str | Path | None, **options: Any) -> "list[NamedSeries]":
-    """Read all series of `source` (a file, a table of the store, sample:NAME, a database URL), or the sample series.
+def read_all(source: Any, **options: Any) -> "list[NamedSeries]":
+    """Read all series of `source` (a file, a table of the store, sample:NAME, a frame, ...), or the sample series.
 
-    `options` name columns: `id`, `date`, `value`, `period`, and `table` in a database.
+    `options` are `id`, `date`, `value` (names of columns), `period`, `unit`, and `table` in a database.
     """
     from finlab.forecast.series import read_series
 
     if source is not None:
-        return read_series(source, **options)
+        return _read_kept(Path(source), options) if _is_kept(source) else read_series(source, **options)
     period = options.get("period")
     return [series for name, value in SAMPLES for series in read_series(f"sample:{name}", value=value, period=period)]
 
 # %% ../../nbs/reports/forecasts.ipynb #225b1b93
+def _is_kept(source: Any) -> bool:
+    """Tell whether a source is a frame that `finlab.reports.files.keep_frame` wrote down."""
+    path = Path(source) if isinstance(source, (str, Path)) and "://" not in str(source) else Path()
+    return path.suffix == ".parquet" and path.parent.name == ".inputs" and path.is_file()
+
+
+def _read_kept(path: Path, options: dict[str, Any]) -> "list[NamedSeries]":
+    """Read a frame that was handed over in memory with its index, and enter it in the ledger."""
+    import pandas as pd
+
+    from finlab.core import trace
+    from finlab.forecast.series import read_series
+
+    frame = pd.read_parquet(path)
+    found = read_series(frame, **{name: option for name, option in options.items() if name != "table"})
+    as_of = max(series.as_of for series in found).isoformat()
+    columns = [str(column) for column in frame.columns]
+    trace.record_read("frame", path.absolute().as_uri(), path.stem, len(frame), columns, as_of)
+    return found
+
+
 def pick(everything: "list[NamedSeries]", names: list[str]) -> "list[NamedSeries]":
     """Pick series by name, in the order of `names`; all of them if no name is given."""
     known = {series.name: series for series in everything}
+    if len(known) < len(everything):
+        twice = next(name for name in known if sum(series.name == name for series in everything) > 1)
+        raise InputError.of("the name of a series", twice, "each name once; the source has several series of that name")
     lost = [name for name in names if name not in known]
     if lost:
         shown = ", ".join(list(known)[:MOST_SERIES])
         raise InputError(f"series {lost[0]!r} is not in the source{did_you_mean(lost[0], known)} (there are: {shown})")
-    return [known[name] for name in names] if names else everything
+    return [known[name] for name in dict.fromkeys(names)] if names else everything
 
 
 def study_all(
-    source: str | Path | None = None,
+    source: Any = None,
     *,
     horizon: int = 12,
     series: list[str] | None = None,
@@ -211,7 +237,7 @@ class Studies:
         """The running total of a year, and the classic ARIMA on it."""
         parts: list[Any] = [say("forecast.totals")]
         for study in self.studies:
-            short = Prose(label("forecast.no_totals", name=study.facts.name))
+            short = say("forecast.no_totals", name=_escaped(study.facts.name), why=_escaped(study.totals_note))
             parts += [*_heading(study), score_table(study.totals) if study.totals is not None else short]
         return Parts(*parts)
 
@@ -219,6 +245,12 @@ class Studies:
         """What the chosen method leaves over, as a chart and as three checks for each series."""
         parts = [part for study in self.studies for part in (*_heading(study), study.plot_residuals(), _checks(study))]
         return Parts(say("forecast.residuals"), *parts)
+
+    def notes(self) -> Parts:
+        """What went wrong or was decided along the way, for each series; nothing if there is nothing to tell."""
+        told = [(study, _notes(study)) for study in self.studies]
+        parts = [part for study, lines in told if lines for part in (*_heading(study), Prose("\n".join(lines)))]
+        return Parts(*([say("forecast.notes"), *parts] if parts else []))
 
     def record(self) -> None:
         """Record the named results: for each series the last forecast, and the error of the method in the test."""
@@ -242,6 +274,19 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{letter}" if letter in r"\`*_{}[]()#+!|<>$~" else letter for letter in text)
 
 
+def _notes(study: "ForecastStudy") -> list[str]:
+    """List the notes of a study, and the failures in its backtests counted by method and reason, as Markdown."""
+    lines = [_escaped(note) for note in (*study.notes, study.totals_note) if note]
+    for back in (study.backtest, study.totals):
+        if back is None:
+            continue
+        counts = back.failures.value_counts(["method", "reason"], sort=False).to_dict()
+        for (method, reason), count in counts.items():
+            fields = {"method": _escaped(method), "count": count, "n": len(back.replay.origins)}
+            lines.append(label("forecast.failed", reason=_escaped(reason), **fields))
+    return [f"- {' '.join(line.split())}" for line in dict.fromkeys(lines)]
+
+
 def _expected(study: "ForecastStudy") -> str:
     first, last, unit = study.forecasts.iloc[0], study.forecasts.iloc[-1], study.facts.unit
     top = max(study.level)
@@ -261,9 +306,8 @@ def _expected(study: "ForecastStudy") -> str:
 def _facts(study: "ForecastStudy") -> dict[str, Any]:
     facts = study.facts
     rhythm = f"forecast.rhythm.{facts.frequency}"
-    fresh = label("is_stale", limit=facts.freshness_days) if facts.is_stale else label("fresh")
-    if facts.source.startswith("sample:"):
-        fresh = label("is_sample")
+    read = {"uri": facts.source, "as_of": facts.as_of.isoformat()}
+    fresh = freshness(read, facts.as_of + timedelta(days=facts.age_days), facts.freshness_days)
     return {
         "series": facts.name,
         "unit": facts.unit or "—",
@@ -273,7 +317,7 @@ def _facts(study: "ForecastStudy") -> dict[str, Any]:
         "to": _moment(study, facts.last),
         "lowest": _amount(facts.lowest),
         "highest": _amount(facts.highest),
-        "freshness": fresh,
+        "freshness": freshness_words(fresh.state, facts.freshness_days),
     }
 
 

@@ -6,6 +6,7 @@
 __all__ = ['MOST_SOCKET_PATH', 'QUIET', 'START_SECONDS', 'Failure', 'Outcome', 'Plan', 'execute']
 
 # %% ../../nbs/reports/kernel.ipynb #d7cfae01
+import contextlib
 import logging
 import sys
 import time
@@ -61,6 +62,7 @@ def _manager_class(plan: Plan) -> Any:
     spec = KernelSpec(argv=command, env=dict(plan.env), language="python", display_name="finlab", name="python3")
 
     class Manager(AsyncKernelManager):
+        closing = False
         ended: list[int] = []  # noqa: RUF012 (shared on purpose: the engine makes the manager, the caller asks)
 
         @property
@@ -79,11 +81,16 @@ def _manager_class(plan: Plan) -> Any:
         async def _async_is_alive(self) -> bool:
             process = getattr(self.provisioner, "process", None)
             code = process.poll() if process is not None else None
-            if code is not None:
+            if code is not None and not self.closing:
                 self.ended.append(code)
             return await super()._async_is_alive()
 
+        async def _async_shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
+            self.closing = True  # from here on it is finlab that ends the process
+            await super()._async_shutdown_kernel(now=now, restart=restart)
+
         is_alive = _async_is_alive
+        shutdown_kernel = _async_shutdown_kernel
 
     return Manager
 
@@ -101,7 +108,8 @@ def execute(notebook: Any, plan: Plan) -> Outcome:
 
     def executed(cell: Any, cell_index: int, execute_reply: Any) -> None:
         done.add(cell_index)
-        plan.on_cell(cell_index)
+        with contextlib.suppress(OSError):  # a closed terminal is no reason to stop a report
+            plan.on_cell(cell_index)
 
     _prepare(notebook)
     keeper = NotebookExecutionManager(notebook, progress_bar=False, autosave_cell_every=0)

@@ -62,6 +62,7 @@ PROVENANCE = {
     "freshness": ("freshness", "时效"),
     "fresh": ("fresh", "最新"),
     "is_stale": ("stale: older than {limit} days", "过期：超过 {limit} 天"),
+    "ends_in_future": ("ends in the future", "终点在未来"),
     "is_sample": ("sample, fixed", "样本，固定"),
     "unknown": ("unknown", "未知"),
     "results": ("Named results", "命名结果"),
@@ -214,7 +215,12 @@ FORECAST_END = {
         "The classic model for it, ARIMA(1,1,2), is tested here against *no change*.",
         "## 滚动合计\n\n许多公司关注最近十二个月的合计，它没有季节性。这里用经典的 ARIMA(1,1,2) 模型与“保持不变”比较。",
     ),
-    "no_totals": ("{name}: the series is too short for that.", "{name}：序列太短，无法进行。"),
+    "no_totals": ("{name}: {why}", "{name}：{why}"),
+    "notes": (
+        "## Notes\n\nWhat went wrong, or was decided on the way.",
+        "## 说明\n\n运行中出现的问题与所作的决定（原文为英文）。",
+    ),
+    "failed": ("{method} failed at {count} of {n} origins: {reason}", "{method} 在 {n} 个起点中的 {count} 个失败：{reason}"),
     "residuals": (
         "## What is left over\n\n"
         "The errors one step ahead should look like noise. A pattern means that something was not used; a lean to "

@@ -21,7 +21,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from ..core.checks import did_you_mean
+from ..core.checks import check_path, did_you_mean
 from ..core.errors import InputError
 
 # %% ../../nbs/reports/parameters.ipynb #f89afcb8
@@ -122,7 +122,7 @@ def _day(value: object) -> date:
 
 
 def _path(value: object) -> Path:
-    return Path(value).expanduser().absolute()  # pyright: ignore[reportArgumentType]
+    return check_path("", value).absolute()
 
 
 def is_frame(value: object) -> bool:
@@ -186,7 +186,7 @@ def find_source(value: Any) -> str:
         return text
     if text.startswith("sample:"):
         return _sample(text)
-    path = Path(text).expanduser()
+    path = check_path("", text)
     if text and path.is_file():
         return str(path.absolute())
     if text and path.is_dir():
@@ -194,10 +194,17 @@ def find_source(value: Any) -> str:
     tables = _tables()
     if text in tables:
         return text
-    beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-    hint = did_you_mean(path.name, beside) or did_you_mean(text, tables)
+    hint = did_you_mean(path.name, _names_beside(path)) or did_you_mean(text, tables)
     lost = "no such file, and no table of that name in the store"
     raise InputError(f" is {text!r}: {lost}; expected {TYPES['Source']}{hint}")
+
+
+def _names_beside(path: Path) -> list[str]:
+    """List what lies in the folder of a path, or nothing if it cannot be looked into."""
+    try:
+        return [item.name for item in path.parent.iterdir()]
+    except OSError:
+        return []
 
 
 def _sample(text: str) -> str:

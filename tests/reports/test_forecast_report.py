@@ -64,7 +64,30 @@ def test_what_the_user_got_wrong(workbench: Path, given: dict[str, object]) -> N
     sales().to_csv("sales.csv", index=False)
     with pytest.raises(InputError):
         finlab.run("forecast", source="sales.csv", **given)  # pyright: ignore[reportArgumentType]
-    assert not list((workbench / "reports").iterdir())
+    assert [path.name for path in workbench.iterdir()] == ["sales.csv"]
+
+
+def wide() -> pd.DataFrame:
+    return pd.DataFrame({"a": sales()["revenue"].to_numpy(), "b": 7.0}, index=pd.DatetimeIndex(sales()["date"]))
+
+
+def test_a_wide_frame_with_a_unit_and_notes(workbench: Path) -> None:
+    made = finlab.run("forecast", source=wide(), horizon=3, unit="kEUR", lang="zh")
+    assert {"a.forecast", "b.forecast"} <= set(made.results)
+    record = json.loads(made.json_path.read_text())
+    assert record["results"]["a.forecast"]["unit"] == "kEUR"
+
+
+def test_one_verdict_on_freshness(workbench: Path) -> None:
+    from finlab.reports.labels import label
+
+    sales().to_csv("old.csv", index=False)
+    ahead = sales().assign(date=pd.date_range("2090-01-01", periods=60, freq="MS"))
+    ahead.to_csv("ahead.csv", index=False)
+    for source, words in (("old.csv", "stale: older"), ("ahead.csv", label("ends_in_future"))):
+        page = finlab.run("forecast", source=source, horizon=2).path.read_text()
+        cells = re.findall(r"<td[^>]*>([^<]*)</td>", page)
+        assert sum(cell.startswith(words) for cell in cells) == 2 and "fresh" not in cells
 
 
 def test_templates_hold_no_logic() -> None:

@@ -14,8 +14,9 @@ import pytest
 import finlab
 from finlab.core.errors import InputError, ReportError
 from finlab.reports import run as room
+from finlab.reports.files import keep_frame, page_path, page_stem, write_whole
 from finlab.reports.parameters import Kind, Parameter
-from finlab.reports.run import find_notebook, keep_frame, page_path, page_stem, run, run_report, write_whole
+from finlab.reports.run import find_notebook, run, run_report
 
 
 def notebook(path: Path, *sources: str, parameters: str = "rate: float = 0.05  # a year") -> Path:
@@ -136,13 +137,24 @@ def test_a_folder_without_permission(workbench: Path, tmp_path: Path) -> None:
             folder.chmod(folder.stat().st_mode | 0o011)
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o755)
-    script = (
-        "import os; from pathlib import Path; from finlab.reports import run as room;"
-        "os.setgid(65534); os.setuid(65534);"
-        f"room._check_folder(Path({str(locked)!r}))"
+    path = notebook(locked / "small.ipynb", "1")
+    path.chmod(0o644)
+    as_nobody = (  # what finlab needs is imported before: another user may not be able to read this Python
+        "import contextlib, os, sys\n"
+        "from finlab.cli import main\n"
+        "asked, sys.argv[4:] = sys.argv[4:], ['nosuch.pdf']\n"
+        "with contextlib.suppress(SystemExit): main()\n"
+        "sys.argv[4:] = asked\n"
+        "print('as nobody', file=sys.stderr); os.setgid(65534); os.setuid(65534); main()"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd="/")
-    assert "InputError" in done.stderr and "Permission denied" in done.stderr and not left(locked)
+    for output in (str(locked / "page.html"), str(locked / "new" / "page.html")):
+        command = [sys.executable, "-c", as_nobody, "run", str(path), "-o", output]
+        done = subprocess.run(command, capture_output=True, text=True, cwd="/")
+        assert (
+            done.returncode == 2
+            and "Permission denied" in done.stderr.split("as nobody")[1]
+            and left(locked) == ["small.ipynb"]
+        )
 
 
 def test_frames_go_by_content(workbench: Path) -> None:
@@ -150,7 +162,7 @@ def test_frames_go_by_content(workbench: Path) -> None:
     first, second = keep_frame(frame, workbench), keep_frame(frame.copy(), workbench)
     assert first == second and pd.read_parquet(first).equals(frame)
     indexed = keep_frame(frame.set_index("day")["x"], workbench)
-    assert list(pd.read_parquet(indexed).columns) == ["day", "x"]
+    assert pd.read_parquet(indexed)["x"].index.equals(pd.DatetimeIndex(frame["day"]))
     assert keep_frame(frame.assign(x=0), workbench) != first
     with pytest.raises(InputError, match="handed to the report"):
         keep_frame(pd.DataFrame({"x": [object()]}), workbench)
@@ -220,3 +232,109 @@ def test_language_of_the_page(workbench: Path) -> None:
     source = "from typing import Literal\nlang: Literal['en', 'zh'] = 'en'"
     path = notebook(workbench / "l.ipynb", "1", parameters=source)
     assert "本页的生成方式" in run(path, lang="zh").path.read_text()
+
+
+SOURCE = "from finlab.reports.page import Source\nsource: Source | None = None"
+
+
+@pytest.mark.parametrize("data", ["sales.json", "sales.html"])
+def test_a_page_never_replaces_a_source(workbench: Path, data: str) -> None:
+    path = notebook(workbench / "s.ipynb", "1", parameters=SOURCE)
+    (workbench / data).write_text('[{"date": "2024-01", "y": 1}]')
+    with pytest.raises(InputError, match=r"output is .*expected .*source"):
+        run(path, source=data, output="sales.html")
+    assert left(workbench) == ["s.ipynb", data] and (workbench / data).read_text().startswith("[{")
+
+
+@pytest.mark.parametrize(
+    "text", ["[1, 2]", "{}", '{"report": 1}', "not json", '{"report": 1, "status": 2, "notebook": 3}']
+)
+def test_a_page_never_replaces_foreign_json(workbench: Path, text: str) -> None:
+    path = notebook(workbench / "s.ipynb", "1")
+    (workbench / "page.json").write_text(text)
+    with pytest.raises(InputError, match="not the record of a report"):
+        run(path, output="page.html")
+    assert left(workbench) == ["page.json", "s.ipynb"] and (workbench / "page.json").read_text() == text
+
+
+def test_a_notebook_never_replaces_the_page_of_another(workbench: Path) -> None:
+    for folder in ("january", "february"):
+        (workbench / folder).mkdir()
+        notebook(workbench / folder / "sales.ipynb", "1")
+    made = run("january/sales.ipynb")
+    before = made.path.read_bytes()
+    with pytest.raises(InputError, match=r"belongs to january.sales.ipynb"):
+        run("february/sales.ipynb")
+    assert made.path.read_bytes() == before
+    run("february/sales.ipynb", output="other.html")
+    run("january/sales.ipynb")
+
+
+def test_parameters_of_any_name(workbench: Path) -> None:
+    names = ("output", "name", "timeout", "open", "parameters")
+    told = "\n".join(f"{name}: str = 'x'" for name in names)
+    recorded = "\n".join(f"report.result({name!r}, {name})" for name in names)
+    path = notebook(workbench / "n.ipynb", "from finlab import report\n" + recorded, parameters=told)
+    given = {name: f"my {name}" for name in names}
+    assert run_report(path, given, output="p.html").results == given
+
+
+@pytest.mark.parametrize("odd", ["~nosuchuser/x.ipynb", "x" * 300 + ".ipynb", "a\0b.ipynb"])
+def test_odd_paths_are_refused_in_words(workbench: Path, odd: str) -> None:
+    path = notebook(workbench / "s.ipynb", "1", parameters=SOURCE)
+    for wrong in (lambda: run(odd), lambda: run(path, output=odd + ".html"), lambda: run(path, source=odd)):
+        with pytest.raises(InputError):
+            wrong()
+    assert left(workbench) == ["s.ipynb"]
+
+
+def test_a_folder_in_the_place_of_the_record(workbench: Path) -> None:
+    path = notebook(workbench / "s.ipynb", "1")
+    (workbench / "a.json").mkdir()
+    with pytest.raises(InputError, match="is one"):
+        run(path, output="a.html")
+    (workbench / "a.html").write_text("old")
+    with pytest.raises(ReportError, match="unchanged"):
+        write_whole({workbench / "a.html": b"new", workbench / "a.json": b"{}"})
+    assert (workbench / "a.html").read_text() == "old" and left(workbench) == ["a.html", "s.ipynb"]
+
+
+def test_a_second_file_that_cannot_be_renamed_is_told(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = os.replace
+
+    def refuse(source: Path, target: Path) -> None:
+        if Path(target).suffix == ".json":
+            raise PermissionError(1, "Operation not permitted")
+        rename(source, target)
+
+    monkeypatch.setattr("finlab.reports.files.os.replace", refuse)
+    with pytest.raises(ReportError, match=r"a\.json cannot be written: .*a\.html is new already"):
+        write_whole({workbench / "a.html": b"new", workbench / "a.json": b"{}"})
+    assert left(workbench) == ["a.html"]
+
+
+def test_wrong_input_leaves_nothing_at_all(workbench: Path) -> None:
+    frame = pd.DataFrame({"date": pd.date_range("2020-01-01", periods=40, freq="MS"), "y": range(40)})
+    with pytest.raises(InputError, match="horizon"):
+        run("forecast", source=frame, horizon=-1)
+    assert not list(workbench.iterdir())
+    (workbench / "reports").mkdir()
+    with pytest.raises(InputError, match="horizon"):
+        run("forecast", source=frame, horizon=-1, output="deep/er/page.html")
+    assert [path.name for path in workbench.rglob("*")] == ["reports"]
+
+
+def test_a_broken_terminal_stops_no_report(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from finlab.reports import kernel
+
+    asked = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1"), nbformat.v4.new_code_cell("2")])
+
+    def go(problem: Exception) -> kernel.Outcome:
+        def on_cell(_: int) -> None:
+            raise problem
+
+        return kernel.execute(nbformat.from_dict(asked), kernel.Plan({}, workbench, 60, on_cell))
+
+    assert go(BrokenPipeError(32, "Broken pipe")).failure is None
+    failure = go(ValueError("a mistake of ours")).failure
+    assert failure is not None and failure.name == "ValueError" and failure.kind == "error"
