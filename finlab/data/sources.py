@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from ..core.checks import closest
+from ..core.checks import check_path, closest
 from ..core.errors import InputError
 from .delimited import check_encoding, read_delimited
 from .files import Read, read_excel, read_json, read_parquet
@@ -210,8 +210,8 @@ def open_source(source: Any, **options: Any) -> Source:
         return _sample_source(source.removeprefix(SAMPLE_PREFIX), options)
     if type(source).__module__.startswith("sqlalchemy") or (isinstance(source, str) and "://" in source):
         return _database_source(source, options)
-    if isinstance(source, (str, os.PathLike)) and str(source).strip() and "\0" not in str(source):
-        return _file_source(Path(source).expanduser(), options)
+    if isinstance(source, (str, os.PathLike)) and str(source).strip():
+        return _file_source(check_path("source", source), options)
     raise InputError.of("source", source, "a path, a database URL, 'sample:NAME', a frame or an Arrow table")
 
 

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PERIODS', 'SAME_FREQUENCY', 'LEAST_HISTORY', 'MOST_ORIGINS', 'FREE_METHODS', 'METHODS', 'LEAST_SHAPE', 'Lanes',
            'stack_lanes', 'run_free_method', 'free_residuals', 'period_of', 'default_step', 'choose_origins', 'Replay',
-           'bounds', 'score_table', 'test_table', 'Backtest', 'forecast_table', 'summarise', 'plot_errors',
-           'check_methods', 'check_level', 'backtest']
+           'bounds', 'measure_of', 'score_table', 'test_table', 'Backtest', 'forecast_table', 'summarise',
+           'plot_errors', 'check_methods', 'check_level', 'backtest']
 
 # %% ../../nbs/forecast/evaluation.ipynb #e29b1682
 import math
@@ -249,8 +249,13 @@ def _average(values: np.ndarray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
+def measure_of(replay: Replay) -> str:
+    """Name the score by which methods are compared: MASE, or MAE if MASE is not defined at every origin."""
+    return "MASE" if np.isfinite(_scale_lanes(replay)).all() else "MAE"
+
+
 def score_table(replay: Replay) -> pd.DataFrame:
-    """Average the scores of every method over its origins: a row for each method, the least MASE first."""
+    """Average the scores of every method over its origins: a row each, the least error first, incomplete ones last."""
     reference = _by_origin(replay, replay.reference)
     rows = {}
     for name, lanes in replay.lanes.items():
@@ -262,13 +267,14 @@ def score_table(replay: Replay) -> pd.DataFrame:
     caught, charged = ([f"{kind}-{level}" for level in replay.level] for kind in ("coverage", "winkler"))
     table: Any = pd.DataFrame(rows).T[["MASE", "RMSSE", "sMAPE", "OWA", "pinball", *caught, "MAE", *charged, "n"]]
     table.index.name = "method"
-    return table.astype({"n": int}).sort_values(by=["MASE", "MAE"], kind="stable")
+    table = table.astype({"n": int}).sort_values(by=[measure_of(replay), "MAE"], kind="stable")
+    return table.sort_values(by="n", ascending=False, key=lambda n: n == n.max(), kind="stable")
 
 # %% ../../nbs/forecast/evaluation.ipynb #328b7d95
 def test_table(replay: Replay) -> pd.DataFrame:
     """Test every method against the benchmark: statistic, p, p by Holm, origins, overlap, outcome, verdict in words."""
     each = {name: _by_origin(replay, lanes) for name, lanes in replay.lanes.items()}
-    kind = "MASE" if np.isfinite(_scale_lanes(replay)).all() else "MAE"
+    kind = measure_of(replay)
     base = each[replay.benchmark][kind]
     results, pairs = {}, {}
     for name in each:
@@ -307,18 +313,26 @@ class Backtest:
         return test_table(self.replay)
 
     @property
+    def measure(self) -> str:
+        """The score that tests, `best` and `leader` go by: "MASE", or "MAE" if MASE is not defined at every origin."""
+        return measure_of(self.replay)
+
+    @property
+    def complete(self) -> list[str]:
+        """The methods with a forecast at as many origins as any: only their scores stand for the same past."""
+        return [str(name) for name in self.scores.index[self.scores["n"] == self.scores["n"].max()]]
+
+    @property
     def leader(self) -> str:
-        """The method with the least MASE (MAE where MASE is not defined), proven or not."""
-        known = self.scores[self.scores["n"] == self.scores["n"].max()]
-        column = "MASE" if known["MASE"].notna().any() else "MAE"
-        return str(known[column].idxmin()) if known[column].notna().any() else self.replay.benchmark
+        """The complete method with the least error by `measure`, proven or not."""
+        error = self.scores.loc[self.complete, self.measure]
+        return str(error.idxmin()) if error.notna().any() else self.replay.benchmark
 
     @property
     def best(self) -> str:
-        """The method with the least error among those that beat the benchmark by the test; else the benchmark."""
-        proven = self.tests.index[self.tests["outcome"] == "better"]
-        column = "MASE" if self.scores["MASE"].notna().any() else "MAE"
-        return str(self.scores.loc[proven, column].idxmin()) if len(proven) else self.replay.benchmark
+        """The complete method with the least error among those that beat the benchmark by the test; else that."""
+        proven = [name for name in self.complete if self.tests["outcome"].get(name) == "better"]
+        return str(self.scores.loc[proven, self.measure].idxmin()) if proven else self.replay.benchmark
 
     @property
     def failures(self) -> pd.DataFrame:
@@ -377,12 +391,23 @@ def summarise(result: Backtest) -> str:
         lines.append(f"Use {result.best}: it has the least error.")
     else:
         lines.append(f"Use {result.best}: {result.leader} has the least error, which may be luck.")
+    return "\n".join([*lines, *_limits(result), *replay.notes])
+
+
+def _limits(result: Backtest) -> list[str]:
+    """Say which methods did not forecast everywhere, and where MASE is not defined."""
+    n, lines = len(result.replay.origins), []
     if len(result.failures):
         counts = result.failures["method"].value_counts().items()
         lines.append("No forecast: " + ", ".join(f"{name} at {count} of {n} origins" for name, count in counts) + ".")
-    if result.scores["MASE"].isna().all():
-        lines.append(f"MASE is not defined: {score.UNDEFINED['MASE']}.")
-    return "\n".join([*lines, *replay.notes])
+    partial = [str(name) for name in result.scores.index if name not in result.complete and result.scores["n"][name]]
+    if partial:
+        lines.append(f"Scores over fewer origins are not comparable: {', '.join(partial)} cannot be chosen.")
+    lost = int(np.isnan(_scale_lanes(result.replay)).sum())
+    if lost:
+        where = "" if lost == n else f" at {lost} of {n} origins"
+        lines.append(f"MASE is not defined{where}: {score.UNDEFINED['MASE']}. Methods are compared by MAE.")
+    return lines
 
 
 def plot_errors(result: Backtest) -> "Figure":
@@ -417,7 +442,29 @@ def _check_series(y: Any) -> pd.Series:
     wrong = np.flatnonzero(~np.isfinite(values))
     if len(wrong):
         raise InputError(f"y is {values[wrong[0]]} at {series.index[wrong[0]]}; expected a finite number at every step")
+    _check_order(series.index)
     return series
+
+
+def _check_order(index: Any) -> None:
+    """Refuse dates or periods that do not run forwards: what comes later would teach what comes before."""
+    if not isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
+        return
+    wrong = np.flatnonzero(~(index[1:] > index[:-1]))
+    if len(wrong):
+        before, here = index[wrong[0]], index[wrong[0] + 1]
+        raise InputError(f"the date of y is {here} after {before}; expected the oldest value first, each date once")
+
+
+def _by_name(methods: Iterable[Any]) -> dict[str, Any]:
+    """Put methods under their names; two different ones under one name are refused, so that none is lost."""
+    found: dict[str, Any] = {}
+    for method in methods:
+        name = method if isinstance(method, str) else type(method).__name__
+        if found.setdefault(name, method) is not method and not isinstance(method, str):
+            expected = "different names; give a dict such as {'first': ..., 'second': ...}"
+            raise InputError(f"methods is a list with more than one {name}; expected {expected}")
+    return found
 
 
 def check_methods(methods: Any, period: int) -> dict[str, Any]:
@@ -427,7 +474,7 @@ def check_methods(methods: Any, period: int) -> dict[str, Any]:
     if isinstance(methods, str) or not isinstance(methods, Iterable):
         methods = [methods]
     if not isinstance(methods, Mapping):
-        methods = {m if isinstance(m, str) else type(m).__name__: m for m in methods}
+        methods = _by_name(methods)
     for method in methods.values():
         if isinstance(method, str):
             check_choice("method", method, METHODS)

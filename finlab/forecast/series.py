@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date as Date
 from os import PathLike
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ..core.checks import check_columns
+from ..core.checks import check_columns, check_path
 from ..core.errors import InputError
 
 Dates = Any  # a pd.DatetimeIndex, whose attributes pandas adds at run time, unseen by type checkers
@@ -124,10 +123,11 @@ def _texts_to_dates(column: pd.Series, name: str, dayfirst: bool | None) -> Date
 def _day_orders(year: str) -> dict[bool, str]:
     return {True: f"%d/%m/{year}", False: f"%m/%d/{year}"}
 
-# %% ../../nbs/forecast/series.ipynb #11731fc1
+# %% ../../nbs/forecast/series.ipynb #176e132c
 def read_dates(column: Any, name: str = "date", dayfirst: bool | None = None) -> Dates:
     """Turn a column of dates, periods, year numbers or texts into dates (the first day of a period, no time zone).
 
+    Moments with a time zone keep their date if all have the same time of day, and are moved to UTC if not.
     Raises InputError naming the row and value that is no date, or asking for `dayfirst` where texts are ambiguous.
     """
     plain = pd.Series(column).reset_index(drop=True)
@@ -145,7 +145,23 @@ def read_dates(column: Any, name: str = "date", dayfirst: bool | None = None) ->
         found = _texts_to_dates(plain, name, dayfirst)
     if found.hasnans:
         raise _place(name, plain, found.isna(), expected)
-    return found.tz_localize(None) if found.tz is not None else found
+    return _without_zone(found)
+
+
+def _without_zone(dates: Dates) -> Dates:
+    """Drop the zone: days keep their date as it was there; hours are counted in UTC, where each comes once."""
+    wall = dates.tz_localize(None)
+    if dates.tz is None or not len(wall) or (wall - wall.normalize()).nunique() == 1:
+        return wall
+    return dates.tz_convert(None)
+
+
+def _zone_note(column: Any, dates: Dates) -> tuple[str, ...]:
+    """Note that the moments of a column in a time zone were moved to UTC, if they were."""
+    zone = getattr(pd.Series(column).dtype, "tz", None)
+    if zone is None or (pd.DatetimeIndex(column).tz_localize(None) == dates).all():
+        return ()
+    return (f"the hours are in UTC; they were given in the zone {zone}",)
 
 # %% ../../nbs/forecast/series.ipynb #e39a0fee
 def _numbers(dates: Dates, frequency: Frequency) -> np.ndarray:
@@ -282,12 +298,12 @@ def one_series(
     period: int | None = None,
     unit: str = "",
     source: str = "",
+    notes: tuple[str, ...] = (),
 ) -> NamedSeries:
     """Build a regular series of `values` at `dates`, or raise InputError naming what is not regular."""
-    notes: tuple[str, ...] = ()
     if len(dates) > 1 and dates.is_monotonic_decreasing and not dates.is_monotonic_increasing:
         dates, values = dates[::-1], values[::-1]
-        notes = ("the rows ran from the newest to the oldest and were turned",)
+        notes += ("the rows ran from the newest to the oldest and were turned",)
     dates, values, cut = _trim(dates, values, name)
     frequency = find_frequency(dates.sort_values(), name)
     holidays = check_steps(dates, frequency, name)
@@ -322,6 +338,10 @@ def _cut_long(frame: pd.DataFrame, id: str | None, date: str, value: str) -> lis
     check_columns(frame.columns, [name for name in (id, date, value) if name])
     if id is None:
         return [Piece(value, frame[date], frame[value])]
+    nameless = np.flatnonzero(frame[id].isna())
+    if len(nameless):
+        more = f" (and {len(nameless) - 1} more)" if len(nameless) > 1 else ""
+        raise InputError(f"{id}, row {nameless[0] + 1}: the name is missing{more}; expected a name in every row")
     return [Piece(str(key), part[date], part[value]) for key, part in frame.groupby(id, sort=False)]
 
 
@@ -350,10 +370,19 @@ def _all_dates(column: Any) -> bool:
     return True
 
 
+def _check_names(frame: pd.DataFrame) -> None:
+    """Refuse columns that share a name: nobody could say which of them is meant."""
+    names = frame.columns.map(str)
+    if names.has_duplicates:
+        twice = names[names.duplicated()][0]
+        raise InputError(f"the table has {(names == twice).sum()} columns {twice!r}; expected each name once")
+
+
 def cut_frame(frame: pd.DataFrame, id: str | None, date: str | None, value: str | None) -> list[Piece]:
     """Cut a table into series: wide (dates as the index), Nixtla's columns, or a long table with named columns."""
     if not len(frame) or not len(frame.columns):
         raise InputError(f"the table has {len(frame)} rows and {len(frame.columns)} columns; expected data")
+    _check_names(frame)
     if date is None and _has_dates(frame.index):
         if id is None:
             return _cut_wide(frame, value)
@@ -387,7 +416,7 @@ def _is_stored(source: str | PathLike[str]) -> bool:
     """Tell whether a text can only be the name of a table in the store, and one is there."""
     from finlab.data.store import Store
 
-    if not isinstance(source, str) or not source.isidentifier() or Path(source).exists():
+    if not isinstance(source, str) or not source.isidentifier() or check_path("source", source).exists():
         return False
     return source.casefold() in {known.casefold() for known in Store().tables()}
 
@@ -404,6 +433,19 @@ def _unit_of(data: Any, name: str, unit: str) -> str:
     return str(told.get(name, "")) if isinstance(told, dict) else str(told)
 
 
+def _pieces(data: Any, label: str, id: str | None, date: str | None, value: str | None) -> list[Piece]:
+    """Cut whatever was read into pieces; a single one is called by the `label` that was given for it."""
+    if isinstance(data, pd.Series):
+        if not _has_dates(data.index):
+            raise InputError.of("the index of the series", type(data.index).__name__, "dates or periods")
+        return [Piece(str(label or data.name or "y"), data.index, data)]
+    if not isinstance(data, pd.DataFrame):
+        accepted = "a Series, a DataFrame, a path, a table of the store, a database URL or 'sample:NAME'"
+        raise InputError.of("data", type(data).__name__, accepted)
+    pieces = cut_frame(data, id, date, value)
+    return [pieces[0]._replace(name=label)] if label and len(pieces) == 1 else pieces
+
+# %% ../../nbs/forecast/series.ipynb #a7efe0c9
 def read_series(
     source: Any,
     *,
@@ -422,26 +464,20 @@ def read_series(
     `table` is the one to read in a database.
     Raises InputError naming the series, the row, the value and what was expected.
     """
-    data, origin, label = _open(source, name, table)
-    if isinstance(data, NamedSeries):
-        return [data]
-    if isinstance(data, list) and data and all(isinstance(one, NamedSeries) for one in data):
-        return data
-    if isinstance(data, pd.Series):
-        if not _has_dates(data.index):
-            raise InputError.of("the index of the series", type(data.index).__name__, "dates or periods")
-        pieces = [Piece(str(label or data.name or "y"), data.index, data)]
-    elif isinstance(data, pd.DataFrame):
-        pieces = cut_frame(data, id, date, value)
-        if label and len(pieces) == 1:
-            pieces = [pieces[0]._replace(name=label)]
-    else:
-        accepted = "a Series, a DataFrame, a path, a table of the store, a database URL or 'sample:NAME'"
-        raise InputError.of("data", type(data).__name__, accepted)
-    found = []
-    for piece in pieces:
-        dates = read_dates(piece.dates, f"{piece.name}: date", dayfirst)
-        numbers = read_values(piece.values, piece.name)
-        told = _unit_of(data, piece.name, unit)
-        found.append(one_series(dates, numbers, piece.name, period=period, unit=told, source=origin))
+    from finlab.core import trace
+
+    with trace.hold_reads() as reads:
+        data, origin, label = _open(source, name, table)
+        if isinstance(data, NamedSeries):
+            return [data]
+        if isinstance(data, list) and data and all(isinstance(one, NamedSeries) for one in data):
+            return data
+        found = []
+        for piece in _pieces(data, label, id, date, value):
+            dates = read_dates(piece.dates, f"{piece.name}: date", dayfirst)
+            numbers = read_values(piece.values, piece.name)
+            more = {"unit": _unit_of(data, piece.name, unit), "source": origin, "notes": _zone_note(piece.dates, dates)}
+            found.append(one_series(dates, numbers, piece.name, period=period, **more))
+        for read in reads:
+            read["as_of"] = max(series.as_of for series in found)
     return found

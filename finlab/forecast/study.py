@@ -53,11 +53,11 @@ class Choice(NamedTuple):
 def choose_model(series: NamedSeries, horizon: int, methods: Any = None) -> Choice:
     """Choose the method for a series by its backtest: the best of those that beat the benchmark, else the benchmark."""
     benchmark = "naive2" if series.period > 1 else "naive"
+    known = {**dict.fromkeys(FREE_METHODS), **check_methods(methods, series.period)}
     try:
         result = backtest(series.with_periods(), methods, horizon, series.period)
     except InputError as problem:
         return Choice(benchmark, benchmark, f"{series.name}: no backtest, {benchmark} is used ({problem})")
-    known = {**dict.fromkeys(FREE_METHODS), **check_methods(methods, series.period)}
     return Choice(result.best, known.get(result.best) or result.best)
 
 
@@ -65,7 +65,9 @@ def _run_choice(choice: Choice, group: list[NamedSeries], horizon: int) -> tuple
     """Forecast several series of one period by one method; a series that it fails on gets NaN and a note."""
     if choice.method in FREE_METHODS:
         histories = [series.values.to_numpy(dtype=float) for series in group]
-        return run_free_method(choice.method, histories, horizon, group[0].period), []
+        lanes = run_free_method(choice.method, histories, horizon, group[0].period)
+        every = range(len(group))
+        return lanes, [_why_none(choice, group[lane]) for lane in every if not np.isfinite(lanes.mean[:, lane]).all()]
     from finlab.core.progress import progress
     from finlab.forecast.arima import arima, quiet_forecast
 
@@ -79,7 +81,15 @@ def _run_choice(choice: Choice, group: list[NamedSeries], horizon: int) -> tuple
             continue
         lanes.mean[:, place], lanes.sd[:, place] = result.mean, result.sd
         notes += [f"{series.name}: {choice.name}: {note}" for note in result.notes]
+        notes += [] if np.isfinite(result.mean).all() else [_why_none(choice, series)]
     return lanes, notes
+
+
+def _why_none(choice: Choice, series: NamedSeries) -> str:
+    """Say why a method ended without a number, as far as that can be known."""
+    n, period = len(series.values), series.period
+    short = f"{n} values are too few for a season of {period}" if n <= period else "its result is not a finite number"
+    return f"{series.name}: {choice.name} made no forecast: {short}"
 
 # %% ../../nbs/forecast/study.ipynb #4cad6d2d
 def _rows(series: NamedSeries, name: str, lanes: Lanes, place: int, level: tuple[int, ...]) -> pd.DataFrame:
@@ -217,9 +227,17 @@ class Facts(NamedTuple):
         return self.age_days > self.freshness_days
 
     @property
+    def is_future(self) -> bool:
+        """Whether the data end after today: with a step that is not over yet, or with plans among the figures."""
+        return self.age_days < 0
+
+    @property
     def freshness(self) -> str:
         """Say how fresh the data are."""
         limit = f"the limit is {self.freshness_days} days"
+        if self.is_future:
+            why = "its last step is not over yet, or holds what was planned and not measured"
+            return f"Ends in the future: the data end on {self.as_of}, {-self.age_days} days from now; {why}."
         age = f"the data end on {self.as_of}, {self.age_days} days ago"
         return f"Stale: {age}, {limit}." if self.is_stale else f"Fresh: {age}, {limit}."
 
@@ -312,11 +330,16 @@ def _residuals_of(choice: Choice, series: NamedSeries, result: Backtest | None) 
     return pd.Series(errors, index=values.index[list(replay.origins)])
 
 
-def _hold_out(choice: Choice, series: NamedSeries, parts: Split) -> dict[str, np.ndarray]:
-    """Forecast the hidden part of the split by the chosen method and by naive."""
+def _hold_out(
+    series: NamedSeries, parts: Split, horizon: int, methods: Any
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Forecast the hidden part of the split by naive and by the method that the training part alone would choose."""
     train = one_part(series, len(parts.train))
+    choice = choose_model(train, horizon, methods)
     chosen = {choice.name: choice, "naive": Choice("naive", "naive")}
-    return {name: _run_choice(each, [train], len(parts.test))[0].mean[:, 0] for name, each in chosen.items()}
+    runs = {name: _run_choice(each, [train], len(parts.test)) for name, each in chosen.items()}
+    notes = [*([choice.why] if choice.why else []), *(note for _, told in runs.values() for note in told)]
+    return {name: lanes.mean[:, 0] for name, (lanes, _) in runs.items()}, [f"The hidden part: {note}." for note in notes]
 
 
 def one_part(series: NamedSeries, n: int) -> NamedSeries:
@@ -346,10 +369,9 @@ def study_series(
     horizon, levels = check_positive_int("horizon", horizon), check_level(level)
     methods = None if isinstance(models, str) and models == "auto" else models
     facts = find_facts(series, today, freshness_days)
-    notes = list(series.notes)
+    notes, known = list(series.notes), check_methods(methods, series.period)
     try:
         result = backtest(series.with_periods(), methods, horizon, series.period, level=levels)
-        known = check_methods(methods, series.period)
         choice = Choice(result.best, known.get(result.best, result.best))
         notes += result.replay.notes
     except InputError as problem:
@@ -357,12 +379,13 @@ def study_series(
         notes.append(f"No backtest: {problem}.")
     lanes, told = _run_choice(choice, [series], horizon)
     parts = split(series.values, check_number("share", share, 0, 1))
+    holdout, hidden_notes = _hold_out(series, parts, horizon, methods)
     steps = YEAR[series.frequency.code] if window is None else check_positive_int("window", window)
     totals, totals_note = _replay_total(series, horizon, steps)
     return ForecastStudy(
         series, facts, horizon, levels, choice.name, result, _rows(series, choice.name, lanes, 0, levels), parts,
-        _hold_out(choice, series, parts), steps, totals, totals_note, _residuals_of(choice, series, result),
-        tuple(notes + told),
+        holdout, steps, totals, totals_note, _residuals_of(choice, series, result),
+        tuple(notes + told + hidden_notes),
     )  # fmt: skip
 
 # %% ../../nbs/forecast/study.ipynb #06fef645

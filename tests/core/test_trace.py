@@ -239,3 +239,16 @@ def test_a_forked_child_is_not_stopped_by_a_lock_held_elsewhere(tmp_path: Path) 
         thread.join()
     assert finished == 0
     assert [record["name"] for record in trace.read_ledger(tmp_path / "ledger.jsonl")] == ["a"]
+
+
+def test_records_of_reading_wait_until_the_day_of_the_data_is_known() -> None:
+    trace.clear()
+    with trace.hold_reads() as outer:
+        with trace.hold_reads() as inner:
+            trace.record_read("a", "file:///a", None, 1, 1, "2026-01-01")
+            inner[0]["as_of"] = "2024-01-01"
+        assert [read["as_of"] for read in outer] == ["2024-01-01"] and not trace.records("read")
+    with pytest.raises(ZeroDivisionError), trace.hold_reads():
+        trace.record_read("b", "file:///b", None, 1, ["x"])
+        raise ZeroDivisionError
+    assert [(read["name"], read["as_of"]) for read in trace.records("read")] == [("a", "2024-01-01"), ("b", None)]

@@ -233,6 +233,8 @@ def test_a_bad_url_is_not_repeated() -> None:
         ("notes.docx", "no reader for files that end in '.docx'"),
         ("", "expected a path"),
         ("a\0b.csv", "expected a path"),
+        ("a" * 300 + ".csv", "source is .*; expected a path"),
+        ("~nobody-of-that-name/a.csv", "source is .*; expected a path"),
         (None, "expected a path"),
         (42, "expected a path"),
         ("https://example.com/x.csv", "download the file"),

@@ -163,3 +163,64 @@ def test_the_room_is_light():
         told = f"{code}; import sys; print([m for m in {absent.split()} if m in sys.modules])"
         run = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
         assert run.stdout.strip() == "[]"
+
+
+def test_the_order_of_time_is_checked():
+    days = pd.Series(np.arange(40.0), index=pd.date_range("2024", periods=40))
+    shuffled = days.sample(frac=1, random_state=0)
+    for wrong in (days[::-1], shuffled, days.to_period("D")[::-1], pd.concat([days, days[-1:]])):
+        with pytest.raises(InputError, match=r"^the date of y is .*; expected the oldest value first, each date once$"):
+            backtest(wrong, horizon=2)
+    backtest(days.reset_index(drop=True)[::-1], horizon=2)  # numbers need not be times
+
+
+def test_no_forecaster_is_lost_for_its_name(seasonal):
+    two = [forecaster(), forecaster()]
+    with pytest.raises(InputError, match="methods is a list with more than one NaiveForecaster; expected different"):
+        backtest(seasonal, two, horizon=3)
+    named = dict(zip("ab", two, strict=True))
+    assert {"a", "b"} <= set(backtest(seasonal, named, horizon=3, origins=3).scores.index)
+    assert list(evaluation.check_methods(["naive", "ses", "naive"], 1)) == ["naive", "ses"]
+
+
+def fails_where(seasonal, wrong_at):
+    """A forecaster that knows the future, and fails wherever `wrong_at` says so of the length of the history."""
+
+    class Oracle:
+        def clone(self):
+            return self
+
+        def fit(self, y, fh):
+            if wrong_at(len(y)):
+                raise RuntimeError("no")
+            self.n = len(y)
+            return self
+
+        def predict(self, fh):
+            return seasonal.to_numpy()[self.n : self.n + len(fh)]
+
+        def get_tag(self, *_):
+            return False
+
+    return Oracle()
+
+
+def test_a_method_that_fails_at_some_origins_is_never_chosen(seasonal):
+    whole = backtest(seasonal, {"oracle": fails_where(seasonal, lambda n: False), "naive": "naive"}, horizon=3)
+    assert whole.best == whole.leader == whole.scores.index[0] == "oracle" and "oracle" in whole.complete
+    assert "not comparable" not in whole.summary()
+    part = backtest(seasonal, {"oracle": fails_where(seasonal, lambda n: n > 110), "naive": "naive"}, horizon=3)
+    assert part.tests.loc["oracle", "outcome"] == "better" and part.scores["MASE"].idxmin() == "oracle"
+    assert "oracle" not in {part.best, part.leader, *part.complete} and part.scores.index[-1] == "oracle"
+    assert "Scores over fewer origins are not comparable: oracle cannot be chosen." in part.summary()
+
+
+def test_one_measure_decides_everywhere():
+    rng = np.random.default_rng(3)
+    late = np.concatenate([np.full(30, 5.0), 5 + np.arange(90) * 3 + rng.normal(0, 1, 90)])
+    result = backtest(late, ["naive", "drift", "ses"], horizon=3, period=1)
+    assert result.measure == "MAE" and result.scores["MASE"].notna().all()
+    assert result.scores["MAE"].is_monotonic_increasing and result.leader == result.scores["MAE"].idxmin()
+    assert result.tests["verdict"].str.contains("MAE").all() and "MASE is not defined at" in result.summary()
+    early = backtest(late[30:], ["naive", "drift", "ses"], horizon=3, period=1)
+    assert early.measure == "MASE" and "MASE is not defined" not in early.summary()

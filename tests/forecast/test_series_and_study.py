@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import finlab
 from finlab.core import trace
 from finlab.core.errors import InputError
 from finlab.forecast import forecast, read_series, study_series
+from finlab.forecast.study import find_facts
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*remember_data:FutureWarning")
 
@@ -166,7 +168,7 @@ def test_auto_names_the_method_and_foreign_forecasters_may_fail():
 def test_a_study_says_everything(workbench):
     study = study_series(read_series("sample:airline")[0], horizon=6, today=date(1961, 1, 20), freshness_days=45)
     assert not study.facts.is_stale and study.facts.age_days == 20 and study.facts.unit
-    assert len(study.forecasts) == 6 and len(study.split.test) == 29 and study.model in study.holdout
+    assert len(study.forecasts) == 6 and len(study.split.test) == 29 and "naive" in study.holdout
     assert study.totals is not None and "arima" in study.totals.tests.index
     assert list(study.checks.index) == ["no pattern left", "no bias", "normal"] and study.checks["p"].notna().all()
     for word in ("Fresh", "Forecast by", "Running total over 12 steps"):
@@ -191,3 +193,88 @@ def test_a_study_of_an_odd_series_does_not_fail(workbench, kind, recwarn):
     assert study.forecasts["mean"].notna().all() and study.facts.is_stale and "Stale" in study.summary()
     assert study.plot_forecast() and study.plot_split() and study.plot_residuals()
     assert not [str(w.message) for w in recwarn.list if "finlab" in str(w.filename)]
+
+
+def test_the_hidden_part_has_no_say_in_how_it_is_forecast(workbench):
+    """Whatever the hidden part holds, the forecasts of it stay the same, the choice of the method included."""
+    rng = np.random.default_rng(1)
+    trend = np.arange(120) * 2 + rng.normal(0, 1, 120)
+    months = pd.date_range("2010-01-31", periods=120, freq="ME")
+    same = pd.Series(trend, index=months, name="sales")
+    other = same.copy()
+    other.iloc[48:] = trend[47] - 2 * np.arange(72) + rng.normal(0, 1, 72)
+    found = [read_series(y, period=1)[0] for y in (same, other)]
+    one, two = (study_series(each, horizon=3, share=0.4, today=date(2020, 1, 1)) for each in found)
+    assert list(one.holdout) == list(two.holdout) == ["drift", "naive"] and two.model != "drift"
+    for name, mean in one.holdout.items():
+        np.testing.assert_array_equal(mean, two.holdout[name])
+
+
+def test_what_went_wrong_with_the_hidden_part_is_said(workbench):
+    study = study_series(read_series(series()[:14])[0], horizon=2, today=date(2024, 1, 20))
+    assert any(note.startswith("The hidden part: sales: no backtest, naive2 is used") for note in study.notes)
+
+
+def test_unknown_models_are_refused_also_for_a_short_series():
+    for n in (4, 48):
+        found = read_series(series()[:n])[0]
+        with pytest.raises(InputError, match="method is 'nosuch'"):
+            study_series(found, models=["nosuch"])
+
+
+def test_a_forecast_that_is_no_number_is_explained():
+    table = forecast(series(), 2, period=100, models=["seasonal_naive", "naive"])
+    lost = table[table["mean"].isna()]
+    assert lost["model"].unique().tolist() == ["seasonal_naive"]
+    expected = ["sales: seasonal_naive made no forecast: 48 values are too few for a season of 100"]
+    assert table.attrs["notes"] == expected
+
+
+def test_the_ledger_gets_the_end_of_the_data_and_not_the_day_of_the_file(workbench):
+    pd.DataFrame({"month": MONTHS, "sales": VALUES}).to_csv("sales.csv", index=False)
+    finlab.Store().load("sales.csv", "stored")
+    trace.clear()
+    for source in ("sales.csv", "stored"):
+        found = read_series(source)[0]
+        assert trace.records("read")[-1]["as_of"] == str(found.as_of) == "2023-12-31"
+    with pytest.raises(InputError, match="no column 'sale'"):
+        read_series("sales.csv", value="sale")
+    assert [record["name"] for record in trace.records("read")] == ["sales.csv", "stored", "sales.csv"]
+
+
+def test_data_that_end_in_the_future_are_not_called_fresh():
+    found = read_series(series())[0]
+    facts = find_facts(found, today=date(2023, 12, 20), freshness_days=45)
+    assert facts.is_future and not facts.is_stale
+    assert facts.freshness.startswith("Ends in the future: the data end on 2023-12-31, 11 days from now")
+    assert not find_facts(found, today=date(2023, 12, 31), freshness_days=45).is_future
+
+
+def test_columns_of_one_name_and_rows_without_a_name_are_refused():
+    twice = pd.concat([series(), series("costs"), series()], axis=1)
+    with pytest.raises(InputError, match="the table has 2 columns 'sales'; expected each name once"):
+        read_series(twice)
+    long = pd.DataFrame({"shop": ["a", None, "a", "b"], "ds": MONTHS[:4], "y": VALUES[:4]})
+    with pytest.raises(InputError, match="shop, row 2: the name is missing; expected a name in every row"):
+        read_series(long, id="shop", date="ds", value="y")
+
+
+def test_hours_in_a_zone_are_counted_in_utc_and_days_keep_their_date():
+    hours = pd.date_range("2024-03-30", periods=72, freq="h", tz="Europe/Berlin")  # one hour is lost that night
+    for index in (hours, hours + pd.Timedelta(days=210)):  # and one is there twice in autumn
+        found = read_series(pd.Series(np.arange(72.0), index=index, name="load"))[0]
+        assert found.frequency.code == "h" and found.notes == (
+            "the hours are in UTC; they were given in the zone Europe/Berlin",
+        )
+        assert (found.dates == index.tz_convert(None)).all()
+    frame = pd.DataFrame({"when": hours, "load": np.arange(72.0)})
+    assert read_series(frame, date="when", value="load")[0].notes
+    days = pd.date_range("2024-03-25", periods=20, freq="D", tz="Europe/Berlin")
+    daily = read_series(pd.Series(np.arange(20.0), index=days, name="load"))[0]
+    assert str(daily.dates[0]) == "2024-03-25 00:00:00" and not daily.notes
+
+
+@pytest.mark.parametrize("source", ["~nobody-of-that-name/a.csv", "a" * 300, "a" * 300 + ".csv"])
+def test_paths_that_cannot_be_looked_for_are_refused(workbench, source):
+    with pytest.raises(InputError, match=r"^source is .*; expected a path"):
+        read_series(source)
