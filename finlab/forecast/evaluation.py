@@ -356,7 +356,7 @@ class Backtest:
         lines = "".join(f"<p>{line}</p>" for line in self.summary().splitlines())
         return lines + self.scores.round(3).to_html() + self.tests[["verdict"]].to_html()
 
-# %% ../../nbs/forecast/evaluation.ipynb #af22ffdb
+# %% ../../nbs/forecast/evaluation.ipynb #d3138ab9
 def forecast_table(replay: Replay) -> pd.DataFrame:
     """Lay all forecasts of a backtest out, one row for each method, origin and step."""
     where = np.array(replay.origins)[None, :] + np.arange(replay.horizon)[:, None]
@@ -409,7 +409,7 @@ def _limits(result: Backtest) -> list[str]:
         lines.append(f"MASE is not defined{where}: {score.UNDEFINED['MASE']}. Methods are compared by MAE.")
     return lines
 
-
+# %% ../../nbs/forecast/evaluation.ipynb #d466e455
 def plot_errors(result: Backtest) -> "Figure":
     """Draw the mean absolute error at each step ahead, scaled as in MASE (or in the unit of the data), by method."""
     from finlab.core.plotting import finish, new_figure
@@ -430,7 +430,7 @@ def plot_errors(result: Backtest) -> "Figure":
     axes.set_ylim(bottom=0)
     return finish(figure)
 
-# %% ../../nbs/forecast/evaluation.ipynb #31d9ee71
+# %% ../../nbs/forecast/evaluation.ipynb #93910e29
 def _check_series(y: Any) -> pd.Series:
     if not isinstance(y, (pd.Series, np.ndarray)) or np.ndim(y) != 1:
         raise InputError.of("y", type(y).__name__, "a pandas Series or a NumPy array of one axis")
@@ -455,7 +455,7 @@ def _check_order(index: Any) -> None:
         before, here = index[wrong[0]], index[wrong[0] + 1]
         raise InputError(f"the date of y is {here} after {before}; expected the oldest value first, each date once")
 
-
+# %% ../../nbs/forecast/evaluation.ipynb #31d9ee71
 def _by_name(methods: Iterable[Any]) -> dict[str, Any]:
     """Put methods under their names; two different ones under one name are refused, so that none is lost."""
     found: dict[str, Any] = {}
