@@ -111,7 +111,8 @@ _HABIT_KEYS = (
         "base_currency",
         "CNY",
         "a currency as three capital letters (ISO 4217), such as CNY or EUR",
-        "The currency that reports are written in: three capital letters, ISO 4217.\nNo report of this version converts amounts.",
+        "The currency that reports are written in: three capital letters, ISO 4217.\n"
+        "No report of this version converts amounts.",
         _currency,
     ),
     Key(

@@ -339,7 +339,8 @@ def _hold_out(
     chosen = {choice.name: choice, "naive": Choice("naive", "naive")}
     runs = {name: _run_choice(each, [train], len(parts.test)) for name, each in chosen.items()}
     notes = [*([choice.why] if choice.why else []), *(note for _, told in runs.values() for note in told)]
-    return {name: lanes.mean[:, 0] for name, (lanes, _) in runs.items()}, [f"The hidden part: {note}." for note in notes]
+    told = [f"The hidden part: {note}." for note in notes]
+    return {name: lanes.mean[:, 0] for name, (lanes, _) in runs.items()}, told
 
 
 def one_part(series: NamedSeries, n: int) -> NamedSeries:

@@ -141,13 +141,12 @@ FORECAST = {
     "answer": ("## The answer", "## 结论"),
     "expected": (
         "**{name}**: about **{first}** for {start} and **{last}** for {end}, the latter between {low} and {high} "
-        "with {level}% probability if errors stay as they were.",
-        "**{name}**：{start} 约为 **{first}**，{end} 约为 **{last}**；若误差保持以往水平，"
-        "后者以 {level}% 的概率落在 {low} 与 {high} 之间。",
+        "by its {level}% interval.",
+        "**{name}**：{start} 约为 **{first}**，{end} 约为 **{last}**；后者的 {level}% 区间为 {low} 至 {high}。",
     ),
     "proven": (
-        "{model} really beats {benchmark}: MASE {score} against {base}, {p} over {n} origins.",
-        "{model} 确实优于 {benchmark}：MASE {score} 对 {base}，{p}（{n} 个起点）。",
+        "{model} really beats {benchmark}: {measure} {score} against {base}, {p} over {n} origins.",
+        "{model} 确实优于 {benchmark}：{measure} {score} 对 {base}，{p}（{n} 个起点）。",
     ),
     "no_better": (
         "No method that was tried beats {model}, so {model} is what we use.",
@@ -158,16 +157,26 @@ FORECAST = {
         "{leader} 的误差小于 {model}，但可能只是运气（{p}），因此采用 {model}。",
     ),
     "untested": ("The series is too short for a test on the past.", "序列太短，无法用历史数据检验。"),
+    "too_few": (
+        "{leader} had smaller errors than {model} ({measure} {score} against {base}), but {n} replays of the past are "
+        "too few to test that, so {model} is what we use.",
+        "{leader} 的误差小于 {model}（{measure} {score} 对 {base}），"
+        "但过去只能重演 {n} 次，不足以检验，因此采用 {model}。",
+    ),
     "covered": (
         "In the replay of the past, such intervals held {share} of the values.",
         "在对过去的重演中，这样的区间包含了 {share} 的真实值。",
+    ),
+    "too_narrow": (
+        "They are too narrow: in the replay of the past, such intervals held only {share} of the values.",
+        "区间过窄：在对过去的重演中，这样的区间只包含了 {share} 的真实值。",
     ),
 }
 add_labels(FORECAST, "forecast.")
 FORECAST_METHODS = {
     "naive": ("naive (the last value again)", "naive（重复末值）"),
     "seasonal_naive": ("seasonal_naive (the last season again)", "seasonal_naive（重复上一季）"),
-    "naive2": ("naive2 (the last value, with the usual season)", "naive2（末值加季节模式）"),
+    "naive2": ("naive2 (the last value, with the season if there is one)", "naive2（末值，有季节时加季节）"),
     "drift": ("drift (the line from the first to the last value)", "drift（首末值连线外推）"),
     "ses": ("ses (a weighted mean of the past)", "ses（历史加权平均）"),
     "arima": ("arima (the classic ARIMA(1,1,2))", "arima（经典 ARIMA(1,1,2)）"),
@@ -187,9 +196,10 @@ FORECAST_SECTIONS = {
         "## 数据划分\n\n每个序列最后五分之一先被隐藏，再由其余部分预测，就像它尚未发生一样。",
     ),
     "forecast": (
-        "## The forecast\n\nThe line is the expected path. If errors stay as they were, the truth stays within "
-        "the dark band in 80 of 100 cases and within the light one in 95.",
-        "## 预测\n\n线为预期路径。若误差保持以往水平，真实值在 100 次中有 80 次落在深色带内，95 次落在浅色带内。",
+        "## The forecast\n\nThe line is the expected path. The dark band is meant to hold the truth in 80 of "
+        "100 cases, the light one in 95; the test below counts how many values such bands held in the past.",
+        "## 预测\n\n线为预期路径。深色带应在 100 次中有 80 次包含真实值，浅色带 95 次；"
+        "下文的检验统计了过去实际包含的比例。",
     ),
     "backtest": (
         "## The test against naive\n\n"
@@ -220,7 +230,10 @@ FORECAST_END = {
         "## Notes\n\nWhat went wrong, or was decided on the way.",
         "## 说明\n\n运行中出现的问题与所作的决定（原文为英文）。",
     ),
-    "failed": ("{method} failed at {count} of {n} origins: {reason}", "{method} 在 {n} 个起点中的 {count} 个失败：{reason}"),
+    "failed": (
+        "{method} failed at {count} of {n} origins: {reason}",
+        "{method} 在 {n} 个起点中的 {count} 个失败：{reason}",
+    ),
     "residuals": (
         "## What is left over\n\n"
         "The errors one step ahead should look like noise. A pattern means that something was not used; a lean to "

@@ -1,0 +1,49 @@
+"""The sentence of the report on each series says no more than the backtest and its test can carry."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from finlab.forecast.study import ForecastStudy, study_series
+from finlab.reports.forecasts import Studies
+
+
+def study(values: np.ndarray) -> ForecastStudy:
+    from finlab.forecast.series import read_series
+
+    index = pd.period_range("2012-01", periods=len(values), freq="M")
+    return study_series(read_series(pd.Series(values, index=index, name="sales"))[0], 12)
+
+
+def answer(values: np.ndarray) -> str:
+    return str(list(Studies([study(values)], 12).answer())[-1])
+
+
+def noise(n: int) -> np.ndarray:
+    return np.random.default_rng(3).normal(size=n)
+
+
+def test_a_tie_is_no_win() -> None:
+    told = answer(np.full(160, 42.0))
+    assert "smaller errors" not in told
+    assert "p = " not in told
+
+
+def test_too_little_past_is_said_and_no_luck_is_claimed() -> None:
+    told = answer(100 + 2.0 * np.arange(72) + noise(72))
+    assert "too few to test" in told
+    assert "luck" not in told
+
+
+def test_a_method_that_wins_is_named_with_its_test() -> None:
+    told = answer(100 + 2.0 * np.arange(240) + 0.3 * noise(240))
+    assert "drift (the line from the first to the last value) really beats naive2" in told
+    assert "over " in told
+
+
+@pytest.mark.parametrize(("spread", "words"), [(1.0, "held"), (0.05, "too narrow")])
+def test_the_coverage_of_the_intervals_is_told(spread: float, words: str) -> None:
+    calm, wild = spread * noise(90), noise(110)[:90]
+    told = answer(500 + np.cumsum(np.concatenate([calm, wild])))
+    assert words in told
+    assert "probability" not in told
