@@ -135,20 +135,19 @@ def _verdict(study: "ForecastStudy") -> str:
             "forecast.proven", model=model, benchmark=_method(rival), n=int(row["n"]), measure=back.measure, **told
         )
     if back.leader in tests.index and scores[back.leader] < scores[rival]:
-        return _not_proven(back, model)
-    return label("forecast.no_better", model=model)
+        return _not_proven(back, study.model)
+    return label("forecast.no_better", model=model, short=study.model)
 
 
 def _not_proven(back: Any, model: str) -> str:
     """Say that a method had the smaller errors, and why that does not count: luck, or too little past to tell."""
-    test, leader = back.tests.loc[back.leader], _method(back.leader)
+    test = back.tests.loc[back.leader]
+    names = {"leader": _method(back.leader), "model": _method(model), "short": model}
     if test["outcome"] == "too few":
         scores = back.scores[back.measure]
         told = {"score": f"{scores[back.leader]:.3g}", "base": f"{scores[back.replay.benchmark]:.3g}"}
-        return label(
-            "forecast.too_few", leader=leader, model=model, n=int(test["n"]), measure=back.measure, **told
-        )
-    return label("forecast.luck", leader=leader, model=model, p=_p(test["p_holm"]))
+        return label("forecast.too_few", n=int(test["n"]), measure=back.measure, **names, **told)
+    return label("forecast.luck", p=_p(test["p_holm"]), **names)
 
 
 def _method(name: str) -> str:

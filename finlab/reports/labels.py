@@ -149,19 +149,19 @@ FORECAST = {
         "{model} 确实优于 {benchmark}：{measure} {score} 对 {base}，{p}（{n} 个起点）。",
     ),
     "no_better": (
-        "No method that was tried beats {model}, so {model} is what we use.",
-        "没有一种方法优于 {model}，因此采用 {model}。",
+        "No method that was tried beats {model}, so {short} is what we use.",
+        "没有一种方法优于 {model}，因此采用 {short}。",
     ),
     "luck": (
-        "{leader} had smaller errors than {model}, but that may be luck ({p}), so {model} is what we use.",
-        "{leader} 的误差小于 {model}，但可能只是运气（{p}），因此采用 {model}。",
+        "{leader} had smaller errors than {model}, but that may be luck ({p}), so {short} is what we use.",
+        "{leader} 的误差小于 {model}，但可能只是运气（{p}），因此采用 {short}。",
     ),
     "untested": ("The series is too short for a test on the past.", "序列太短，无法用历史数据检验。"),
     "too_few": (
         "{leader} had smaller errors than {model} ({measure} {score} against {base}), but {n} replays of the past are "
-        "too few to test that, so {model} is what we use.",
+        "too few to test that, so {short} is what we use.",
         "{leader} 的误差小于 {model}（{measure} {score} 对 {base}），"
-        "但过去只能重演 {n} 次，不足以检验，因此采用 {model}。",
+        "但过去只能重演 {n} 次，不足以检验，因此采用 {short}。",
     ),
     "covered": (
         "In the replay of the past, such intervals held {share} of the values.",
