@@ -150,6 +150,11 @@ def _not_proven(back: Any, model: str) -> str:
     return label("forecast.luck", p=_p(test["p_holm"]), **names)
 
 
+def _in_charts(key: str, **fields: Any) -> str:
+    """Find a word of a chart in the language of the page."""
+    return label(f"forecast.chart.{key}", **fields)
+
+
 def _method(name: str) -> str:
     """Name a method, and say in a few words what it does where that is known."""
     return label(f"forecast.method.{name}") if has_label(f"forecast.method.{name}") else name
@@ -235,11 +240,13 @@ class Studies:
 
     def split(self) -> Parts:
         """The split by time, and what was forecast for the hidden part."""
-        return Parts(say("forecast.split"), *(study.plot_split() for study in self.studies))
+        return Parts(say("forecast.split"), *(study.plot_split(_in_charts) for study in self.studies))
 
     def forecast(self) -> Parts:
         """The forecast with its intervals, as a chart and as a table for each series."""
-        parts = [part for study in self.studies for part in (*_heading(study), study.plot_forecast(), _steps(study))]
+        parts: list[Any] = []
+        for study in self.studies:
+            parts += [*_heading(study), study.plot_forecast(_in_charts), _steps(study)]
         return Parts(say("forecast.forecast"), *parts)
 
     def backtest(self) -> Parts:
@@ -258,7 +265,9 @@ class Studies:
 
     def residuals(self) -> Parts:
         """What the chosen method leaves over, as a chart and as three checks for each series."""
-        parts = [part for study in self.studies for part in (*_heading(study), study.plot_residuals(), _checks(study))]
+        parts: list[Any] = []
+        for study in self.studies:
+            parts += [*_heading(study), study.plot_residuals(_in_charts), _checks(study)]
         return Parts(say("forecast.residuals"), *parts)
 
     def notes(self) -> Parts:

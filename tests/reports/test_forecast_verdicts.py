@@ -47,3 +47,18 @@ def test_the_coverage_of_the_intervals_is_told(spread: float, words: str) -> Non
     told = answer(500 + np.cumsum(np.concatenate([calm, wild])))
     assert words in told
     assert "probability" not in told
+
+
+def test_charts_speak_the_language_of_the_page() -> None:
+    from finlab.forecast.study import CHART_WORDS
+    from finlab.reports.labels import LABELS, use_language
+
+    prefix = "forecast.chart."
+    assert {key.removeprefix(prefix): text for key, text in LABELS["en"].items() if prefix in key} == CHART_WORDS
+    done = Studies([study(100 + np.arange(60) + noise(60))], 12)
+    use_language("zh")
+    try:
+        titles = [part.axes[0].get_title("left") for part in done.split() if hasattr(part, "axes")]
+    finally:
+        use_language("en")
+    assert titles == ["sales：隐藏并预测最后 20%"]
