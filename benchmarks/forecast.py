@@ -21,8 +21,8 @@ def floats(table: pd.DataFrame) -> list[np.ndarray]:
 
 
 def our_smoothing(series: list[np.ndarray]) -> np.ndarray:
-    from finlab.forecast.evaluation import stack_lanes
     from finlab.forecast.kernels.naive import ses
+    from finlab.forecast.methods import stack_lanes
 
     return np.nansum(ses(stack_lanes(series), HORIZON).residuals[:, : len(series)] ** 2, axis=0)
 
@@ -39,7 +39,7 @@ def histories(series: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def our_replay(series: list[np.ndarray]) -> np.ndarray:
-    from finlab.forecast.evaluation import run_free_method
+    from finlab.forecast.methods import run_free_method
 
     return run_free_method("seasonal_naive", histories(series), HORIZON, PERIOD).mean.T
 
@@ -96,8 +96,8 @@ def replay_rows(quick: bool) -> list[Row]:
 
 
 def naive2_rows() -> list[Row]:
-    from finlab.forecast.evaluation import stack_lanes
     from finlab.forecast.kernels.naive import naive2
+    from finlab.forecast.methods import stack_lanes
     from finlab.forecast.scores import mase, smape
 
     hourly = load("M4", "Hourly")

@@ -1,7 +1,7 @@
 """`finlab init` and `finlab lab`: a folder to work in, and JupyterLab in it."""
 
 import os
-import shutil
+import shlex
 import sys
 from importlib import resources
 from pathlib import Path
@@ -15,6 +15,7 @@ from finlab.core.settings import settings, settings_template
 
 QUICKSTART = "quickstart.ipynb"
 SCHEDULE = "schedule.cron"
+SCRIPT = "finlab"
 
 
 def packaged(name: str) -> str:
@@ -22,10 +23,21 @@ def packaged(name: str) -> str:
     return resources.files("finlab.cli").joinpath("workbench", name).read_text(encoding="utf-8")
 
 
+def finlab_command() -> list[str]:
+    """The words that start this very finlab from anywhere: the script beside this Python, else `python -m finlab`."""
+    script = Path(sys.executable).with_name(SCRIPT)
+    return [str(script)] if os.access(script, os.X_OK) else [sys.executable, "-m", "finlab"]
+
+
+def cron_words(words: list[str]) -> str:
+    """Words as cron and its shell read them: quoted, and each % escaped, which cron takes for the end of the line."""
+    return shlex.join(words).replace("%", r"\%")
+
+
 def files_of(folder: Path) -> dict[Path, str]:
     """What a new workbench in `folder` holds."""
-    command = shutil.which("finlab") or f"{sys.executable} -m finlab"
-    schedule = packaged(SCHEDULE).replace("{folder}", str(folder)).replace("{finlab}", command)
+    schedule = packaged(SCHEDULE)
+    schedule = schedule.replace("{folder}", cron_words([str(folder)])).replace("{finlab}", cron_words(finlab_command()))
     return {
         folder / "settings.ini": settings_template(),
         folder / QUICKSTART: packaged(QUICKSTART),

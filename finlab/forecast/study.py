@@ -21,17 +21,8 @@ import pandas as pd
 
 from ..core.checks import check_number, check_positive_int
 from ..core.errors import InputError
-from finlab.forecast.evaluation import (
-    FREE_METHODS,
-    Backtest,
-    Lanes,
-    backtest,
-    bounds,
-    check_level,
-    check_methods,
-    free_residuals,
-    run_free_method,
-)
+from .evaluation import Backtest, backtest, bounds, check_level
+from .methods import FREE_METHODS, Lanes, check_methods, free_residuals, run_free_method
 from .series import NamedSeries, read_series
 from .splits import Split, rolling_total, split
 

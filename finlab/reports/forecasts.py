@@ -86,7 +86,7 @@ def study_all(
 ) -> "Studies":
     """Read and study the series of a source; see `read_all` for the `options`, `study_series` for the rest."""
     from finlab.core.progress import progress
-    from finlab.forecast.evaluation import check_methods
+    from finlab.forecast.methods import check_methods
     from finlab.forecast.study import study_series
 
     if methods:
@@ -96,7 +96,7 @@ def study_all(
     done = [study_series(one, horizon, models=methods or "auto") for one in progress(chosen, title="study")]
     return Studies(done, horizon, len(found) - len(chosen))
 
-# %% ../../nbs/reports/forecasts.ipynb #b08b1ca7
+# %% ../../nbs/reports/forecasts.ipynb #18a7ec27
 TOP = 95  # the level of the interval that sentences speak of
 DOUBTFUL = 0.05  # a p-value below it counts as evidence; the usual convention
 NARROW = 0.05  # by how much intervals may miss their level in the backtest before the page says so
@@ -120,7 +120,7 @@ def _moment(study: "ForecastStudy", moment: Any) -> str:
     code = study.series.frequency.code
     return f"{moment.year}Q{(moment.month + 2) // 3}" if code == "Q" else moment.strftime(STEPS.get(code, "%Y-%m-%d"))
 
-
+# %% ../../nbs/reports/forecasts.ipynb #b08b1ca7
 def _verdict(study: "ForecastStudy") -> str:
     """Say for one series whether the past proves the chosen method."""
     back = study.backtest

@@ -174,6 +174,8 @@ FORECAST = {
     ),
 }
 add_labels(FORECAST, "forecast.")
+
+# %% ../../nbs/reports/labels.ipynb #15339977
 FORECAST_METHODS = {
     "naive": ("naive (the last value again)", "naive（重复末值）"),
     "seasonal_naive": ("seasonal_naive (the last season again)", "seasonal_naive（重复上一季）"),

@@ -12,20 +12,26 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from finlab.cli.workbench import files_of
+from finlab.cli import workbench as rooms
 
 
-def test_the_schedule_is_cron_lines_that_run_here(workbench: Path) -> None:
-    text = files_of(workbench)[workbench / "schedule.cron"]
+@pytest.mark.parametrize("script", ["finlab", "not-installed"])
+def test_the_schedule_is_cron_lines_that_run_here(
+    script: str, workbench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rooms, "SCRIPT", script)  # with and without the script that an installer puts beside Python
+    folder = workbench / "5% of o'clock $HOME"
+    folder.mkdir()
+    text = rooms.files_of(folder)[folder / "schedule.cron"]
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert lines
     for line in lines:
         assert re.match(r"^[\d*]+ [\d*]+ [\d*]+ [\d*]+ [\d*,-]+ +cd ", line)
-        assert str(workbench) in line
         assert "{" not in line
-        command = re.sub(r"^(\S+ +){5}", "", line).replace("run forecast", "version")
+        assert not re.search(r"(?<!\\)%", line)  # a bare % ends a cron line
+        command = re.sub(r"^(\S+ +){5}", "", line).replace(r"\%", "%").replace("run forecast", "version")
         subprocess.run(["sh", "-c", command], check=True)  # as cron would, with a quick command in the long one's place
-        assert "finlab 0." in (workbench / "schedule.log").read_text()
+        assert "finlab 0." in (folder / "schedule.log").read_text()
 
 
 @pytest.mark.slow

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from finlab.core.errors import InputError
-from finlab.forecast import evaluation
-from finlab.forecast.evaluation import FREE_METHODS, backtest, choose_origins
+from finlab.forecast import evaluation, methods
+from finlab.forecast.evaluation import backtest, choose_origins
+from finlab.forecast.methods import FREE_METHODS
 from finlab.forecast.splits import rolling_total, split
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*remember_data:FutureWarning")
@@ -180,7 +181,7 @@ def test_no_forecaster_is_lost_for_its_name(seasonal):
         backtest(seasonal, two, horizon=3)
     named = dict(zip("ab", two, strict=True))
     assert {"a", "b"} <= set(backtest(seasonal, named, horizon=3, origins=3).scores.index)
-    assert list(evaluation.check_methods(["naive", "ses", "naive"], 1)) == ["naive", "ses"]
+    assert list(methods.check_methods(["naive", "ses", "naive"], 1)) == ["naive", "ses"]
 
 
 def fails_where(seasonal, wrong_at):
