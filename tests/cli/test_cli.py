@@ -115,7 +115,7 @@ def test_init_makes_a_workbench_and_leaves_what_is_there(finlab, workbench: Path
     assert (workbench / "settings.ini").read_text() == "[finlab]\njobs = 1\n"
     notebook = json.loads((workbench / "quickstart.ipynb").read_text())
     assert notebook["nbformat"] == 4
-    assert f'cd "{workbench}"' in (workbench / "schedule.cron").read_text()
+    assert f"cd {workbench} &&" in (workbench / "schedule.cron").read_text()
     finlab("init", "inner/bench")
     assert (workbench / "inner" / "bench" / "settings.ini").read_text() == settings_template()
 
