@@ -78,8 +78,8 @@ def _portable(value: Any) -> Any:
 # %% ../../nbs/data/databases.ipynb #f504078c
 def read_database(url: URL, *, table: str | None = None, query: str | None = None) -> pa.Table:
     """Read a whole table or the result of a query; InputError, without secrets, if that is not possible."""
-    if (table is None) == (query is None):
-        raise InputError("a database needs one of table= and query=" + ("" if table is None else ", not both"))
+    if table is not None and query is not None:
+        raise InputError(f"table={table!r} and query={query!r} are both given; expected one of them")
     _check_sqlite_file(url)
     shown = shown_url(url)
     try:
@@ -88,7 +88,7 @@ def read_database(url: URL, *, table: str | None = None, query: str | None = Non
         raise InputError(f"{shown}: no driver for {url.drivername!r} is installed ({wash(str(error), url)})") from None
     try:
         with engine.connect() as connection:
-            names, rows = _run_query(connection, query) if query is not None else _run_table(connection, str(table))
+            names, rows = _run_query(connection, query) if query is not None else _run_table(connection, table)
     except InputError as error:
         raise InputError(f"{shown}: {wash(str(error), url)}") from None
     except (SQLAlchemyError, OSError, ValueError) as error:
@@ -126,15 +126,21 @@ def _run_query(connection: Connection, query: str) -> _Rows:
     return list(result.keys()), [tuple(row) for row in result]
 
 
-def _run_table(connection: Connection, name: str) -> _Rows:
+def _listed(known: list[str]) -> str:
+    return f"it has {', '.join(map(repr, sorted(known)[:20])) or 'none'}"
+
+
+def _run_table(connection: Connection, name: str | None) -> _Rows:
     inspector = inspect(connection)
     known = [*inspector.get_table_names(), *inspector.get_view_names()]
+    if name is None:
+        raise InputError(f"expected table=... or query=...; of tables {_listed(known)}")
     schema, _, bare = name.rpartition(".") if name not in known else ("", "", name)
     try:
         found = Table(bare, MetaData(), schema=schema or None, autoload_with=connection)
     except NoSuchTableError:
         near = closest(name, known)
-        hint = f"; did you mean {near!r}?" if near else f"; it has {', '.join(map(repr, sorted(known)[:20])) or 'none'}"
+        hint = f"; did you mean {near!r}?" if near else f"; {_listed(known)}"
         raise InputError(f"the database has no table {name!r}{hint}") from None
     result = connection.execute(select(found))
     return list(result.keys()), [tuple(row) for row in result]

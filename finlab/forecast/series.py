@@ -334,9 +334,20 @@ def _cut_wide(frame: pd.DataFrame, value: str | None) -> list[Piece]:
     return [Piece(str(column), frame.index, chosen[column]) for column in chosen.columns]
 
 
+def _check_one_series(frame: pd.DataFrame, date: str, value: str) -> None:
+    """Refuse several rows of one date where another column could tell them apart: they are several series."""
+    others = [str(column) for column in frame if column not in (date, value) and frame[column].nunique() > 1]
+    counts = frame[date].value_counts(sort=False)
+    if others and len(counts) and counts.max() > 1:
+        twice, most = str(counts.index[counts.argmax()]).removesuffix(" 00:00:00"), counts.max()
+        expected = f"each date once, or id=... as one of {', '.join(others)} to tell the series apart"
+        raise InputError(f"{date}: {twice} is in {most} rows; expected {expected}")
+
+
 def _cut_long(frame: pd.DataFrame, id: str | None, date: str, value: str) -> list[Piece]:
     check_columns(frame.columns, [name for name in (id, date, value) if name])
     if id is None:
+        _check_one_series(frame, date, value)
         return [Piece(value, frame[date], frame[value])]
     nameless = np.flatnonzero(frame[id].isna())
     if len(nameless):

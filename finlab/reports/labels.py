@@ -169,7 +169,7 @@ FORECAST = {
         "在对过去的重演中，这样的区间包含了 {share} 的真实值。",
     ),
     "too_narrow": (
-        "They are too narrow: in the replay of the past, such intervals held only {share} of the values.",
+        "Such intervals are too narrow: in the replay of the past they held only {share} of the values.",
         "区间过窄：在对过去的重演中，这样的区间只包含了 {share} 的真实值。",
     ),
 }
