@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['DEFAULT_HORIZON', 'DEFAULT_LEVEL', 'LEAST_RESIDUALS', 'DOUBTFUL', 'YEAR', 'TOTAL_ORIGINS', 'SHOWN_STEPS',
-           'CHART_WORDS', 'Say', 'Choice', 'choose_model', 'forecast', 'Check', 'check_residuals', 'Facts',
-           'find_facts', 'ForecastStudy', 'one_part', 'study_series', 'summarise_study', 'say_in_english',
+           'MOST_MARKERS', 'CHART_WORDS', 'Say', 'Choice', 'choose_model', 'forecast', 'Check', 'check_residuals',
+           'Facts', 'find_facts', 'ForecastStudy', 'one_part', 'study_series', 'summarise_study', 'say_in_english',
            'plot_forecast', 'plot_split', 'plot_residuals']
 
 # %% ../../nbs/forecast/study.ipynb #c6c61d22
@@ -23,6 +23,7 @@ from ..core.checks import check_number, check_positive_int
 from ..core.errors import InputError
 from .evaluation import Backtest, backtest, bounds, check_level
 from .methods import FREE_METHODS, Lanes, check_methods, free_residuals, run_free_method
+from .rhythm import say_moment
 from .series import NamedSeries, read_series
 from .splits import Split, rolling_total, split
 
@@ -201,13 +202,14 @@ class Facts(NamedTuple):
 
     name: str
     n: int
-    first: Date
-    last: Date
+    first: Any  # a pd.Timestamp, as `last` is
+    last: Any
     frequency: str
     period: int
     unit: str
     source: str
     as_of: Date
+    due: Date  # when the next value can be known
     age_days: int
     freshness_days: int
     lowest: float
@@ -215,8 +217,8 @@ class Facts(NamedTuple):
 
     @property
     def is_stale(self) -> bool:
-        """Whether the data are older than the limit."""
-        return self.age_days > self.freshness_days
+        """Whether the next value has been overdue for longer than the limit."""
+        return self.age_days - (self.due - self.as_of).days > self.freshness_days
 
     @property
     def is_future(self) -> bool:
@@ -226,12 +228,12 @@ class Facts(NamedTuple):
     @property
     def freshness(self) -> str:
         """Say how fresh the data are."""
-        limit = f"the limit is {self.freshness_days} days"
+        limit = f"the next value was due on {self.due}, the limit is {self.freshness_days} days after that"
         if self.is_future:
             why = "its last step is not over yet, or holds what was planned and not measured"
             return f"Ends in the future: the data end on {self.as_of}, {-self.age_days} days from now; {why}."
         age = f"the data end on {self.as_of}, {self.age_days} days ago"
-        return f"Stale: {age}, {limit}." if self.is_stale else f"Fresh: {age}, {limit}."
+        return f"Stale: {age}; {limit}." if self.is_stale else f"Fresh: {age}."
 
 
 def find_facts(series: NamedSeries, today: Date | None = None, freshness_days: int | None = None) -> Facts:
@@ -243,8 +245,8 @@ def find_facts(series: NamedSeries, today: Date | None = None, freshness_days: i
     now = today or datetime.now(UTC).date()
     values, index = series.values, series.dates
     return Facts(
-        series.name, len(values), index[0].date(), index[-1].date(), series.frequency.rhythm, series.period,
-        series.unit, series.source, series.as_of, (now - series.as_of).days, limit,
+        series.name, len(values), index[0], index[-1], series.frequency.rhythm, series.period,
+        series.unit, series.source, series.as_of, series.due, (now - series.as_of).days, limit,
         float(values.min()), float(values.max()),
     )  # fmt: skip
 
@@ -393,11 +395,14 @@ def summarise_study(study: ForecastStudy) -> str:
     facts = study.facts
     first: Any = study.forecasts.iloc[0]
     last, top, unit = study.forecasts.iloc[-1], max(study.level), facts.unit
+    since, until, start, end = (
+        say_moment(moment, study.series.frequency) for moment in (facts.first, facts.last, first["ds"], last["ds"])
+    )
     low, high = _amount(last[f"lo-{top}"], ""), _amount(last[f"hi-{top}"], "")
     lines = [
-        f"{facts.name}: {facts.n} {facts.frequency} values from {facts.first} to {facts.last}. {facts.freshness}",
-        f"Forecast by {study.model}: {_amount(first['mean'], unit)} for {first['ds'].date()} and "
-        f"{_amount(last['mean'], unit)} for {last['ds'].date()}, the latter between {low} and {high} "
+        f"{facts.name}: {facts.n} {facts.frequency} values from {since} to {until}. {facts.freshness}",
+        f"Forecast by {study.model}: {_amount(first['mean'], unit)} for {start} and "
+        f"{_amount(last['mean'], unit)} for {end}, the latter between {low} and {high} "
         f"with {top}% probability if errors stay as they were.",
     ]
     if study.backtest is not None:
@@ -412,6 +417,7 @@ def summarise_study(study: ForecastStudy) -> str:
 
 # %% ../../nbs/forecast/study.ipynb #6743383e
 SHOWN_STEPS = 60  # of the past, in the chart of the forecast: five years of months
+MOST_MARKERS = 300  # points that can be told apart in a chart of the usual width
 
 
 CHART_WORDS = {
@@ -434,10 +440,15 @@ def say_in_english(key: str, **fields: object) -> str:
     return CHART_WORDS[key].format(**fields)
 
 
-def _draw_bands(axes: "Axes", forecasts: pd.DataFrame, level: tuple[int, ...], say: Say) -> None:
-    for part, shade in zip(sorted(level, reverse=True), (0.15, 0.3, 0.4, 0.5), strict=False):
-        dates, low, high = (forecasts[column].to_numpy() for column in ("ds", f"lo-{part}", f"hi-{part}"))
-        axes.fill_between(dates, low, high, alpha=shade, color="C1", linewidth=0, label=say("interval", level=part))
+def _draw_bands(axes: "Axes", places: np.ndarray, study: ForecastStudy, say: Say) -> None:
+    for part, shade in zip(sorted(study.level, reverse=True), (0.15, 0.3, 0.4, 0.5), strict=False):
+        low, high = (study.forecasts[f"{end}-{part}"].to_numpy() for end in ("lo", "hi"))
+        axes.fill_between(places, low, high, alpha=shade, color="C1", linewidth=0, label=say("interval", level=part))
+
+
+def _places(dates: Any, code: str) -> np.ndarray:
+    """Find where steps stand on the axis of time: a month, quarter or year at its beginning, beside its tick."""
+    return (dates.to_period(code).to_timestamp() if code in ("Y", "Q", "M") else dates).to_numpy()
 
 
 def plot_forecast(study: ForecastStudy, say: Say = say_in_english) -> "Figure":
@@ -446,10 +457,10 @@ def plot_forecast(study: ForecastStudy, say: Say = say_in_english) -> "Figure":
 
     figure, axes = new_figure(say("forecast_by", name=study.facts.name, model=study.model), study.facts.unit)
     past = study.series.values.iloc[-max(SHOWN_STEPS, 2 * study.series.period) :]
-    axes.plot(past.index.to_numpy(), past.to_numpy(), color="C0", label=say("actual"))
-    _draw_bands(axes, study.forecasts, study.level, say)
-    dates, mean = study.forecasts["ds"].to_numpy(), study.forecasts["mean"].to_numpy()
-    axes.plot(dates, mean, color="C1", label=say("forecast"))
+    code, steps = study.series.frequency.code, pd.DatetimeIndex(study.forecasts["ds"])
+    axes.plot(_places(past.index, code), past.to_numpy(), color="C0", label=say("actual"))
+    _draw_bands(axes, _places(steps, code), study, say)
+    axes.plot(_places(steps, code), study.forecasts["mean"].to_numpy(), color="C1", label=say("forecast"))
     return finish(figure)
 
 
@@ -460,11 +471,21 @@ def plot_split(study: ForecastStudy, say: Say = say_in_english) -> "Figure":
     train, test = study.split
     share = round(100 * len(test) / (len(train) + len(test)))
     figure, axes = new_figure(say("last_hidden", name=study.facts.name, share=share), study.facts.unit)
-    axes.plot(train.index.to_numpy(), train.to_numpy(), color="C0", label=say("known"))
-    axes.plot(test.index.to_numpy(), test.to_numpy(), color="0.35", label=say("hidden"))
-    for place, (name, mean) in enumerate(study.holdout.items()):
-        axes.plot(test.index.to_numpy(), mean, color=f"C{1 + place}", linestyle="--", label=name)
+    code = study.series.frequency.code
+    axes.plot(_places(train.index, code), train.to_numpy(), color="C0", label=say("known"))
+    axes.plot(_places(test.index, code), test.to_numpy(), color="0.35", label=say("hidden"))
+    for place, (name, mean) in enumerate(_joined(study.holdout).items()):
+        axes.plot(_places(test.index, code), mean, color=f"C{1 + place}", linestyle="--", label=name)
     return finish(figure)
+
+
+def _joined(holdout: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Put methods that said the same under one name: of two equal lines only one would be seen."""
+    found: dict[str, np.ndarray] = {}
+    for name, mean in holdout.items():
+        same = next((known for known, line in found.items() if np.array_equal(line, mean, equal_nan=True)), None)
+        found[f"{same} = {name}" if same else name] = found.pop(same) if same else mean
+    return found
 
 
 def plot_residuals(study: ForecastStudy, say: Say = say_in_english) -> "Figure":
@@ -473,8 +494,9 @@ def plot_residuals(study: ForecastStudy, say: Say = say_in_english) -> "Figure":
 
     figure, axes = new_figure(say("errors_of", name=study.facts.name, model=study.model), study.facts.unit)
     known = study.residuals.dropna()
-    dates, errors = known.index.to_numpy(), known.to_numpy()
-    axes.plot(dates, errors, color="C0", marker=".", linewidth=1, label=say("error"))
+    places = _places(known.index, study.series.frequency.code)
+    style = {"marker": "."} if len(known) <= MOST_MARKERS else {}
+    axes.plot(places, known.to_numpy(), color="C0", linewidth=1, label=say("error"), **style)
     if len(known) > 1:
         band = 1.96 * float(np.std(known.to_numpy(), ddof=1))
         axes.axhspan(-band, band, color="0.5", alpha=0.15, label=say("normal_errors"))

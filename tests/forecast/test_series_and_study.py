@@ -28,7 +28,8 @@ def series(name: str = "sales") -> pd.Series:
     [
         (pd.date_range("2000", periods=9, freq="YS"), "Y", 1),
         (pd.date_range("2000", periods=9, freq="QE"), "Q", 4),
-        (pd.date_range("2000-01-15", periods=9, freq="31D"), "M", 12),
+        (pd.date_range("2000-01-15", periods=9, freq=pd.DateOffset(months=1)), "M", 12),
+        (pd.date_range("2000", periods=30, freq="BMS"), "M", 12),
         (pd.date_range("2000", periods=30, freq="W-THU"), "W", 52),
         (pd.date_range("2000", periods=30, freq="D"), "D", 7),
         (pd.bdate_range("2000", periods=30), "B", 5),
