@@ -7,7 +7,8 @@ __all__ = ['P', 'R', 'kernel', 'enable_compile_cache']
 
 # %% ../../nbs/core/compute.ipynb #3969aab7
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -48,6 +49,21 @@ def _out_of_kernel(leaf: Any) -> Any:
     return array.astype(np.float64) if jnp.issubdtype(array.dtype, jnp.floating) else array
 
 
+@contextmanager
+def _plain_rules() -> Iterator[None]:
+    """Compute by JAX's ordinary rules, whatever the caller has set: NaN means "missing" in kernels."""
+    import jax
+
+    with (
+        jax.debug_nans(False),
+        jax.debug_infs(False),
+        jax.numpy_rank_promotion("allow"),
+        jax.numpy_dtype_promotion("standard"),
+        jax.transfer_guard("allow"),
+    ):
+        yield
+
+
 def _is_random_key(leaf: Any) -> bool:
     import jax
 
@@ -80,7 +96,7 @@ def kernel(
             if not compiled:
                 compiled.append(jax.jit(function, static_argnames=static))
             given, named = inspect_static(args, kwargs)
-            with jax.enable_x64(True):
+            with jax.enable_x64(True), _plain_rules():
                 return jax.tree.map(_out_of_kernel, compiled[0](*given, **named))
 
         return call

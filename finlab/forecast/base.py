@@ -55,18 +55,20 @@ class _Translator(BaseForecaster):
         return [int(step) for step in fh.to_relative(self.cutoff)]
 
     def _rows(self, fh: Any, inside: np.ndarray, part: str) -> pd.DataFrame:
-        """Pick the rows of `part` ("mean" or "sd") for the horizon; steps in the past come from `inside`."""
+        """Pick the rows of `part` ("mean" or "sd") for the horizon; the past comes from `inside`, NaN before it."""
         steps = self._steps(fh)
         if max(steps) > self._result.mean.shape[0]:
             self._forecast_to(max(steps))
-        both = np.concatenate([inside, getattr(self._result, part)])
-        index = fh.to_absolute_index(self.cutoff)
-        return pd.DataFrame(both[np.array(steps) + len(inside) - 1], index=index, columns=self._history.columns)
+        before = np.full((1, inside.shape[1]), np.nan)
+        whole = np.concatenate([before, inside, getattr(self._result, part)])
+        rows = np.maximum(np.array(steps) + len(inside), 0)
+        return pd.DataFrame(whole[rows], index=fh.to_absolute_index(self.cutoff), columns=self._history.columns)
 
 # %% ../../nbs/forecast/base.ipynb #38626e5e
 class KernelForecaster(_Translator):
     """A forecaster over a kernel of finlab: descendants say in `_run_kernel` which kernel, with which parameters.
 
+    `update` looks at all values again, and estimates anew what the method estimates, also with `update_params=False`.
     After `fit`: `residuals_`, the one-step errors, as a table like the data; missing where no forecast was possible.
     """
 

@@ -70,7 +70,8 @@ def mase(actual: Values, mean: Values, history: Values, period: int = 1) -> Scor
 def rmsse(actual: Values, mean: Values, history: Values, period: int = 1) -> Score:
     """Score forecasts by the root mean squared error, scaled by that of seasonal naive in the history; no unit.
 
-    Source: Makridakis, Spiliotis & Assimakopoulos (2022), The M5 accuracy competition, sec. 2.3.
+    The M5 competition scales by one step, whatever the season (`period=1`).
+    Source: Hyndman & Athanasopoulos (2021), Forecasting: Principles and Practice, sec. 5.8.
     """
     _same_shape(actual=actual, mean=mean)
     squared = _ratio(_mean((actual - mean) ** 2), naive_scale(history, period, power=2))
@@ -112,6 +113,8 @@ def winkler(actual: Values, low: Values, high: Values, level: int | float) -> Sc
     Source: Winkler (1972); Gneiting & Raftery (2007), sec. 6.2.
     """
     _same_shape(actual=actual, low=low, high=high)
+    if not 0 < level < 100:
+        raise InputError.of("level", level, "a number of percent between 0 and 100")
     outside = np.maximum(low - actual, 0.0) + np.maximum(actual - high, 0.0)
     return _mean(high - low + outside * 2 / (1 - level / 100))
 

@@ -273,3 +273,31 @@ def test_a_folder_that_cannot_be_written_costs_one_warning(tmp_path: Path, monke
             assert enable_compile_cache(place) is None
         assert len(caught) == 1
     assert snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "strict",
+    [
+        {"jax_debug_nans": True},
+        {"jax_debug_infs": True},
+        {"jax_numpy_rank_promotion": "raise"},
+        {"jax_numpy_dtype_promotion": "strict"},
+        {"jax_transfer_guard": "disallow"},
+    ],
+    ids=lambda strict: next(iter(strict)),
+)
+def test_a_kernel_computes_under_a_strict_caller_and_leaves_its_rules(strict):
+    import jax
+
+    from finlab.forecast.kernels.naive import naive2
+
+    y = np.r_[np.nan, np.arange(1.0, 40)][:, None]
+    name, value = next(iter(strict.items()))
+    before = jax.config.values[name]
+    plain = naive2(y, 3, 4)
+    jax.config.update(name, value)
+    try:
+        np.testing.assert_array_equal(naive2(y, 3, 4).mean, plain.mean)
+        assert jax.config.values[name] == value
+    finally:
+        jax.config.update(name, before)

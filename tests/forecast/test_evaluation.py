@@ -225,3 +225,46 @@ def test_one_measure_decides_everywhere():
     assert result.tests["verdict"].str.contains("MAE").all() and "MASE is not defined at" in result.summary()
     early = backtest(late[30:], ["naive", "drift", "ses"], horizon=3, period=1)
     assert early.measure == "MASE" and "MASE is not defined" not in early.summary()
+
+
+@pytest.mark.parametrize("horizon, period", [(12, 12), (6, 12), (8, 52), (4, 4), (14, 7), (3, 1)])
+def test_a_longer_series_never_has_fewer_origins(horizon, period):
+    counts = [len(choose_origins(n, horizon, period)) for n in range(period + 1 + horizon + 2, 6 * period + 90)]
+    assert counts == sorted(counts)
+
+
+def test_a_season_that_naive2_cannot_take_out_is_said(seasonal):
+    shifted = backtest(seasonal - seasonal.min(), horizon=6)
+    assert "naive2 looked for no season" in shifted.summary() and "above zero" in shifted.summary()
+    assert "looked for no season" not in backtest(seasonal, horizon=6).summary()
+    assert "3 seasons of history" in backtest(seasonal[:40], horizon=6).summary()
+
+
+def test_values_that_differ_by_rounding_give_no_verdict():
+    y = np.where(np.arange(60) % 2, 0.3, 0.30000000000000004)
+    result = backtest(y, ["naive", "ses"], horizon=4)
+    assert result.measure == "MAE" and set(result.tests["outcome"]) <= {"same", "open"}
+
+
+def test_dates_with_a_hole_are_refused(seasonal):
+    holed = seasonal.drop(seasonal.index[50:53])
+    with pytest.raises(InputError, match="no value between 2014-02 and 2014-06"):
+        backtest(holed, horizon=6)
+    with pytest.raises(InputError, match="y: 3 months missing: 2014-03, 2014-04, 2014-05"):
+        backtest(holed.to_timestamp(), horizon=6)
+
+
+@pytest.mark.parametrize(
+    "freq, period", [("ME", 12), ("BQS", 4), ("QE-JAN", 4), ("W-WED", 52), ("B", 5), ("D", 7), ("h", 24), ("YE-JUN", 1)]
+)
+def test_the_season_follows_from_dates(freq, period):
+    assert evaluation.period_of(pd.date_range("2020-01-01", periods=60, freq=freq)) == period
+    assert evaluation.period_of(pd.date_range("2020-01-01", periods=60, freq=freq, tz="Asia/Tokyo")) == period
+    assert evaluation.period_of(pd.RangeIndex(60)) == 1
+
+
+def test_values_that_are_no_numbers_are_refused(seasonal):
+    for wrong in (seasonal > 100, pd.Series(pd.date_range("2020", periods=40))):
+        with pytest.raises(InputError, match="expected numbers"):
+            backtest(wrong, horizon=3)
+    assert backtest(seasonal, ["naive"], horizon=3, origins=2, level=80).replay.level == (80,)

@@ -120,3 +120,13 @@ def test_a_forecaster_passes_sktimes_own_checks(name):
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(run.stdout.strip().splitlines()[-1])
     assert result["n"] > 300 and not result["failed"]
+
+
+def test_what_lies_before_the_data_is_not_known():
+    from finlab.forecast import naive
+
+    y = pd.Series(np.arange(24.0), index=pd.period_range("2020-01", periods=24, freq="M"))
+    for forecaster in (naive.Naive(), naive.SES(), naive.Drift()):
+        told = forecaster.fit(y).predict(fh=[-30, -24, -23, -22, 0, 1])
+        assert np.isnan(told.iloc[:2]).all() and np.isfinite(told.iloc[-2:]).all()
+    assert naive.Naive().fit(y).predict(fh=[-22]).iloc[0] == 0.0

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from finlab.core.errors import InputError
 from finlab.forecast import comparison, scores
@@ -115,3 +116,45 @@ def test_shapes_that_differ_are_refused():
         scores.smape(np.ones(3), np.ones(2))
     with pytest.raises(InputError, match="share is 0"):
         scores.pinball(np.ones(2), np.ones(2), 0.0)
+
+
+@pytest.mark.parametrize("n, horizon, waves", [(20, 1, 2), (64, 2, 4), (84, 12, 3), (11, 5, 1)])
+def test_the_smooth_p_value_is_that_of_the_slowest_waves(n, horizon, waves):
+    rng = np.random.default_rng(n)
+    a, b = rng.normal(1, 1, n) ** 2, rng.normal(1, 1.2, n) ** 2
+    difference, time = a - b, np.arange(n)
+    power = []
+    for j in range(1, waves + 1):
+        angle = 2 * np.pi * j * time / n
+        power.append(((difference * np.cos(angle)).sum() ** 2 + (difference * np.sin(angle)).sum() ** 2) / n)
+    statistic = difference.mean() / np.sqrt(np.mean(power) / n)
+    result = comparison.compare_losses(a, b, horizon)
+    assert result.p_smooth == pytest.approx(2 * stats.t.sf(abs(statistic), 2 * waves), rel=1e-9)
+    assert result.p_careful == max(result.p_value, result.p_smooth)
+    less = comparison.compare_losses(a, b, horizon, alternative="less")
+    assert less.p_smooth == pytest.approx(stats.t.cdf(statistic, 2 * waves), rel=1e-9)
+
+
+@pytest.mark.parametrize("n, overlap", [(14, 2), (21, 3), (35, 5), (84, 12)])
+def test_four_equal_rivals_are_rarely_told_apart(n, overlap):
+    rng, tries, wrong = np.random.default_rng(n), 600, 0
+    for _ in range(tries):
+        shocks = rng.normal(0, 1, (4, n + overlap - 1))
+        rivals = np.stack([shocks[:, k : k + n] for k in range(overlap)]).sum(axis=0)
+        ps = {str(i): comparison.compare_losses(d, np.zeros(n), overlap).p_careful for i, d in enumerate(rivals)}
+        wrong += min(comparison.holm(ps).values()) < 0.05
+    assert n == comparison.origins_needed(overlap) and wrong / tries < 0.12
+
+
+def test_differences_that_are_rounding_are_no_differences():
+    losses = np.random.default_rng(2).uniform(1, 2, 30)
+    result = comparison.compare_losses(losses * (1 + 1e-16 * (np.arange(30) % 3)), losses)
+    assert np.isnan(result.p_value) and comparison.outcome(result) == "same"
+    real = comparison.compare_losses(losses * (1 + 1e-9 * (np.arange(30) % 3)), losses)
+    assert real.p_value < 0.001
+
+
+def test_a_level_beyond_certainty_is_refused():
+    for level in (0, 100, 150):
+        with pytest.raises(InputError, match=f"level is {level}"):
+            scores.winkler(np.ones(2), np.zeros(2), np.ones(2), level)

@@ -59,12 +59,14 @@ def _spread(residuals: Panel, parameters: int) -> EachSeries:
 
 # %% ../../../nbs/forecast/kernels/naive.ipynb #93ec3250
 def _check_rows(y: Panel, least: int, why: str) -> None:
+    if y.ndim != 2:
+        raise InputError(f"y has {y.ndim} axes; expected 2, time and series (one series: y[:, None])")
     if y.shape[0] < least:
         raise InputError(f"y has {y.shape[0]} time steps; expected at least {least}, {why}")
 
 
 def _check_at_least_one(name: str, value: int) -> None:
-    if value < 1:
+    if value < 1 or value != int(value):
         raise InputError.of(name, value, "a whole number of at least 1")
 
 
@@ -132,7 +134,7 @@ class SmoothingForecast(NamedTuple):
 
 COARSE_ALPHAS = np.linspace(0.0, 1.0, 33)  # fine enough to tell two valleys of the sum of squares apart
 FINE_SHARES = np.linspace(0.0, 1.0, 17)
-ZOOMS = 6  # each makes the bracket 8 times narrower: 1/16 / 8**6 = 2.4e-7, in 17 points
+ZOOMS = 6  # each makes the bracket, at first 1/16, 8 times narrower; the last points lie 1.2e-7 apart
 
 
 def _level_free(y: Panel, seen: Seen, alpha: Candidates) -> tuple[Candidates, Candidates]:
