@@ -184,7 +184,8 @@ def find_habit(dates: Dates, frequency: Frequency) -> Any:
 def nominal(moment: Any, habit: Any) -> Any:
     """Move a date that a holiday shifted back to where the habit would have it."""
     if isinstance(habit, pd.offsets.Week):
-        return moment + pd.Timedelta(days=(habit.weekday - moment.dayofweek + 3) % 7 - 3)
+        weekday: Any = getattr(habit, "weekday")  # noqa: B009 (pandas' stubs do not know it)
+        return moment + pd.Timedelta(days=(weekday - moment.dayofweek + 3) % 7 - 3)
     if isinstance(habit, (pd.offsets.MonthEnd, pd.offsets.BMonthEnd)):
         return habit.rollforward(moment)
     return habit.rollback(moment) if isinstance(habit, pd.offsets.BMonthBegin) else moment

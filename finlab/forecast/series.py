@@ -71,7 +71,7 @@ class NamedSeries:
         if self.frequency.code != "W":
             return self.values.set_axis(self.dates.to_period(self.frequency.code), axis=0)
         week = pd.offsets.Week(weekday=usual_weekday(self.dates))
-        days = pd.DatetimeIndex([nominal(moment, week) for moment in self.dates])
+        days: Dates = pd.DatetimeIndex([nominal(moment, week) for moment in self.dates])
         return self.values.set_axis(days.to_period(f"W-{days[-1].day_name()[:3].upper()}"), axis=0)
 
 # %% ../../nbs/forecast/series.ipynb #599106a7
