@@ -331,6 +331,13 @@ def _amount(value: float, unit: str) -> str:
     return f"{say_number(value)} {unit}".rstrip()
 
 
+def _range(low: float, high: float, level: int) -> str:
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return ", without an interval"
+    ends = f"between {_amount(low, '')} and {_amount(high, '')}"
+    return f", the latter {ends} with {level}% probability if errors stay as they were"
+
+
 def summarise_study(study: ForecastStudy) -> str:
     """Write the study in a few sentences: data, forecast, verdicts, doubts."""
     facts = study.facts
@@ -339,15 +346,10 @@ def summarise_study(study: ForecastStudy) -> str:
     since, until, start, end = (
         say_moment(moment, study.series.frequency) for moment in (facts.first, facts.last, first["ds"], last["ds"])
     )
-    low, high = last[f"lo-{top}"], last[f"hi-{top}"]
-    range_ = ", without an interval"
-    if np.isfinite(low) and np.isfinite(high):
-        range_ = f", the latter between {_amount(low, '')} and {_amount(high, '')} "
-        range_ += f"with {top}% probability if errors stay as they were"
     lines = [
         f"{facts.name}: {facts.n} {facts.frequency} values from {since} to {until}. {facts.freshness}",
         f"Forecast by {study.model}: {_amount(first['mean'], unit)} for {start} and "
-        f"{_amount(last['mean'], unit)} for {end}{range_}.",
+        f"{_amount(last['mean'], unit)} for {end}{_range(last[f'lo-{top}'], last[f'hi-{top}'], top)}.",
     ]
     if study.backtest is not None:
         lines += study.backtest.summary().splitlines()

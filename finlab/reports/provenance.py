@@ -64,17 +64,23 @@ class Freshness(NamedTuple):
     state: str
 
 
-def freshness(read: Mapping[str, Any], today: date, limit_days: int) -> Freshness:
-    """Judge one record of reading against the limit, as of `today`."""
+def _days_since(day: Any, today: date) -> int | None:
     try:
-        days = (today - date.fromisoformat(str(read.get("as_of"))[:10])).days
+        return (today - date.fromisoformat(str(day)[:10])).days
     except ValueError:
-        days = None
+        return None
+
+
+def freshness(read: Mapping[str, Any], today: date, limit_days: int) -> Freshness:
+    """Judge one record of reading, as of `today`: stale if the next value has been due for more than the limit."""
+    days = _days_since(read.get("as_of"), today)
+    late = _days_since(read.get("due"), today)
     if read.get("source_kind") == "sample" or str(read.get("uri", "")).startswith("sample:"):
         return Freshness(days, "sample")
     if days is None:
         return Freshness(None, "unknown")
-    return Freshness(days, "future" if days < 0 else "stale" if days > limit_days else "fresh")
+    behind = days if late is None else late
+    return Freshness(days, "future" if days < 0 else "stale" if behind > limit_days else "fresh")
 
 
 def freshness_words(state: str, limit_days: int, say: Say = label) -> str:

@@ -34,7 +34,7 @@ from finlab.reports.files import (
     write_whole,
 )
 from .kernel import Outcome, Plan, execute
-from .labels import LANGUAGES, label
+from .labels import LANGUAGES, label, label_or
 from finlab.reports.parameters import (
     Parameter,
     assignments,
@@ -172,7 +172,7 @@ def _record(
             "name": parameter.name,
             "value": _shown(job.given.get(parameter.name, parameter.default)),
             "given": parameter.name in job.given,
-            "help": parameter.help,
+            "help": label_or(parameter.help, f"{job.name}.param.{parameter.name}", job.lang),
         }
         for parameter in job.parameters
     ]

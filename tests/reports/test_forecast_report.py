@@ -84,7 +84,7 @@ def test_one_verdict_on_freshness(workbench: Path) -> None:
     sales().to_csv("old.csv", index=False)
     ahead = sales().assign(date=pd.date_range("2090-01-01", periods=60, freq="MS"))
     ahead.to_csv("ahead.csv", index=False)
-    for source, words in (("old.csv", "stale: older"), ("ahead.csv", label("ends_in_future"))):
+    for source, words in (("old.csv", "stale: more than"), ("ahead.csv", label("ends_in_future"))):
         page = finlab.run("forecast", source=source, horizon=2).path.read_text()
         cells = re.findall(r"<td[^>]*>([^<]*)</td>", page)
         assert sum(cell.startswith(words) for cell in cells) == 2 and "fresh" not in cells
