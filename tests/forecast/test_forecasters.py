@@ -75,8 +75,7 @@ def test_forecasts_agree_with_sktime(airline):
         theirs.fit(airline)
         mine = make(ours).fit(airline)
         np.testing.assert_allclose(mine.predict(fh=steps), theirs.predict(fh=steps), rtol=1e-12)
-        if ours != "Drift":
-            np.testing.assert_allclose(mine.predict_var(fh=steps), theirs.predict_var(fh=steps), rtol=1e-2)
+        np.testing.assert_allclose(mine.predict_var(fh=steps), theirs.predict_var(fh=steps), rtol=1e-9)
 
 
 def test_a_forecaster_works_in_a_pipeline_and_a_grid_search(airline):
