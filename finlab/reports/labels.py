@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PAGE', 'PROVENANCE', 'LANGUAGES', 'LABELS', 'FORECAST', 'FORECAST_METHODS', 'FORECAST_CHARTS', 'FORECAST_SECTIONS',
-           'FORECAST_END', 'FORECAST_WORDS', 'FORECAST_OUTCOMES', 'add_labels', 'use_language', 'language', 'has_label',
-           'label']
+           'FORECAST_END', 'FORECAST_WORDS', 'FORECAST_OUTCOMES', 'CHART_WORDS', 'CHART_WORDS_MORE', 'add_labels',
+           'use_language', 'language', 'has_label', 'label']
 
 # %% ../../nbs/reports/labels.ipynb #4d48274c
 import string
@@ -338,3 +338,58 @@ FORECAST_OUTCOMES = {
 }
 add_labels(FORECAST_OUTCOMES, "forecast.")
 add_labels({"result.forecast": ("forecast", "预测"), "result.mase": ("MASE", "MASE")})
+
+# %% ../../nbs/reports/labels.ipynb #a17c0001
+CHART_WORDS = {  # what finlab.core.describe says; its English is the same
+    "scale.4": ("-", "万"), "scale.6": ("million", "-"), "scale.8": ("-", "亿"), "scale.9": ("billion", "-"),
+    "scale.12": ("trillion", "万亿"),
+    "missing": ("missing", "缺失"),
+    "range": ("{low} to {high}", "{low} 至 {high}"),
+    "named": ("{kind} '{name}'", "{kind}“{name}”"),
+    "no_values": ("{name}: no values", "{name}：无数值"),
+    "counted": ("{name}: {count}", "{name}：{count}"),
+    "line": ("line", "折线"),
+    "line_told": (
+        "{name}: {points}, first {first}, last {last}, lowest {low} at {low_at}, highest {high} at {high_at}",
+        "{name}：{points}，首值 {first}，末值 {last}，最低 {low}（{low_at}），最高 {high}（{high_at}）",
+    ),
+    "point": ("1 point", "1 个点"),
+    "points": ("{count} points", "{count} 个点"),
+    "gaps": ("{points} ({count} missing)", "{points}（缺失 {count} 个）"),
+    "reference": ("reference line at {place}", "参考线：{place}"),
+    "lines": ("{count} lines without a label, from {range}", "{count} 条无标签的折线，范围 {range}"),
+    "bars": ("bars", "柱"),
+    "bars_told": (
+        "{name}: {count}, lowest {low} at {low_at}, highest {high} at {high_at}",
+        "{name}：{count} 根，最低 {low}（{low_at}），最高 {high}（{high_at}）",
+    ),
+    "histogram": ("histogram", "直方图"),
+    "classes": (
+        "{name}: {count} classes from {range}, the tallest from {tallest} with {size}",
+        "{name}：{count} 组，范围 {range}，最高的一组为 {tallest}，值 {size}",
+    ),
+}  # fmt: skip
+add_labels(CHART_WORDS, "alt.")
+CHART_WORDS_MORE = {
+    "area": ("area", "区域"),
+    "area_told": ("{name}: {range} at {place}", "{name}：{place} 处为 {range}"),
+    "scatter": ("points", "散点"),
+    "scatter_told": ("{name}: {count}, x from {across}, y from {up}", "{name}：{count} 个，横轴 {across}，纵轴 {up}"),
+    "segments": ("segments", "线段"),
+    "shapes": ("shapes", "图形"),
+    "pie": ("pie of {count} parts", "饼图，共 {count} 部分"),
+    "image": ("image", "图像"),
+    "heat_map": ("heat map", "热力图"),
+    "sized": ("{name}, {rows} by {columns}", "{name}，{rows} 行 {columns} 列"),
+    "cells": ("{name} cells from {range}", "{name}，值为 {range}"),
+    "x": ("x: {label}", "横轴：{label}"),
+    "y": ("y: {label}", "纵轴：{label}"),
+    "log": ("log scale", "对数刻度"),
+    "scale": ("{scale} scale", "{scale} 刻度"),
+    "both": ("{label}, {scale}", "{label}，{scale}"),
+    "nothing": ("nothing is drawn", "未绘制任何内容"),
+    "empty": ("empty chart", "空图表"),
+    "more": ("and {count} more", "另有 {count} 项"),
+    "stop": (". ", "。"),
+}
+add_labels(CHART_WORDS_MORE, "alt.")
