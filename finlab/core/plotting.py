@@ -216,7 +216,7 @@ def _say_ticks(axes: "matplotlib.axes.Axes") -> None:
         axis.set_major_formatter(_said_ticks()())
         large = max(map(abs, axis.get_view_interval())) >= SAID_FROM
         if axis is axes.xaxis and large and isinstance(axis.get_major_locator(), AutoLocator):
-            axis.get_major_locator().set_params(nbins=FEWER_TICKS)
+            axes.locator_params(axis="x", nbins=FEWER_TICKS)
 
 # %% ../../nbs/core/plotting.ipynb #c4a70007
 LEGEND_COLUMNS = 4

@@ -25,19 +25,20 @@
   addEventListener("resize", reach);
   reach();
 
-  // Paper does not scroll: a table that is too wide even with every word on its own line is made smaller.
+  // Paper does not scroll: a table that is too wide even with a word a line is set tighter, then made smaller.
   // The width is that of A4, the narrower of the usual papers, without the margins of the style sheet, in CSS pixels.
   var PAPER = 700;
   addEventListener("beforeprint", function () {
     all(".fl-table > table").forEach(function (table) {
       table.style.width = "min-content";
+      table.classList.toggle("fl-fit", table.offsetWidth > PAPER);
       var ratio = PAPER / table.offsetWidth;
       table.style.width = "";
       if (ratio < 1) table.style.zoom = ratio;
     });
   });
   addEventListener("afterprint", function () {
-    all(".fl-table > table").forEach(function (table) { table.style.zoom = ""; });
+    all(".fl-table > table").forEach(function (table) { table.classList.remove("fl-fit"); table.style.zoom = ""; });
   });
 
   var contents = document.querySelector(".fl-toc details"), links = all(".fl-toc a");
