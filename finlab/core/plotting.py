@@ -194,7 +194,7 @@ def _said_ticks() -> type:
 
     return SaidTicks
 
-
+# %% ../../nbs/core/plotting.ipynb #c4a7000d
 def _said_apart(values: Any) -> list[str]:
     """Say each of `values` with as many digits as it takes to tell them apart."""
     texts: list[str] = []

@@ -88,7 +88,7 @@ def _cell_rules(markup: str) -> dict[str, str]:
                     rules[name[1:]] = whole if len(whole) <= MOST_RULE else ""
     return rules
 
-
+# %% ../../nbs/reports/markup.ipynb #e5b10008
 def inline_styles(markup: str) -> str:
     """Write the rules for single cells that stand in style sheets into the cells themselves."""
     rules = _cell_rules(markup)
@@ -144,7 +144,7 @@ class Hooks:
     name_table: Callable[[], str] = lambda: "Table"
     formulas: list[str] = field(default_factory=list)
 
-
+# %% ../../nbs/reports/markup.ipynb #e5b1000a
 @dataclass
 class _Cell:
     """A cell while its table is read: where its tag stands in the output, where the cell stands, what it says."""

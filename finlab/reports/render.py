@@ -287,7 +287,7 @@ def cover_status(made: Mapping[str, Any]) -> tuple[str, str]:
     doubtful = next((word for state, word in DOUBTFUL.items() if state in states), "")
     return ("warn", doubtful) if doubtful else ("good", "complete")
 
-
+# %% ../../nbs/reports/render.ipynb #f1c60009
 def write_cover(made: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     """Collect what the cover says, for the page's template."""
     if not made:
