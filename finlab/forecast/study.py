@@ -326,7 +326,7 @@ def study_series(
 
 # %% ../../nbs/forecast/study.ipynb #06fef645
 def _amount(value: float, unit: str) -> str:
-    from finlab.core.plotting import say_number
+    from finlab.core.describe import say_number
 
     return f"{say_number(value)} {unit}".rstrip()
 

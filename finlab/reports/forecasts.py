@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.checks import did_you_mean
 from ..core.errors import InputError
+from . import wording as _wording  # noqa: F401 (importing it enters the words of the forecast report)
 from .labels import has_label, label, label_or
 from .page import Prose, Table, result, say, table
 from .provenance import freshness, freshness_words
@@ -103,7 +104,7 @@ NARROW = 0.05  # by how much intervals may miss their level in the backtest befo
 
 
 def _amount(value: float, unit: str = "") -> str:
-    from finlab.core.plotting import say_number
+    from finlab.core.describe import say_number
 
     return say_number(float(value), unit)
 

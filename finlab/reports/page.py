@@ -25,9 +25,11 @@ def result(name: str, value: Any, unit: str = "", note: str = "") -> Any:
 
 def start(lang: str = "en") -> None:
     """Begin a report: its language, and charts in finlab's style that are drawn as SVG and described in words."""
+    from finlab.core.describe import use_words
     from finlab.core.plotting import use_theme
 
     use_language(lang)
+    use_words({key.removeprefix("alt."): text for key, text in LABELS[lang].items() if key.startswith("alt.")})
     use_theme()
 
 # %% ../../nbs/reports/page.ipynb #2edc02ca

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['FORMS', 'NOISE', 'NEEDS_SCRIPT', 'MOST_PICTURE', 'SIZE', 'POINT_PX', 'SMALL_PX', 'DIRECTIVE', 'HIDE_ALL', 'HIDE_CODE',
-           'HIDE_OUTPUT', 'MOST_FIGURES', 'THEME', 'Draft', 'joined', 'write_text', 'picture_size', 'write_picture',
-           'write_form', 'write_bundle', 'write_error', 'write_messages', 'write_outputs', 'marks_of', 'write_code',
-           'write_cell', 'result_name', 'write_cover', 'Theme', 'theme', 'Rendered', 'render_page', 'quiet', 'render']
+           'HIDE_OUTPUT', 'MOST_FIGURES', 'DOUBTFUL', 'THEME', 'Draft', 'joined', 'write_text', 'picture_size',
+           'write_picture', 'write_form', 'write_bundle', 'write_error', 'write_messages', 'write_outputs', 'marks_of',
+           'write_code', 'write_cell', 'result_name', 'key_results', 'cover_status', 'write_cover', 'Theme', 'theme',
+           'Rendered', 'render_page', 'quiet', 'render']
 
 # %% ../../nbs/reports/render.ipynb #8cfae7cd
 import base64
@@ -14,7 +15,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -104,7 +105,7 @@ def picture_size(kind: str, content: str, meta: Mapping[str, Any]) -> tuple[int,
         return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
     return None
 
-
+# %% ../../nbs/reports/render.ipynb #f1c60002
 def write_picture(kind: str, content: str, metadata: Mapping[str, Any], draft: Draft) -> str:
     """Write a picture as a figure that holds its own data and says in words what it shows."""
     meta = metadata.get(kind) if isinstance(metadata.get(kind), Mapping) else {}
@@ -117,9 +118,10 @@ def write_picture(kind: str, content: str, metadata: Mapping[str, Any], draft: D
         return f'<p class="fl-note">{draft.say("too_large", size=f"{len(data) * 3 / 4e6:.0f}")}</p>'
     size = picture_size(kind, content, meta or {})
     numbers = f' width="{size[0]}" height="{size[1]}"' if size else ""
-    small = ' class="fl-small"' if not size or size[0] < SMALL_PX else ""
+    classes = ["fl-small"] * (not size or size[0] < SMALL_PX) + ["fl-chart"] * ((meta or {}).get("finlab") is True)
+    marked = f' class="{" ".join(classes)}"' if classes else ""
     shown = f'<img src="data:{kind};base64,{data}" alt="{html.escape(alt)}"{numbers}>'
-    return f"<figure{small}>{shown}</figure>\n"
+    return f"<figure{marked}>{shown}</figure>\n"
 
 # %% ../../nbs/reports/render.ipynb #afedbf02
 def _write_html(content: str, draft: Draft) -> str:
@@ -176,10 +178,10 @@ def write_messages(text: str, draft: Draft) -> str:
     inside = write_text(text, draft)
     if not inside:
         return ""
-    count = terminal_text(text).strip().count("\n") + 1
+    count = sum(bool(line) and not line[0].isspace() for line in terminal_text(text).strip().split("\n"))
     return f'<details class="fl-messages"><summary>{draft.say("messages", count=count)}</summary>{inside}</details>\n'
 
-
+# %% ../../nbs/reports/render.ipynb #f1c60005
 def write_outputs(outputs: Iterable[Mapping[str, Any]], draft: Draft) -> str:
     """Write the outputs of a cell in their order; what a stream says in pieces is put together first."""
     parts: list[str] = []
@@ -255,6 +257,7 @@ def write_cell(cell: Mapping[str, Any], draft: Draft) -> str:
 
 # %% ../../nbs/reports/render.ipynb #4e653345
 MOST_FIGURES = 6  # key results on the cover; all of them are in the table at the end
+DOUBTFUL = {"stale": "stale", "future": "ends_in_future"}  # states of data, the worse first, and their labels
 
 
 def result_name(name: str, draft: Draft) -> str:
@@ -264,15 +267,32 @@ def result_name(name: str, draft: Draft) -> str:
     return f"{subject}: {words}" if subject else words
 
 
+def key_results(results: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Choose the results for the cover: all, or if they are too many, those of the quantity that comes first.
+
+    A result that is named without a subject ("total", not "sales.mase") is a quantity of its own: then the first count.
+    """
+    subject, _, quantity = str(results[0]["name"]).rpartition(".") if results else ("", "", "")
+    if len(results) > MOST_FIGURES and subject:
+        results = [result for result in results if str(result["name"]).rpartition(".")[2] == quantity]
+    return results[:MOST_FIGURES]
+
+# %% ../../nbs/reports/render.ipynb #f1c60007
+def cover_status(made: Mapping[str, Any]) -> tuple[str, str]:
+    """Judge a run by its record: a mood (good, warn, bad) and the key of a label."""
+    if made.get("status") == "failed":
+        return "bad", "failed"
+    today, limit = date.fromisoformat(str(made["started"])[:10]), int(made.get("freshness_days", 45))
+    states = {freshness(read, today, limit).state for read in made.get("reads", [])}
+    doubtful = next((word for state, word in DOUBTFUL.items() if state in states), "")
+    return ("warn", doubtful) if doubtful else ("good", "complete")
+
+# %% ../../nbs/reports/render.ipynb #f1c60009
 def write_cover(made: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     """Collect what the cover says, for the page's template."""
     if not made:
         return {"status": None, "facts": [], "figures": [], "failure": ""}
-    say, today = draft.say, date.fromisoformat(str(made["started"])[:10])
-    limit = int(made.get("freshness_days", 45))
-    judged = [freshness(read, today, limit).state for read in made.get("reads", [])]
-    failed = made.get("status") == "failed"
-    mood, word = ("bad", "failed") if failed else ("warn", "stale") if "stale" in judged else ("good", "complete")
+    say, (mood, word) = draft.say, cover_status(made)
     when = str(made["started"]).replace("T", " ")[:16]
     facts = [say("made", when=when), say("took", seconds=f"{made.get('seconds', 0):.1f}")]
     newest = max((str(read["as_of"])[:10] for read in made.get("reads", []) if read.get("as_of")), default="")
@@ -283,13 +303,13 @@ def write_cover(made: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
             "unit": result.get("unit", ""),
             "note": result.get("note", ""),
         }
-        for result in made.get("results", [])[:MOST_FIGURES]
+        for result in key_results(made.get("results", []))
     ]
     return {
-        "status": {"mood": mood, "word": say(word)},
+        "status": {"mood": mood, "word": say(word)[:1].upper() + say(word)[1:]},
         "facts": [*facts, *([say("data_to", when=newest)] if newest else [])],
         "figures": figures,
-        "failure": made.get("message", "") if failed else "",
+        "failure": made.get("message", "") if mood == "bad" else "",
     }
 
 # %% ../../nbs/reports/render.ipynb #ac3baf3e

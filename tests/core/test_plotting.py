@@ -1,4 +1,4 @@
-"""Charts: the theme, Chinese letters, SVG that is the same each time, and alternative text made from the data."""
+"""Charts: the theme, Chinese letters, ticks as one says them, SVG that is the same each time, notes for the page."""
 
 import re
 import warnings
@@ -8,23 +8,16 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import settings as given_settings
-from hypothesis import strategies as st
 
 from finlab.core import plotting
 from finlab.core.plotting import (
-    ALT_CHARACTERS,
     CJK_FONTS,
     PALETTE,
-    alt_text,
     chart_fonts,
     figure_svg,
     finish,
     new_figure,
-    say_number,
     use_theme,
 )
 
@@ -141,164 +134,60 @@ def test_a_legend_where_there_is_something_to_tell_apart() -> None:
     assert finish(figure).legends == []
 
 
-@pytest.mark.parametrize(
-    ("value", "unit", "said"),
-    [
-        (0, "", "0"),
-        (-0.0, "", "0"),
-        (0.934567, "", "0.9346"),
-        (12, "%", "12%"),
-        (999.94, "", "999.9"),
-        (1000, "CNY", "1,000 CNY"),
-        (123456.7, "", "123,457"),
-        (-1_234_567, "CNY", "-1.23 million CNY"),
-        (2.5e9, "", "2.5 billion"),
-        (7e12, "", "7 trillion"),
-        (3e17, "", "3e+17"),
-        (1_200_000, "million CNY", "1,200,000 million CNY"),
-        (1.5e-7, "", "1.5e-07"),
-        (float("nan"), "CNY", "missing"),
-    ],
-)
-def test_numbers_as_one_says_them(value: float, unit: str, said: str) -> None:
-    assert say_number(value, unit) == said
+def ticks(figure: Any, axis: str = "y") -> list[str]:
+    figure.draw_without_rendering()
+    found = getattr(figure.axes[0], f"{axis}axis")
+    return [*(text.get_text() for text in found.get_ticklabels()), found.get_offset_text().get_text()]
 
 
-def test_a_line_chart_in_words() -> None:
-    said = alt_text(sales_figure())
-    assert said.startswith("Sales (CNY). Line 'sales': 24 points, first 1 million CNY, last 915,378 CNY, lowest ")
-    assert re.search(r"highest 1\.1 million CNY at 202\d-\d\d-01\.", said)
-    assert "Area '80% interval': 900,000 CNY to 1.1 million CNY at 2026-12-01." in said
+def test_large_values_at_the_axes_are_said() -> None:
+    figure, axes = new_figure("Turnover", unit="CNY")
+    axes.plot([1, 2, 3], [1.2e12, 1.5e12, 2.1e12])
+    said = ticks(finish(figure))
+    assert "1.4 trillion" in said and said[-1] == "" and all("trillion" in text for text in said[:-1])
+    figure, axes = new_figure("Hardly a change")
+    axes.plot([1_500_000_000, 1_500_100_000], [-5e6, -5.0002e6])
+    said = ticks(finish(figure))[:-1]
+    assert len(set(said)) == len(said) and any(text.startswith("\N{MINUS SIGN}5.0") for text in said)
+    assert len(ticks(figure, "x")) <= 8 and "billion" in "".join(ticks(figure, "x"))
 
 
-def drawn(draw: Any) -> str:
-    figure, axes = pyplot().subplots()
-    draw(axes)
-    return alt_text(figure)
+def test_other_axes_keep_their_ticks() -> None:
+    figure, axes = new_figure("Small")
+    axes.plot([1, 2, 3], [1e-9, 2e-9, 3e-9])
+    assert ticks(finish(figure))[-1].endswith("−9") or "e" in ticks(figure)[-1]
+    figure, axes = new_figure("Own format")
+    axes.plot([1, 2, 3], [1e6, 2e6, 3e6])
+    axes.yaxis.set_major_formatter("{x:.0f} EUR")
+    assert "2000000 EUR" in ticks(finish(figure))
+    figure, axes = new_figure("Logarithms")
+    axes.plot([1, 2, 3], [1e6, 1e8, 1e12])
+    axes.set_yscale("log")
+    assert "illion" not in "".join(ticks(finish(figure)))
+    assert not any("illion" in text for text in ticks(sales_figure(), "x"))
 
 
-MONTHLY = pd.Series(np.arange(24.0), index=pd.period_range("2025-01", periods=24, freq="M"), name="a")
+def test_names_are_no_formulas() -> None:
+    figure, axes = new_figure("from $5 to $6_a$", unit="$")
+    axes.plot([1, 2], label="$x_1")
+    axes.plot([2, 1], label="$y$ and $")
+    texts = [axes._left_title, *finish(figure).legends[0].get_texts()]
+    assert not any(text.get_parse_math() for text in texts)
+    assert figure_svg(figure).startswith("<svg")
 
 
-def with_reference_lines(axes: Any) -> None:
-    axes.plot([1, 2, 3], [5, 6, 7], label="_hidden")
-    axes.axhline(6.5)
-    axes.axvline(2)
-    axes.set_ylabel("Rate [%]")
+def test_only_own_charts_without_colours_that_mean_values_may_be_turned() -> None:
+    def marked(figure: Any) -> bool:
+        return plotting._mimebundle(figure)[1]["image/svg+xml"].get("finlab", False)
 
-
-@pytest.mark.parametrize(
-    ("draw", "said"),
-    [
-        (lambda a: None, "Nothing is drawn."),
-        (lambda a: a.plot([], []), "Nothing is drawn."),
-        (lambda a: a.plot([1, 2], [np.nan, np.nan], label="b"), "Line 'b': no values."),
-        (lambda a: a.plot([4], [2.0]), "Line: 1 point, first 2, last 2, lowest 2 at 4, highest 2 at 4."),
-        (
-            lambda a: a.plot([1, 2, 3], np.ma.masked_greater([1.0, 9.0, 3.0], 5)),
-            "Line: 2 points (1 missing), first 1, last 3, lowest 1 at 1, highest 3 at 3.",
-        ),
-        (with_reference_lines, "Y: Rate [%]. Line: 3 points, first 5%, last 7%, lowest 5% at 1, highest 7% at 3. "
-         "Reference line at 6.5%. Reference line at 2."),
-        (
-            lambda a: MONTHLY.plot(ax=a),
-            "Line 'a': 24 points, first 0, last 23, lowest 0 at 2025-01, highest 23 at 2026-12.",
-        ),
-        (lambda a: a.plot(["q1", "q2"], [2, 1]), "Line: 2 points, first 2, last 1, lowest 1 at q2, highest 2 at q1."),
-        (
-            lambda a: a.plot(pd.DatetimeIndex([pd.Timestamp("2026-01-01 09:30"), pd.Timestamp("2026-01-02")]), [1, 2]),
-            "Line: 2 points, first 1, last 2, lowest 1 at 2026-01-01 09:30, highest 2 at 2026-01-02.",
-        ),
-        (lambda a: a.bar(["x", "y", "z"], [3, -1, 2]), "Bars: 3, lowest -1 at y, highest 3 at x."),
-        (
-            lambda a: (a.barh(["x", "y"], [3, 4]), a.set_xlabel("Loss (CNY)")),
-            "X: Loss (CNY). Bars: 2, lowest 3 CNY at x, highest 4 CNY at y.",
-        ),
-        (lambda a: a.bar([], []), "Bars: no values."),
-        (
-            lambda a: a.hist([0, 1, 1, 1, 2, 4], bins=4),
-            "Histogram: 4 classes from 0 to 4, the tallest from 1 to 2 with 3.",
-        ),
-        (
-            lambda a: (a.scatter([1, 10, np.nan], [4, 5, 6]), a.set_xscale("log")),
-            "X: log scale. Points: 2, x from 1 to 10, y from 4 to 5.",
-        ),
-        (lambda a: a.scatter([], []), "Points: no values."),
-        (lambda a: a.fill_between([1, 2], [0, 1], [2, 5], label="band"), "Area 'band': 1 to 5 at 2."),
-        (lambda a: a.fill_between([], [], []), "Area: no values."),
-        (lambda a: a.imshow(np.array([[1.0, np.nan], [3.0, 4.0]])), "Image, 2 by 2 cells from 1 to 4."),
-        (lambda a: a.pcolormesh(np.full((2, 3), np.nan)), "Heat map, 2 by 3: no values."),
-        (lambda a: a.vlines([1, 2], 0, 1), "Segments: 2."),
-        (lambda a: a.pie([1, 2, 3]), "Pie of 3 parts."),
-        (lambda a: a.axvspan(0, 1), "Shapes: 1."),
-        (lambda a: a.plot(np.arange(40.0).reshape(4, 10)), "10 lines without a label, from 0 to 39."),
-        (lambda a: a.plot(np.full((4, 10), np.nan)), "Nothing is drawn."),
-    ],
-)  # fmt: skip
-def test_every_kind_of_chart_in_words(draw: Any, said: str) -> None:
-    assert drawn(draw) == said
-
-
-def test_a_heat_map_takes_its_unit_from_the_colour_bar() -> None:
-    import seaborn as sns
-
-    frame = pd.DataFrame(np.diag([0.5, 1.0]), columns=["a", "b"])
-    said = drawn(lambda axes: sns.heatmap(frame, ax=axes, cbar_kws={"label": "Share (%)"}))
-    assert said == "Heat map, 2 by 2 cells from 0% to 1%."
-
-
-def test_seaborn_bars_leave_no_empty_lines() -> None:
-    import seaborn as sns
-
-    assert drawn(lambda axes: sns.barplot(x=["u", "v"], y=[1, 2], ax=axes)) == (
-        "Bars: 2, lowest 1 at u, highest 2 at v."
-    )
-
-
-def test_an_empty_figure_and_several_charts() -> None:
-    plt = pyplot()
-    assert alt_text(plt.figure()) == "Empty chart."
-    figure, grid = plt.subplots(2, 2)
-    figure.suptitle("All four")
-    for axes in grid.ravel():
-        axes.plot([1, 2], label="a long label " * 20)
-    said = alt_text(figure)
-    assert said.startswith("All four. Line 'a long label")
-    assert len(said) <= ALT_CHARACTERS
-
-
-def test_too_many_lines_are_counted() -> None:
-    figure, axes = new_figure("Thirty lines")
-    for number in range(30):
-        axes.plot([number, 2 * number], label=f"series {number}")
-    said = alt_text(figure)
-    assert len(said) <= ALT_CHARACTERS
-    kept = said.count("Line '")
-    assert said.endswith(f"And {30 - kept} more.")
-
-
-@pytest.mark.parametrize("title", ["x" * 5000, "two\nlines", "$\\alpha$ (%)", "（万元）", ""])
-def test_odd_titles(title: str) -> None:
-    figure, axes = new_figure(title)
-    axes.plot([1.0, 2.0])
-    said = alt_text(figure)
-    assert "\n" not in said
-    assert len(said) <= ALT_CHARACTERS
-
-
-numbers = st.floats(-1e100, 1e100) | st.sampled_from([np.nan, np.inf, -np.inf])
-
-
-@given(st.lists(numbers, max_size=6), st.text(max_size=30))
-@given_settings(max_examples=60, deadline=None)
-def test_any_numbers_and_labels_have_a_text(values: list[float], label: str) -> None:
-    figure, axes = new_figure("Any", unit="CNY")
-    axes.plot(range(len(values)), values, label=label)
-    axes.scatter(range(len(values)), values)
-    said = alt_text(figure)
-    assert said.startswith("Any (CNY). ")
-    assert len(said) <= ALT_CHARACTERS
-    assert "\n" not in said
+    assert marked(sales_figure())
+    heat, axes = new_figure("Heat")
+    axes.imshow(np.eye(3))
+    dots, axes = new_figure("Dots")
+    axes.scatter([1, 2], [1, 2], c=[0.1, 0.9])
+    other, axes = pyplot().subplots()
+    axes.plot([1, 2])
+    assert [marked(figure) for figure in (heat, dots, other)] == [False] * 3
 
 
 NOTEBOOK = """
@@ -326,5 +215,6 @@ def test_a_notebook_gets_svg_with_alternative_text_and_no_png(inline_first: bool
     for cell, title in zip(notebook.cells[-2:], ("Sales (CNY)", "By pyplot"), strict=True):
         (shown,) = [output for output in cell.outputs if "data" in output]
         assert set(shown.data) == {"image/svg+xml", "text/plain"}
+        assert shown.metadata["image/svg+xml"].get("finlab", False) == (title == "Sales (CNY)")
         assert shown.metadata["image/svg+xml"]["alt"].startswith(f"{title}. Line")
         assert shown.data["image/svg+xml"].startswith("<svg")

@@ -107,6 +107,10 @@ def test_links_become_text() -> None:
     assert "see" in written and "(a.example/x?y=1&amp;z=2)" in written and "(a@b.example)" in written
     assert '<a href="#a-b">in</a>' in written and "https" not in written
     assert address_of("https://a.example/") == "a.example"
+    whole = "a.example/b/c%20d/?q=1#part"
+    assert f"({whole})" in tidy(f'<a href="https://{whole}">a.example</a>')
+    assert f"({whole})" in write_prose(f"[words](https://{whole})", Outline(), [])
+    assert tidy('<a href="https://a.example/b/">a.example/b</a>') == "a.example/b/"
 
 
 def test_pictures() -> None:
@@ -127,19 +131,101 @@ def test_tables() -> None:
     assert "</table>" not in tidy("</table></thead>") and tidy("<td>x") == "x"
 
 
+def kinds_of(frame: pd.DataFrame) -> list[list[tuple[str, str]]]:
+    """The classes and texts of the cells, row by row."""
+    rows = tidy(frame.to_html()).split("<tr>")[1:]
+    return [[(c or "", t) for c, t in re.findall(r'<t[hd](?: class="(\w+)")?[^>]*>([^<]*)', row)] for row in rows]
+
+
+def test_columns_of_a_table_with_a_twofold_index() -> None:
+    index = pd.MultiIndex.from_product([["north", "south"], ["a", "b"]], names=["region", "shop"])
+    frame = pd.DataFrame({"sales": [1, 2, 3, 4], "note": list("wxyz"), "day": ["2020-01"] * 4}, index=index)
+    for row in kinds_of(frame)[2:]:
+        assert [kind for kind, _ in row][-3:] == ["num", "", "day"] and not any(kind for kind, _ in row[:-3])
+    columns = pd.MultiIndex.from_product([["2025", "2026"], ["sales", "note"]])
+    wide = pd.DataFrame([[1, "x", 2, "y"], [3, "x", 4, "y"]], columns=columns, index=["p", "q"])
+    head, under, *rows = kinds_of(wide)
+    assert [kind for kind, text in head if text in ("2025", "2026")] == ["", ""]
+    assert [kind for kind, _ in under] == ["", "num", "", "num", ""]
+    assert all([kind for kind, _ in row] == ["", "num", "", "num", ""] for row in rows)
+
+
+@pytest.mark.parametrize("span", ["0", "-1", "²", "9" * 5000, "65534", "x", ""])
+def test_odd_spans(span: str) -> None:
+    rows = f'<tr><td rowspan="{span}" colspan="{span}">1</td></tr><tr><td>2</td></tr>' * 3
+    assert inert(tidy(f"<table>{rows}</table>"))
+
+
+def test_colours_of_a_styled_table_stay() -> None:
+    frame = pd.DataFrame({"a": [1.5, -2.5], "b": ["x", "y"]})
+    styler = frame.style.map(lambda v: "color: red; font-weight: bold" if v == -2.5 else "", subset=["a"])
+    styler = (
+        styler.highlight_max(subset=["a"], color="yellow")
+        .set_caption("c")
+        .set_table_styles([{"selector": "td", "props": "position: fixed; background: url(http://x.example/a.png)"}])
+    )
+    written = tidy(styler.to_html())
+    assert re.search(r'<td[^>]*style="color:red;\s*font-weight:bold"[^>]*>-2.5', written)
+    assert re.search(r'<td[^>]*style="background-color:yellow;color:#111"[^>]*>1.5', written)
+    assert inert(written) and "fixed" not in written and "<style" not in written and "T_" not in written
+    assert written.count("style=") == 2
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "#a { background: url(http://x.example/a.png) }",
+        "#a { color: red; background-color: url(//x.example/a) }",
+        "#a { position: fixed; top: 0 }",
+        "#a { color: red\\} } #a:hover { color: red }",
+        '#a { color: red" onclick="alert(1) }',
+        "@import 'http://x.example/a.css'; #a { color: red }",
+        "#a { color: expression(alert(1)) }",
+        "#a { color: </style><script>alert(1)</script> }",
+    ],
+)
+def test_hostile_style_sheets(rule: str) -> None:
+    for cell in ('<td id="a">x</td>', '<td title="y>" id=a style="color:blue">x</td>'):
+        written = tidy(f"<style>{rule}</style><table><tr>{cell}</tr></table>")
+        assert inert(written) and not ACTIVE.search(written) and "fixed" not in written and "x.example" not in written
+
+
 def test_a_coloured_cell_is_readable_in_the_dark() -> None:
     assert "color:#111" in tidy('<span style="background-color: #ffff00">x</span>')
     assert "color:#111" not in tidy('<span style="background-color:#ff0;color:blue">x</span>')
 
 
 @pytest.mark.parametrize(
-    "text", ["1", "-1.5", "−3", "1,234.50", "12%", "(4)", "¥3", "1e-5", "0.12*", "< 0.001", "3.2 万"]
+    "text",
+    [
+        "1",
+        "-1.5",
+        "−3",
+        "1,234.50",
+        "12%",
+        "(4)",
+        "¥3",
+        "1e-5",
+        "0.12*",
+        "< 0.001",
+        "3.2 万",
+        "2.1 trillion",
+        "990 million CNY",
+        "-5 bn",
+        "2.1 万亿",
+        "88 亿元",
+        "1\u00a0234\u202f%",
+        "(3.2 billion)",
+        "12 thousand",
+    ],
 )
 def test_numbers(text: str) -> None:
     assert is_number_column([text, "—"])
 
 
-@pytest.mark.parametrize("text", ["a", "2020-01-31", "1 2 x", "12 months", "1.2.3", "v1"])
+@pytest.mark.parametrize(
+    "text", ["a", "2020-01-31", "1 2 x", "12 months", "1.2.3", "v1", "2 trillions", "万", "3 million people"]
+)
 def test_no_numbers(text: str) -> None:
     assert not is_number_column([text])
 
@@ -214,6 +300,22 @@ def test_shortening_loses_nothing_unsaid(text: str, most: int) -> None:
 def test_secrets() -> None:
     masked = mask_secrets("see postgresql://u:p4ss@h/db and https://a.example/?token=abc&amp;x=1 and password=kept")
     assert "p4ss" not in masked and "abc" not in masked and "x=1" in masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<style>" * 200_000,
+        "<style>" + "#a{color:red}" * 100_000 + "</style>" + '<td id="a">' * 50_000,
+        "<style>#a{x:y}</style><td id=" + "a" * 1_000_000,
+        "<style>#a{x:y}</style><td " + "id=a " * 200_000,
+        "<table>" + '<tr><td rowspan="9" colspan="1000">1' * 40_000,
+        "<table><tr><td>1" + " " * 500_000 + "x",
+    ],
+)
+@pytest.mark.timeout(60)
+def test_no_table_is_slow(text: str) -> None:
+    tidy(text)
 
 
 def test_nothing_is_slow_on_hostile_text() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finlab.core.errors import InputError
+from finlab.reports import wording  # noqa: F401 (importing it enters its words)
 from finlab.reports.labels import LABELS, LANGUAGES
 from finlab.reports.render import FORMS, MOST_FIGURES, quiet, render, render_page, theme
 
@@ -102,7 +103,7 @@ def test_script_is_small_and_named_by_its_hash() -> None:
     page = render({"cells": []})
     digest = base64.b64encode(hashlib.sha256(theme().script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in page and "default-src 'none'" in page
-    assert len(theme().script.encode()) < 3_400
+    assert len(theme().script.encode()) < 5_000
 
 
 def test_what_is_no_notebook_is_refused() -> None:
@@ -198,6 +199,39 @@ def test_cover_and_provenance() -> None:
     assert "Stale data" in stale
     failed = render({"cells": []}, provenance={**MADE, "status": "failed", "message": "cell 3: <b>"})
     assert "cell 3: &lt;b&gt;" in failed and 'class="fl-status bad"' in failed
+
+
+def test_a_cover_for_data_that_end_in_the_future() -> None:
+    late = {**MADE["reads"][0], "as_of": "2026-12-11"}
+    page = render({"cells": []}, provenance={**MADE, "reads": [late]})
+    assert 'class="fl-status warn">Ends in the future<' in page and "Complete" not in page
+    both = {**MADE, "reads": [late, {**late, "as_of": "2026-01-01"}]}
+    assert 'class="fl-status warn">Stale data<' in render({"cells": []}, provenance=both)
+    assert 'class="fl-status bad"' in render({"cells": []}, provenance={**both, "status": "failed"})
+
+
+def names_on_cover(results: list[str]) -> list[str]:
+    made = {**MADE, "results": [{"name": name, "value": 1} for name in results]}
+    return re.findall("<dt>(.*?)</dt>", render({"cells": []}, provenance=made))
+
+
+def test_many_results_show_one_quantity_of_each() -> None:
+    five = [f"{name}.{what}" for name in "abcde" for what in ("forecast", "mase")]
+    assert names_on_cover(five) == [f"{name}: forecast" for name in "abcde"]
+    assert names_on_cover(five[:6]) == [f"{name}: {what}" for name in "abc" for what in ("forecast", "MASE")]
+    assert len(names_on_cover([f"s{i}.next" for i in range(9)])) == MOST_FIGURES
+
+
+def test_messages_are_counted_not_lines() -> None:
+    text = "a.py:1: UserWarning: one\n  fit(y)\n\na.py:2: UserWarning: two\n  fit(y)\nplain\n"
+    assert "(3)" in body(code({"output_type": "stream", "name": "stderr", "text": text}))
+
+
+def test_only_finlabs_charts_carry_the_mark() -> None:
+    page = body(
+        code(*(shows({"image/svg+xml": SVG}, **{"image/svg+xml": {"finlab": mark}}) for mark in (True, "x", 1)))
+    )
+    assert page.count('<figure class="fl-chart">') == 1 and page.count("<figure>") == 2
 
 
 def test_mentioned_addresses_do_not_count_as_references() -> None:

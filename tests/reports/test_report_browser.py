@@ -1,7 +1,9 @@
 """The page in a real browser with the network off: nothing is fetched, everything is seen, the tools work."""
 
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,16 +182,20 @@ def test_sorting_by_mouse_and_keyboard(chromium: Any, stress: Path) -> None:
     with Visit(chromium, stress) as page:
         table = page.locator("table[data-sort]").filter(has_text="fruit")
         first = "t => [...t.tBodies[0].rows].map(r => r.cells[0].textContent).join(' ')"
-        table.locator("th button", has_text="amount").click()
+        table.locator("th [role=button]", has_text="amount").click()
         assert table.evaluate(first) == "apple Ärger banana cherry"
         assert table.locator("th", has_text="amount").get_attribute("aria-sort") == "ascending"
-        table.locator("th button", has_text="amount").click()
+        table.locator("th [role=button]", has_text="amount").click()
         assert table.evaluate(first) == "banana Ärger apple cherry"
-        table.locator("th button", has_text="day").focus()
+        table.locator("th [role=button]", has_text="day").focus()
         page.keyboard.press("Enter")
         assert table.evaluate(first) == "Ärger apple banana cherry"
+        before = page.evaluate("scrollY")
+        page.keyboard.press("Space")
+        assert page.evaluate("scrollY") == before
+        assert table.evaluate(first) == "cherry banana apple Ärger"
         assert table.locator("th", has_text="amount").get_attribute("aria-sort") is None
-        table.locator("th button", has_text="fruit").click()
+        table.locator("th [role=button]", has_text="fruit").click()
         assert table.evaluate(first) == "apple Ärger banana cherry"
 
 
@@ -236,3 +242,149 @@ def test_print(chromium: Any, stress: Path) -> None:
         assert not page.locator(".fl-tools").is_visible() and not page.locator(".fl-toc").is_visible()
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert len(page.pdf()) > 1000
+
+
+def write_page(folder: Path, *outputs: dict[str, Any], **options: Any) -> Path:
+    """A page of a few outputs."""
+    cells = [{"cell_type": "code", "source": "", "metadata": {"tags": ["hide_input"]}, "outputs": list(outputs)}]
+    path = folder / "page.html"
+    path.write_text(render_page({"cells": cells}, title="Page", **options).html, encoding="utf-8")
+    return path
+
+
+def html_output(markup: str) -> dict[str, Any]:
+    return {"output_type": "display_data", "data": {"text/html": markup}, "metadata": {}}
+
+
+def table_of(head: list[str], rows: list[list[str]]) -> str:
+    cells = "".join(f"<th>{name}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def words_on_paper(page: Any, folder: Path) -> list[tuple[int, str, float, float]]:
+    """Print a page and read it again: for each word the sheet, the text, its right end and the sheet's width."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext is not installed")
+    page.pdf(path=folder / "page.pdf", format="A4")
+    subprocess.run(["pdftotext", "-bbox", folder / "page.pdf", folder / "page.xml"], check=True)
+    sheets = (folder / "page.xml").read_text(encoding="utf-8").split("<page ")[1:]
+    found = []
+    for number, sheet in enumerate(sheets):
+        width = float(re.findall(r'width="([\d.]+)"', sheet)[0])
+        for end, text in re.findall(r'xMax="([\d.]+)"[^>]*>([^<]*)</word>', sheet):
+            found.append((number, text, float(end), width))
+    return found
+
+
+def test_a_long_table_has_its_head_on_every_sheet(chromium: Any, tmp_path: Path) -> None:
+    path = write_page(tmp_path, html_output(table_of(["headword", "amount"], [["x", f"{i}"] for i in range(150)])))
+    with Visit(chromium, path) as page:
+        words = words_on_paper(page, tmp_path)
+    sheets = {number for number, *_ in words}
+    assert len(sheets) > 2 and {number for number, text, *_ in words if text == "headword"} == sheets
+
+
+def test_a_wide_table_fits_on_paper(chromium: Any, tmp_path: Path) -> None:
+    rows = [[f"{1000 + column}.25" for column in range(30)] for _ in range(3)]
+    path = write_page(tmp_path, html_output(table_of([f"column{i}" for i in range(30)], rows)))
+    with Visit(chromium, path) as page:
+        before = page.locator("table").bounding_box()
+        words = words_on_paper(page, tmp_path)
+        assert page.locator("table").bounding_box() == before
+    assert {text for _, text, *_ in words} >= {f"column{i}" for i in range(30)} | {f"{1000 + i}.25" for i in range(30)}
+    assert all(end < width - 25 for *_, end, width in words)
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        ["2.1 trillion", "3.2 billion", "990 million", "5,000", "missing"],
+        ["2.1 万亿", "32 亿", "4.5 万", "5,000", "缺失"],
+        ["1.2 million CNY", "12 万元", "9,000 CNY", "−3 CNY", "—"],
+    ],
+)
+def test_numbers_with_scales_sort_as_numbers(chromium: Any, tmp_path: Path, amounts: list[str]) -> None:
+    mixed = [amounts[i] for i in (2, 0, 4, 3, 1)]
+    path = write_page(tmp_path, html_output(table_of(["amount", "other"], [[text, "x"] for text in mixed])))
+    shown = "[...document.querySelectorAll('tbody td:first-child')].map(e => e.textContent)"
+    with Visit(chromium, path) as page:
+        button = page.locator("th [role=button]", has_text="amount")
+        button.click()
+        assert page.evaluate(shown) == [*reversed(amounts[:4]), amounts[4]]
+        button.click()
+        assert page.evaluate(shown) == amounts
+        assert page.locator("td").first.evaluate("e => getComputedStyle(e).textAlign") == "right"
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_arrow_in_the_last_column_is_seen(chromium: Any, tmp_path: Path, width: int) -> None:
+    words = "a sentence that fills the width of the page " * 3
+    path = write_page(tmp_path, html_output(table_of(["name", "amount"], [[words, "1"], [words, "2"]])))
+    with Visit(chromium, path, width=width) as page:
+        room = page.evaluate(
+            """() => { const b = [...document.querySelectorAll('th [role=button]')].pop();
+            const a = getComputedStyle(b, '::after');
+            return b.closest('.fl-table').getBoundingClientRect().right - b.getBoundingClientRect().right
+              + parseFloat(a.right); }"""
+        )
+        assert room >= 0, "the arrow reaches over the edge of the table"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_only_own_charts_are_turned_over_in_the_dark(chromium: Any, tmp_path: Path, scheme: str) -> None:
+    def picture(**meta: Any) -> dict[str, Any]:
+        return {"output_type": "display_data", "data": {"image/svg+xml": SVG}, "metadata": {"image/svg+xml": meta}}
+
+    inline = html_output(f'<p><img src="data:image/png;base64,{PNG}"></p>')
+    path = write_page(tmp_path, picture(finlab=True), picture(), picture(finlab="yes"), inline)
+    looks = "[...document.querySelectorAll('main img')].map(e => getComputedStyle(e))"
+    with Visit(chromium, path, scheme) as page:
+        filters = page.evaluate(f"{looks}.map(s => s.filter)")
+        assert (filters[0] != "none") == (scheme == "dark") and filters[1:] == ["none"] * 3
+        assert page.evaluate(f"{looks}.map(s => s.backgroundColor)")[1:] == ["rgb(255, 255, 255)"] * 3
+        rounded = page.evaluate(f"{looks}.map(s => s.padding !== '0px' && s.borderRadius !== '0px')")
+        assert rounded == [False, *[scheme == "dark"] * 3]
+        page.emulate_media(media="print")
+        assert page.evaluate(f"{looks}.map(s => s.filter)") == ["none"] * 4
+
+
+def test_long_outputs_scroll_and_are_printed_whole(chromium: Any, tmp_path: Path) -> None:
+    def stream(text: str, name: str = "stdout") -> dict[str, Any]:
+        return {"output_type": "stream", "name": name, "text": text}
+
+    long = "\n".join(f"line{i}" for i in range(120))
+    path = write_page(tmp_path, stream("short"), html_output("<hr>"), stream(long), stream(long, "stderr"))
+    with Visit(chromium, path) as page:
+        assert page.locator("pre").nth(0).get_attribute("tabindex") is None
+        assert page.locator("pre").nth(1).get_attribute("tabindex") == "0"
+        assert page.locator("pre").nth(1).bounding_box()["height"] <= 36 * 16
+        page.locator("summary").click()
+        assert page.locator("pre").nth(2).bounding_box()["height"] <= 36 * 16
+        assert page.locator("pre").nth(2).get_attribute("tabindex") == "0"
+        words = {text for _, text, *_ in words_on_paper(page, tmp_path)}
+    assert {f"line{i}" for i in range(120)} <= words
+
+
+def test_facts_that_wrap_begin_with_a_word(chromium: Any, tmp_path: Path) -> None:
+    made = {"started": "2026-11-23T07:00:00", "seconds": 6.2, "reads": [{"as_of": "2026-11-01"}]}
+    path = write_page(tmp_path, provenance=made)
+    script = """() => { const p = document.querySelector('.fl-facts'), edge = p.getBoundingClientRect().left
+        + parseFloat(getComputedStyle(p).fontSize) * 1.1;
+      return [...p.children].map(s => { const r = document.createRange(); r.selectNodeContents(s);
+        return [Math.round(r.getBoundingClientRect().left - edge), Math.round(s.getBoundingClientRect().top)]; }); }"""
+    for width in (390, 1400):
+        with Visit(chromium, path, width=width) as page:
+            places = page.evaluate(script)
+            lines = {top: left for left, top in reversed(places)}
+            assert set(lines.values()) == {0}, "every line begins at the edge, its dot cut off"
+            assert (len(lines) > 1) == (width == 390) and no_sideways(page)
+
+
+def test_the_switch_of_colours_says_how_it_stands(chromium: Any, stress: Path) -> None:
+    for scheme, pressed in (("light", "false"), ("dark", "true")):
+        with Visit(chromium, stress, scheme) as page:
+            switch = page.locator("#fl-colours")
+            assert switch.get_attribute("aria-pressed") == pressed
+            switch.click()
+            assert switch.get_attribute("aria-pressed") != pressed
