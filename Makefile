@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help report test test-all lab bench readme lock quality notebooks clean setup-core setup-all
+.PHONY: help report test test-all lab bench bench-name readme lock quality notebooks clean setup-core setup-all
 
 PYTHON ?= python3
 VENV := .venv
@@ -29,10 +29,12 @@ test-all: $(ALL)  ## `make test`, then sktime conformance and the pages in a rea
 lab: $(ALL)  ## JupyterLab in this workbench, opening the quickstart
 	@$(BIN)/finlab lab
 
-bench: $(ALL)  ## one benchmark: make bench NAME=forecast [ARGS=--quick]
+bench: bench-name $(ALL)  ## one benchmark: make bench NAME=forecast [ARGS=--quick]
+	@$(BIN)/python benchmarks/$(NAME).py $(ARGS)
+
+bench-name:
 	@if [ -z "$(NAME)" ]; then echo "make bench NAME=...: one of $$(cd benchmarks && ls *.py | grep -v -e harness | sed 's/\.py//' | xargs)" >&2; exit 2; fi
 	@if [ ! -f "benchmarks/$(NAME).py" ]; then echo "NAME=$(NAME): no benchmarks/$(NAME).py; expected one of $$(cd benchmarks && ls *.py | grep -v -e harness | sed 's/\.py//' | xargs)" >&2; exit 2; fi
-	@$(BIN)/python benchmarks/$(NAME).py $(ARGS)
 
 readme: $(ALL)  ## write README.md from nbs/index.ipynb
 	@$(BIN)/python .ci/readme.py --write

@@ -92,6 +92,13 @@ def forecast(
     period: Annotated[
         int | None, typer.Option(help="steps in a season (12 for months in a year); found when left out")
     ] = None,
+    dayfirst: Annotated[
+        bool | None, typer.Option("--dayfirst/--monthfirst", help="how to read 01/02/2024; found when left out")
+    ] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option("-r", "--read", metavar="NAME=VALUE", help="how the file is written, as `finlab data load -o`"),
+    ] = None,
     model: Annotated[str, typer.Option(help="a method, or `auto`: the best in a backtest of each series")] = "auto",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help=".parquet, .csv or .json; a table when left out")
@@ -103,7 +110,8 @@ def forecast(
     from finlab.forecast.study import forecast as forecast_series
 
     check_output(output, source)
-    series = read_series(source, id=id, date=date, value=value, period=period, table=table)
+    how = {"table": table, "dayfirst": dayfirst, "read": pairs(read or [], "-r")}
+    series = read_series(source, id=id, date=date, value=value, period=period, **how)
     frame = forecast_series(series, horizon, models=model)
     for note in frame.attrs.get("notes", []):
         say(note)

@@ -17,9 +17,10 @@ app = typer.Typer(
 RESERVED = {"self", "source", "name", "as_of"}  # what a load is told in other ways than by -o
 
 
-def name_of(source: str) -> str:
-    """A table's name from a source: `data/Sales 2024.csv` gives `sales_2024`."""
+def name_of(source: str, table: object = None) -> str:
+    """A table's name from a source: `data/Sales 2024.csv` gives `sales_2024`; of a database, the name of its `table`."""
     stem = source.partition(":")[2] if source.startswith("sample:") else Path(source).stem
+    stem = str(table or "") if "://" in source else stem
     name = re.sub(r"\W+", "_", stem).strip("_").lower()
     if not name:
         raise InputError(f"source={source!r}: no table name follows from it; expected --name NAME")
@@ -41,7 +42,7 @@ def load(
     options = pairs(option or [], "-o")
     for taken in RESERVED & set(options):
         raise InputError(f"-o {taken}={options[taken]}: not a way to read a source; see finlab data load --help")
-    print(Store().load(source, name or name_of(source), as_of=as_of, **options))
+    print(Store().load(source, name or name_of(source, options.get("table")), as_of=as_of, **options))
 
 
 @app.command(epilog="Example:  finlab data ls")

@@ -63,7 +63,7 @@ def init(folder: Annotated[Path, typer.Argument(help="where; made if it is not t
             print(path)
     except OSError as error:
         raise InputError(f"folder={str(folder)!r}: cannot be written ({error.strerror})") from error
-    say(f"next: cd {folder} && finlab run")
+    say(f"next: cd {shlex.quote(str(folder))} && finlab run")
 
 
 def lab(
@@ -80,7 +80,12 @@ def lab(
     root = settings().root
     quickstart = root / QUICKSTART
     if not quickstart.exists():
-        quickstart.write_text(packaged(QUICKSTART), encoding="utf-8")
+        try:
+            quickstart.write_text(packaged(QUICKSTART), encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"{quickstart} cannot be written ({error.strerror}); start in a folder of yours"
+            ) from error
     options = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{QUICKSTART}"]
     options += [] if browser else ["--no-browser"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:

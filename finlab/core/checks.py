@@ -38,16 +38,16 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     return "" if found is None else f"; did you mean {found!r}?"
 
 # %% ../../nbs/core/checks.ipynb #7cfe1b50
-def check_positive_int(name: str, value: object, least: int = 1) -> int:
-    """Return `value` as an int of at least `least`, or raise InputError; booleans and fractions are refused."""
-    expected = f"a whole number of at least {least}"
+def check_positive_int(name: str, value: object, least: int = 1, most: int | None = None) -> int:
+    """Return `value` as an int from `least` to `most`, or raise InputError; booleans and fractions are refused."""
+    expected = f"a whole number of at least {least}" + ("" if most is None else f" and at most {most:,}")
     if isinstance(value, (bool, np.bool_)):
         raise InputError.of(name, value, expected)
     try:
         number = operator.index(value)  # pyright: ignore[reportArgumentType]
     except TypeError:
         raise InputError.of(name, value, expected) from None
-    if number < least:
+    if number < least or (most is not None and number > most):
         raise InputError.of(name, number, expected)
     return number
 

@@ -126,7 +126,8 @@ _HABIT_KEYS = (
         "freshness_days",
         "45",
         "a whole number of days, 0 or more",
-        "A source whose newest date lies more days back than this is called stale in a report.",
+        "A source is called stale in a report if its next value (or, where no rhythm is known, its newest date)\n"
+        "has been due for more days than this.",
         _count,
     ),
     Key(
@@ -197,6 +198,15 @@ def _find(start: Path) -> tuple[Path | None, dict[str, str]]:
     return None, {}
 
 
+def _refuse_headless(path: Path, raw: bytes) -> None:
+    """Refuse a file with a key of ours and no section at all: without its head it would be left out silently."""
+    if re.search(rb"^\s*\[", raw, re.MULTILINE):
+        return  # a file of another program, in sections of its own
+    for key in KEYS:
+        if re.search(rb"^\s*" + key.name.encode() + rb"\s*[=:]", raw, re.MULTILINE):
+            raise InputError(f"{path}: the key {key.name!r} stands in no section; expected a line [{SECTION}] above it")
+
+
 def _section(path: Path) -> dict[str, str] | None:
     """Read our section of the file `path`, or None if it has none."""
     try:
@@ -204,6 +214,7 @@ def _section(path: Path) -> dict[str, str] | None:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     if not re.search(rb"^[^\w#;\n]*\[finlab\]", raw.replace(b"\0", b""), re.MULTILINE):
+        _refuse_headless(path, raw)
         return None
     parser = ConfigParser(interpolation=None, default_section="", empty_lines_in_values=False)
     try:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PIECE_BYTES', 'DELIMITERS', 'HEAD_CHARACTERS', 'MAX_LINE_BYTES', 'KINDS', 'SAMPLE_ROWS', 'MISSING', 'NEARLY',
            'check_encoding', 'as_utf8', 'find_delimiter', 'Layout', 'read_head', 'load_raw', 'fits', 'typed',
-           'choose_kinds', 'remark', 'read_delimited']
+           'choose_kinds', 'remark', 'days_of_changing_offsets', 'read_delimited']
 
 # %% ../../nbs/data/delimited.ipynb #954a83fa
 import codecs
@@ -295,6 +295,39 @@ def remark(connection: duckdb.DuckDBPyConnection, place: int, name: str, layout:
     odd_ones = f"{values - fitting} of {values} values are no number or day, such as {odd!r}"
     return f"column {name!r} is kept as text: {odd_ones}"
 
+# %% ../../nbs/data/delimited.ipynb #3ca01d7e
+_OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)$"
+
+
+def _offsets(connection: duckdb.DuckDBPyConnection, place: int) -> tuple[list[str], bool]:
+    """List the offsets from UTC in a column of moments, and tell whether every moment is a midnight there."""
+    v, midnight = _value(f"c{place}"), r"[ T]00:00(:00([.]0+)?)?" + _OFFSET
+    found = connection.execute(
+        f"SELECT list(DISTINCT regexp_extract(v, {_text(_OFFSET)})), bool_and(regexp_matches(v, {_text(midnight)})) "
+        f"FROM (SELECT {v} AS v FROM raw) WHERE v IS NOT NULL"
+    ).fetchall()
+    return sorted(found[0][0]), bool(found[0][1])
+
+
+def _zone_of(connection: duckdb.DuckDBPyConnection, place: int) -> str:
+    """Write the one offset of a column as a zone, +08:00; empty if there are several, or if it is UTC."""
+    offsets, _ = _offsets(connection, place)
+    digits = re.sub(r"\D", "", offsets[0]).ljust(4, "0")
+    return f"{offsets[0][0]}{digits[:2]}:{digits[2:]}" if len(offsets) == 1 and digits != "0000" else ""
+
+
+def days_of_changing_offsets(connection: duckdb.DuckDBPyConnection, kinds: list[str], names: list[str]) -> list[str]:
+    """Turn columns of midnights whose offset changes into days, in `kinds` itself; returns notes."""
+    notes = []
+    for place in [place for place, kind in enumerate(kinds) if kind == "time with a zone"]:
+        offsets, midnights = _offsets(connection, place)
+        if midnights and len(offsets) > 1:
+            known = f"{_value(f'c{place}')} IS NOT NULL"
+            connection.execute(f"UPDATE raw SET c{place} = left(trim(c{place}), 10) WHERE {known}")
+            kinds[place] = "day"
+            notes.append(f"column {names[place]!r} holds midnights ({', '.join(offsets)}), which are read as days")
+    return notes
+
 # %% ../../nbs/data/delimited.ipynb #49bfa1b3
 def _layout(
     delimiter: str | None, decimal: str, thousands: str, header: bool, skip: int, date_format: str
@@ -317,7 +350,12 @@ def _typed_table(
         f"nullif(c{place}, '')" if kind == "text" else typed(kind, _value(f"c{place}"), layout)
         for place, kind in enumerate(kinds)
     ]
-    return connection.sql("SELECT " + ", ".join(parts) + " FROM raw").to_arrow_table().rename_columns(names)
+    table = connection.sql("SELECT " + ", ".join(parts) + " FROM raw").to_arrow_table().rename_columns(names)
+    for place in [place for place, kind in enumerate(kinds) if kind == "time with a zone"]:
+        zone = _zone_of(connection, place)
+        if zone:
+            table = table.set_column(place, names[place], table.column(place).cast(pa.timestamp("us", tz=zone)))
+    return table
 
 # %% ../../nbs/data/delimited.ipynb #423e0281
 def read_delimited(
@@ -348,6 +386,7 @@ def read_delimited(
             raise InputError(f"{path.name} has a header of {len(names)} columns and no rows")
         kinds = choose_kinds(connection, len(names), layout)
         kinds = ["text" if name in kept else kind for name, kind in zip(names, kinds, strict=True)]
+        notes += days_of_changing_offsets(connection, kinds, names)
         doubtful = [place for place, kind in enumerate(kinds) if kind == "text" and names[place] not in kept]
         remarks = [remark(connection, place, names[place], layout) for place in doubtful]
         return _typed_table(connection, names, kinds, layout), notes + [note for note in remarks if note]

@@ -256,7 +256,7 @@ class StoreReader:
     """What can be asked of a store: `table`, `sql`, `tables`, `loads`."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None, *, read_only: bool = False) -> None:
-        if isinstance(path, str) and not path.strip():
+        if path is not None and (not isinstance(path, (str, os.PathLike)) or str(path).strip() in ("", ":memory:")):
             raise InputError.of("path", path, "the path of a file")
         given = settings().store if path is None else Path(path)
         self.path = given.expanduser().resolve()

@@ -125,6 +125,8 @@ def read_noted_dates(column: Any, name: str = "date", dayfirst: bool | None = No
     """Read dates as `read_dates` does, and say what was decided on the way."""
     plain = pd.Series(column).reset_index(drop=True)
     expected = "a date such as 2024-03-31, 2024-03, 2024Q1 or 2024"
+    if plain.isna().any():
+        raise bad_place(name, plain, plain.isna().to_numpy(), expected)
     note = ""
     if isinstance(plain.dtype, pd.PeriodDtype):
         found = _periods_to_dates(pd.PeriodIndex(plain))

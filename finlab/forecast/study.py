@@ -24,7 +24,7 @@ from .evaluation import Backtest, backtest, bounds, check_level
 from .methods import FREE_METHODS, Lanes, check_methods, free_residuals, run_free_method
 from .residuals import DOUBTFUL, check_residuals
 from .rhythm import say_moment
-from .series import NamedSeries, read_series
+from .series import MOST_STEPS, NamedSeries, read_series
 from .splits import Split, rolling_total, split
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def forecast(
     long table. `models` is "auto" (chosen by backtest), a name, or several. The unit of each series is kept.
     `.attrs["notes"]` tells what went wrong or was decided.
     """
-    horizon, levels = check_positive_int("horizon", horizon), check_level(level)
+    horizon, levels = check_positive_int("horizon", horizon, most=MOST_STEPS), check_level(level)
     if period is not None:
         period = check_positive_int("period", period)
     everything = read_series(data, id=id, date=date, value=value, period=period)
@@ -127,6 +127,8 @@ def forecast(
         for rank, choice in enumerate(_choices(series, horizon, models)):
             groups.setdefault((choice.name, series.period), []).append((place, rank, choice))
             notes += [choice.why] if choice.why else []
+    if not groups:
+        raise InputError.of("models", models, "'auto', or at least one method")
     parts: dict[tuple[int, int], pd.DataFrame] = {}
     for (name, _), members in groups.items():
         lanes, told = _run_choice(members[0][2], [everything[place] for place, _, _ in members], horizon)
@@ -302,7 +304,7 @@ def study_series(
     split; `window` the length of the running total in steps (a year if not given). Never raises for a short series:
     what could not be done is said in `.notes`.
     """
-    horizon, levels = check_positive_int("horizon", horizon), check_level(level)
+    horizon, levels = check_positive_int("horizon", horizon, most=MOST_STEPS), check_level(level)
     methods = None if isinstance(models, str) and models == "auto" else models
     facts = find_facts(series, today, freshness_days)
     notes, known = list(series.notes), check_methods(methods, series.period)

@@ -98,7 +98,8 @@ def _as_parquet(frame: Any) -> bytes:
     if isinstance(table.index, pd.PeriodIndex):
         table.index = table.index.to_timestamp()
     dated = isinstance(table.index, pd.DatetimeIndex)
-    if not dated and (not isinstance(table.index, pd.RangeIndex) or table.index.name is not None):
+    named = any(name is not None for name in table.index.names)
+    if not dated and (named or not pd.api.types.is_integer_dtype(table.index)):
         table = table.reset_index()
     table.columns = [str(column) for column in table.columns]
     try:

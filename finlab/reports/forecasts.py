@@ -33,16 +33,28 @@ MOST_SERIES = 12  # on one page
 def read_all(source: Any, **options: Any) -> "list[NamedSeries]":
     """Read all series of `source` (a file, a table of the store, sample:NAME, a frame, ...), or the sample series.
 
-    `options` are `id`, `date`, `value` (names of columns), `period`, `unit`, and `table` in a database.
+    `options` are `id`, `date`, `value` (names of columns), `period`, `unit`, `table` in a database, `dayfirst`, and
+    `read`, a list of name=value that says how a file is written.
     """
     from finlab.forecast.series import read_series
 
+    if source is not None and _is_kept(source):
+        return _read_kept(Path(source), options)
     if source is not None:
-        return _read_kept(Path(source), options) if _is_kept(source) else read_series(source, **options)
+        return read_series(source, **{**options, "read": _pairs(options.get("read") or [])})
     period = options.get("period")
     return [series for name, value in SAMPLES for series in read_series(f"sample:{name}", value=value, period=period)]
 
 # %% ../../nbs/reports/forecasts.ipynb #225b1b93
+def _pairs(texts: list[str]) -> dict[str, str]:
+    """Take texts such as "decimal=," apart; InputError for one that has no name or no value."""
+    pairs = [text.partition("=") for text in texts]
+    for text, (name, sign, _) in zip(texts, pairs, strict=True):
+        if not sign or not name.strip():
+            raise InputError.of("read", text, "name=value, such as encoding=cp1252")
+    return {name.strip(): value for name, _, value in pairs}
+
+
 def _is_kept(source: Any) -> bool:
     """Tell whether a source is a frame that `finlab.reports.files.keep_frame` wrote down."""
     path = Path(source) if isinstance(source, (str, Path)) and "://" not in str(source) else Path()
@@ -57,7 +69,7 @@ def _read_kept(path: Path, options: dict[str, Any]) -> "list[NamedSeries]":
     from finlab.forecast.series import read_series
 
     frame = pd.read_parquet(path)
-    found = read_series(frame, **{name: option for name, option in options.items() if name != "table"})
+    found = read_series(frame, **{name: option for name, option in options.items() if name not in ("table", "read")})
     as_of = max(series.as_of for series in found).isoformat()
     columns = [str(column) for column in frame.columns]
     trace.record_read("frame", path.absolute().as_uri(), path.stem, len(frame), columns, as_of)

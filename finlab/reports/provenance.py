@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import finlab
+from ..core.describe import say_number
 from .labels import label
 
 Say = Callable[..., str]
@@ -100,7 +101,7 @@ def shown_number(value: Any) -> str:
     if isinstance(value, float):
         if not math.isfinite(value):
             return "—"
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        return say_number(value)
     return json.dumps(value, ensure_ascii=False, default=str)
 
 # %% ../../nbs/reports/provenance.ipynb #15c488a3

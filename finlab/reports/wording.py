@@ -252,6 +252,8 @@ FROM_ELSEWHERE["zh"] |= {
     "forecast.param.value": "数值列",
     "forecast.param.id": "有多个序列时，标识序列的列",
     "forecast.param.table": "source 为数据库时要读取的表",
+    "forecast.param.dayfirst": "01/02/2024 为二月（true）还是一月（false）；留空则由日期推断",
+    "forecast.param.read": "文件的写法，形如 名称=值：\"decimal=,\"、encoding=cp1252、sheet=Sales",
     "forecast.param.series": "只用这些序列（按名称）",
     "forecast.param.horizon": "预测期数",
     "forecast.param.period": "一个季节的期数（月度数据为 12）；留空则由日期推断",

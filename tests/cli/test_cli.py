@@ -271,3 +271,68 @@ def test_every_problem_has_a_line_of_its_own(finlab) -> None:
     lines = err.strip().splitlines()
     assert len(lines) == 2
     assert all(line.startswith("finlab: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--horizon", "100000"], "horizon is 100000; expected a whole number of at least 1 and at most 10,000"),
+        (["--horizon", "9" * 20], "at most 10,000"),
+        (["--period", "0"], "period is 0; expected a whole number of at least 1"),
+        (["-r", "encodin=latin-1"], "did you mean 'encoding'?"),
+        (["-r", "encoding"], "-r 'encoding': expected name=value"),
+    ],
+)
+def test_a_forecast_that_cannot_be_made_is_one_clear_line(
+    finlab, workbench: Path, arguments: list[str], words: str
+) -> None:
+    sales(workbench)
+    code, out, err = finlab("forecast", "sales.csv", *arguments)
+    assert code == WRONG_INPUT
+    assert out == ""
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_forecast_reads_the_file_as_it_is_told(finlab, workbench: Path) -> None:
+    lines = [f"{1:02d}/{month:02d}/{year};{100 + month},5" for year in (2021, 2022, 2023) for month in range(1, 13)]
+    (workbench / "umsatz.csv").write_text("Tag;Umsätze\n" + "\n".join(lines) + "\n", encoding="latin-1")
+    told = ["-r", "encoding=latin-1", "-r", "decimal=,", "--dayfirst", "-o", "out.csv"]
+    code, _, err = finlab("forecast", "umsatz.csv", *told)
+    assert code == OK, err
+    frame = pd.read_csv(workbench / "out.csv")
+    assert frame["unique_id"].iloc[0] == "Umsätze"
+    assert frame["ds"].iloc[0] == "2024-01-01"
+
+
+def test_text_columns_with_blanks_are_no_dates(finlab, workbench: Path) -> None:
+    frame = pd.read_csv(sales(workbench)).assign(note=["sale", None, *[""] * 58])
+    frame.to_csv(workbench / "noted.csv", index=False)
+    code, out, _ = finlab("forecast", "noted.csv")
+    assert code == OK
+    assert "revenue" in out
+
+
+def test_a_table_of_a_database_keeps_its_name(finlab, workbench: Path) -> None:
+    with sqlite3.connect(workbench / "books.db") as books:
+        books.execute("CREATE TABLE journal (a INTEGER)")
+        books.execute("INSERT INTO journal VALUES (1)")
+    books.close()
+    code, out, _ = finlab("data", "load", "sqlite:///books.db", "-o", "table=journal")
+    assert code == OK
+    assert out.startswith("journal: 1 rows")
+    code, _, err = finlab("data", "load", "sqlite:///books.db", "-o", "query=SELECT 2 AS b")
+    assert code == WRONG_INPUT
+    assert "expected --name" in err
+
+
+def test_lab_in_a_folder_that_cannot_be_written_is_one_clear_line(
+    finlab, workbench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    code, _, err = finlab("lab", "--no-browser")
+    assert code == WRONG_INPUT
+    assert "quickstart.ipynb cannot be written (Permission denied)" in err

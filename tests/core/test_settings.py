@@ -226,3 +226,11 @@ def test_what_is_written_is_what_is_read(given_texts: dict[str, str]) -> None:
                 assert found[key] == text
             else:
                 assert found[key] == float(text)
+
+
+def test_keys_of_ours_without_a_section_are_an_error_and_other_programs_files_are_not(workbench: Path) -> None:
+    (workbench / "settings.ini").write_text("# mine\nstore = my.duckdb\n")
+    with pytest.raises(InputError, match=r"key 'store' stands in no section; expected a line \[finlab\] above it"):
+        settings()
+    (workbench / "settings.ini").write_text("[DEFAULT]\nstore = other\n")
+    assert settings().path != workbench / "settings.ini"

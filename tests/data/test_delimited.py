@@ -161,3 +161,20 @@ def test_any_text_survives_quoting(tmp_path_factory: pytest.TempPathFactory, row
         given_cells = [row[place].replace("\r\n", "\n").replace("\r", "\n") or None for row in rows]
         found = [cell and cell.replace("\r\n", "\n").replace("\r", "\n") for cell in table[name].to_pylist()]
         assert found == given_cells
+
+
+def test_a_day_stays_the_day_that_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "zoned.csv"
+    lines = ["shanghai,madrid,mixed"]
+    lines += ["2026-03-28T00:00:00+08:00,2026-03-28T00:00:00+01:00,2026-03-28T09:00:00+01:00"]
+    lines += ["2026-03-30T00:00:00+08:00,2026-03-30T00:00:00+02:00,2026-03-30T09:00:00+02:00"]
+    path.write_text("\n".join(lines) + "\n")
+    table, notes = read_delimited(path)
+    assert [str(kind) for kind in table.schema.types] == [
+        "timestamp[us, tz=+08:00]",
+        "date32[day]",
+        "timestamp[us, tz=UTC]",
+    ]
+    assert [str(day) for day in table["madrid"].to_pylist()] == ["2026-03-28", "2026-03-30"]
+    assert [value.isoformat() for value in table["mixed"].to_pylist()][1] == "2026-03-30T07:00:00+00:00"
+    assert notes == ["column 'madrid' holds midnights (+01:00, +02:00), which are read as days"]

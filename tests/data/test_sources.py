@@ -171,8 +171,8 @@ def test_a_table_comes_over_exactly(books: str) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "needs one of table= and query="),
-        ({"table": "journal", "query": "SELECT 1"}, "not both"),
+        ({}, r"expected table=... or query=...; of tables it has 'journal'"),
+        ({"table": "journal", "query": "SELECT 1"}, "are both given; expected one of them"),
         ({"table": "jurnal"}, "did you mean 'journal'"),
         ({"query": "SELECT nonsense"}, "no such column"),
         ({"query": "SELECT * FROM journal WHERE 1 = 0"}, "returned no rows"),

@@ -279,3 +279,46 @@ def test_hours_in_a_zone_are_counted_in_utc_and_days_keep_their_date():
 def test_paths_that_cannot_be_looked_for_are_refused(workbench, source):
     with pytest.raises(InputError, match=r"^source is .*; expected a path"):
         read_series(source)
+
+
+def test_a_closed_market_is_a_holiday_whether_its_row_is_left_out_or_empty():
+    days = pd.bdate_range("2024-01-01", periods=200)
+    prices = pd.Series(np.arange(200.0), index=days, name="index")
+    empty, left_out = prices.where(~prices.index.isin(days[[30, 80]])), prices.drop(days[[30, 80]])
+    one, other = read_series(empty)[0], read_series(left_out)[0]
+    assert one.values.equals(other.values) and one.notes == other.notes and "2 weekdays" in one.notes[0]
+
+
+def test_the_row_that_is_named_is_the_one_that_is_no_number():
+    texts = pd.Series(["100.5", "101", "n/a?", "99"], index=pd.date_range("2024", periods=4, freq="MS"), name="x")
+    with pytest.raises(InputError, match=r"x, row 3: 'n/a\?'; expected a number"):
+        read_series(texts)
+
+
+def test_decimals_are_numbers_and_complex_values_are_not():
+    from decimal import Decimal
+
+    frame = pd.DataFrame({"day": pd.date_range("2024", periods=4, freq="MS"), "v": [Decimal("1.5"), None, None, None]})
+    assert read_series(frame.assign(v=Decimal("2.50")))[0].values.tolist() == [2.5] * 4
+    with pytest.raises(InputError, match="complex"):
+        read_series(pd.Series([1 + 2j] * 4, index=frame["day"]))
+
+
+def test_the_notes_of_the_reader_travel_with_the_series(tmp_path):
+    path = tmp_path / "two.xlsx"
+    with pd.ExcelWriter(path) as book:
+        for sheet in ("A", "B"):
+            series().rename_axis("day").reset_index().to_excel(book, sheet_name=sheet, index=False)
+    assert any("'B'" in note for note in read_series(path)[0].notes)
+    assert any("'B'" in note for note in forecast(path, 2).attrs["notes"])
+
+
+@pytest.mark.parametrize("wrong", [{"models": []}, {"horizon": 20_000}, {"period": 0}])
+def test_arguments_that_cannot_be_used_are_named(wrong):
+    name = next(iter(wrong))
+    with pytest.raises(InputError, match=f"{name} is "):
+        forecast(series(), **{"horizon": 2, **wrong})
+
+
+def test_a_series_is_forecast_with_the_period_that_is_given():
+    assert {one.period for one in read_series(read_series(series()), period=4)} == {4}

@@ -95,3 +95,19 @@ def test_templates_hold_no_logic() -> None:
         cells = json.loads(path.read_text())["cells"]
         lines = [line for cell in cells for line in "".join(cell["source"]).splitlines()]
         assert not [line for line in lines if re.match(r"\s*(?:if|for|while|def|class|try|with)\b", line)]
+
+
+def test_a_frame_that_was_sorted_is_read_as_it_was_meant(workbench: Path) -> None:
+    both = pd.concat([sales().assign(shop="north"), sales().assign(shop="south")])
+    made = finlab.run("forecast", source=both.sort_values(["date", "shop"]), id="shop", horizon=2)
+    assert {"north.forecast", "south.forecast"} <= set(made.results)
+
+
+def test_the_page_is_told_how_the_file_is_written(workbench: Path) -> None:
+    lines = [f"01.{month:02d}.{year};{100 + month},5" for year in (2021, 2022, 2023) for month in range(1, 13)]
+    Path("umsatz.csv").write_text("Tag;Umsatz\n" + "\n".join(lines) + "\n")
+    told = {"dayfirst": True, "read": ["decimal=,", "delimiter=;"]}
+    made = finlab.run("forecast", source="umsatz.csv", date="Tag", value="Umsatz", horizon=2, **told)
+    assert "Umsatz.forecast" in made.results
+    with pytest.raises(InputError, match="read is 'decimal'; expected name=value"):
+        finlab.run("forecast", source="umsatz.csv", read=["decimal"])
