@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PAGE', 'PROVENANCE', 'LANGUAGES', 'LABELS', 'FROM_ELSEWHERE', 'CHART_WORDS', 'CHART_WORDS_MORE', 'add_labels',
-           'use_language', 'language', 'has_label', 'label_or', 'label']
+           'use_language', 'language', 'has_label', 'chart_words', 'label_or', 'label']
 
 # %% ../../nbs/reports/labels.ipynb #4d48274c
 import string
@@ -118,6 +118,11 @@ def language() -> str:
 def has_label(key: str) -> bool:
     """Tell whether the table has a text for `key`."""
     return key in LABELS["en"]
+
+
+def chart_words(lang: str) -> dict[str, str]:
+    """List the words in which `finlab.core.describe` says numbers and charts, in the language `lang`."""
+    return {key.removeprefix("alt."): text for key, text in LABELS[lang].items() if key.startswith("alt.")}
 
 
 def label_or(text: str, key: str, lang: str | None = None) -> str:

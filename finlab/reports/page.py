@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core import trace
-from .labels import LABELS, add_labels, has_label, label, language, use_language
+from .labels import LABELS, add_labels, chart_words, has_label, label, language, use_language
 from .parameters import Source
 
 __all__ = ["LABELS", "Prose", "Source", "Table", "add_labels", "label", "language", "result", "say", "start", "table"]
@@ -29,7 +29,7 @@ def start(lang: str = "en") -> None:
     from finlab.core.plotting import use_theme
 
     use_language(lang)
-    use_words({key.removeprefix("alt."): text for key, text in LABELS[lang].items() if key.startswith("alt.")})
+    use_words(chart_words(lang))
     use_theme()
 
 # %% ../../nbs/reports/page.ipynb #2edc02ca

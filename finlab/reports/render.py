@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import finlab
+from ..core.describe import speaking
 from ..core.errors import InputError
 from .formulas import set_formula
-from .labels import has_label, label
+from .labels import chart_words, has_label, label
 from .markup import Hooks, tidy
 from .parameters import tags_of
 from .prose import Outline, write_prose
@@ -362,8 +363,10 @@ def render_page(
         raise InputError.of("nb", nb, "a notebook: a mapping with a list of cells")
     draft, made, shared = Draft(lang), provenance or {}, theme()
     body = "".join(write_cell(cell, draft) for cell in nb["cells"])
+    with speaking(chart_words(lang)):
+        tables = [table.as_dict() for table in provenance_tables(made, draft.say)] if made else []
+        cover = write_cover(made, draft)
     named = " ".join(printable(title or draft.outline.title or made.get("report") or draft.say("report")).split())
-    tables = [table.as_dict() for table in provenance_tables(made, draft.say)] if made else []
     notes = {"title": draft.say("renderer_notes"), "head": [], "rows": [[{"text": text}] for text in draft.problems]}
     written = shared.page.render(
         title=named,
@@ -377,7 +380,7 @@ def render_page(
         has_code=draft.has_code,
         body=Markup(body),
         provenance=[*tables, *([notes] if draft.problems and made else [])],
-        **write_cover(made, draft),
+        **cover,
     )
     return Rendered(quiet(written), named, draft.problems)
 

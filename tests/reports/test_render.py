@@ -277,3 +277,13 @@ def test_tables_in_a_page_have_names_of_their_own() -> None:
     table = "<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>1</td></tr><tr><td>2</td></tr></tbody></table>"
     page = body(code(shows({"text/html": table}), shows({"text/html": table})))
     assert re.findall(r'aria-label="(Table \d)', page) == ["Table 1", "Table 2"]
+
+
+def test_large_numbers_on_the_cover_speak_the_language_of_the_page() -> None:
+    from finlab.core.describe import say_number
+
+    record = {**MADE, "results": [{"name": "sales", "value": 1.63e12, "unit": "EUR", "note": ""}]}
+    for lang, words in (("zh", "1.63 万亿"), ("en", "1.63 trillion")):
+        page = render_page({"cells": []}, provenance=record, lang=lang).html
+        assert page.count(words) == 2  # on the cover and in the table
+        assert say_number(1.63e12) == "1.63 trillion"
