@@ -36,7 +36,7 @@ FORECAST = {
         "{leader} had smaller errors than {model}, but that may be luck ({p}), so {short} is what we use.",
         "{leader} 的误差小于 {model}，但可能只是运气（{p}），因此采用 {short}。",
     ),
-    "list": ("{some} and {last}", "{some}和{last}"),
+    "list": ("{some} and {last}", "{some} 和 {last}"),
     "list.comma": (", ", "、"),
     "mase_of": ("of {model}; no method is proven better", "{model} 的误差；没有方法被证明更好"),
     "mase_proven": ("of {model}, proven better than {benchmark}", "{model} 的误差，已证明优于 {benchmark}"),
@@ -169,7 +169,7 @@ FORECAST_END = {
         "许多所谓预测并不优于它们。\n"
         "- **区间是有条件的承诺**：未来的误差与过去相同。新法规或新对手不在其中。\n"
         "- **没有证据不等于相同。** 起点太少时，更好的方法也无法证明自己。\n"
-        "- **覆盖率**（80% 覆盖率、95% 覆盖率）是真实值落入区间的比例：远低于名义水平说明区间太窄。\n"
+        "- **覆盖率**（80% 覆盖、95% 覆盖）是真实值落入区间的比例：远低于名义水平说明区间太窄。\n"
         "- **各项得分**均为越小越好：*MASE* 与 *RMSSE* 是平均绝对误差与均方根误差，"
         "以历史上“重复上一季”的误差为单位；*sMAPE* 是相对数值大小的百分比误差（0 至 200）；"
         "*OWA* 是 MASE 与 sMAPE 相对 naive2 的平均（naive2 为 1）；*pinball* 同时评价预期值与区间，"
@@ -196,8 +196,8 @@ FORECAST_WORDS = {
     "col.hi-80": ("80% to", "80% 上限"),
     "col.lo-95": ("95% from", "95% 下限"),
     "col.hi-95": ("95% to", "95% 上限"),
-    "col.coverage-80": ("in 80%", "80% 覆盖率"),
-    "col.coverage-95": ("in 95%", "95% 覆盖率"),
+    "col.coverage-80": ("in 80%", "80% 覆盖"),
+    "col.coverage-95": ("in 95%", "95% 覆盖"),
     "col.origins": ("origins", "起点数"),
     "col.verdict": ("against {benchmark}", "对比 {benchmark}"),
     "col.against": ("verdict", "结论"),
