@@ -214,7 +214,7 @@ def _cut_long(frame: pd.DataFrame, id: str | None, date: str, value: str) -> lis
         raise InputError(f"{id}, row {nameless[0] + 1}: the name is missing{more}; expected a name in every row")
     return [Piece(str(key), part[date], part[value]) for key, part in frame.groupby(id, sort=False)]
 
-
+# %% ../../nbs/forecast/series.ipynb #44666552
 def _guess(frame: pd.DataFrame, date: str | None, value: str | None) -> tuple[str, str]:
     """Find the columns of dates and values where only one of each can be meant."""
     dated = [str(c) for c in frame if pd.api.types.is_datetime64_any_dtype(frame[c]) or _all_dates(frame[c])]

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SAMPLES', 'MOST_SERIES', 'TOP', 'DOUBTFUL', 'NARROW', 'MOST_DIGITS', 'SCORES', 'SCORE_DECIMALS', 'read_all', 'pick',
-           'study_all', 'Parts', 'score_table', 'Studies']
+           'study_all', 'Parts', 'score_table', 'Studies', 'record_results']
 
 # %% ../../nbs/reports/forecasts.ipynb #8181a497
 import math
@@ -75,7 +75,7 @@ def _read_kept(path: Path, options: dict[str, Any]) -> "list[NamedSeries]":
     trace.record_read("frame", path.absolute().as_uri(), path.stem, len(frame), columns, as_of)
     return found
 
-
+# %% ../../nbs/reports/forecasts.ipynb #225b1b94
 def pick(everything: "list[NamedSeries]", names: list[str]) -> "list[NamedSeries]":
     """Pick series by name, in the order of `names`; all of them if no name is given."""
     known = {series.name: series for series in everything}
@@ -187,7 +187,7 @@ def _not_proven(back: Any, model: str) -> str:
         return label("forecast.too_few", n=int(test["n"]), **names, **told)
     return label("forecast.luck", p=_p(test["p_holm"]), **names)
 
-
+# %% ../../nbs/reports/forecasts.ipynb #b08b1ca8
 def _in_charts(key: str, **fields: Any) -> str:
     """Find a word of a chart in the language of the page."""
     return label(f"forecast.chart.{key}", **fields)
@@ -321,15 +321,7 @@ class Studies:
 
     def record(self) -> None:
         """Record the named results: for each series the last forecast, and the error of the method in the test."""
-        for study in self.studies:
-            row, top = study.forecasts.iloc[-1], max(study.level)
-            ends = {"low": _amount(row[f"lo-{top}"]), "high": _amount(row[f"hi-{top}"])}
-            note = label("forecast.note", when=_moment(study, row["ds"]), **ends)
-            result(f"{study.facts.name}.forecast", float(row["mean"]), unit=study.facts.unit, note=note)
-        for study in self.studies:
-            if study.backtest is not None:
-                score = study.backtest.scores["MASE"].to_dict()[study.model]
-                result(f"{study.facts.name}.mase", score, note=_standing(study))
+        record_results(self.studies)
 
 # %% ../../nbs/reports/forecasts.ipynb #09c871b5
 def _heading(study: "ForecastStudy") -> list[Prose]:
@@ -353,7 +345,7 @@ def _notes(study: "ForecastStudy") -> list[str]:
             lines.append(label("forecast.failed", reason=_escaped(reason), **fields))
     return [f"- {' '.join(line.split())}" for line in dict.fromkeys(lines)]
 
-
+# %% ../../nbs/reports/forecasts.ipynb #09c871b6
 def _expected(study: "ForecastStudy") -> str:
     first, last, unit = study.forecasts.iloc[0], study.forecasts.iloc[-1], study.facts.unit
     top = max(study.level)
@@ -407,3 +399,16 @@ def _checks(study: "ForecastStudy") -> Table:
             told = label("forecast.check.short", n=n)
         rows.append({"check": label(f"forecast.check.{name}"), "p": words, "meaning": told})
     return _rows(rows)
+
+
+def record_results(studies: "list[ForecastStudy]") -> None:
+    """Record for each series the last forecast, and the error of its method in the backtest."""
+    for study in studies:
+        row, top = study.forecasts.iloc[-1], max(study.level)
+        ends = {"low": _amount(row[f"lo-{top}"]), "high": _amount(row[f"hi-{top}"])}
+        note = label("forecast.note", when=_moment(study, row["ds"]), **ends)
+        result(f"{study.facts.name}.forecast", float(row["mean"]), unit=study.facts.unit, note=note)
+    for study in studies:
+        if study.backtest is not None:
+            score = study.backtest.scores["MASE"].to_dict()[study.model]
+            result(f"{study.facts.name}.mase", score, note=_standing(study))

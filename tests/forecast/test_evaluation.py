@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from finlab.core.errors import InputError
-from finlab.forecast import evaluation, methods
-from finlab.forecast.evaluation import backtest, choose_origins
+from finlab.forecast import methods, replay
+from finlab.forecast.evaluation import backtest
 from finlab.forecast.methods import FREE_METHODS
+from finlab.forecast.replay import choose_origins
 from finlab.forecast.splits import rolling_total, split
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*remember_data:FutureWarning")
@@ -104,7 +105,7 @@ def test_origins():
 def test_origins_go_through_all_seasons():
     steps = {(12, 12): 7, (6, 12): 5, (3, 12): 1, (8, 4): 5, (12, 1): 6, (1, 12): 1, (48, 24): 25}
     for (horizon, period), step in steps.items():
-        assert evaluation.default_step(horizon, period) == step, (horizon, period)
+        assert replay.default_step(horizon, period) == step, (horizon, period)
 
 
 def test_few_origins_give_no_verdict():
@@ -140,9 +141,9 @@ def test_bad_data_are_refused(seasonal):
 def test_periods_follow_from_the_index():
     dates = {"ME": 12, "QS": 4, "W-WED": 52, "D": 7, "h": 24, "YS": 1}
     for code, period in dates.items():
-        assert evaluation.period_of(pd.date_range("2020-01-01", periods=12, freq=code)) == period, code
-    assert evaluation.period_of(pd.period_range("2020Q1", periods=5, freq="Q")) == 4
-    assert evaluation.period_of(pd.RangeIndex(5)) == 1
+        assert replay.period_of(pd.date_range("2020-01-01", periods=12, freq=code)) == period, code
+    assert replay.period_of(pd.period_range("2020Q1", periods=5, freq="Q")) == 4
+    assert replay.period_of(pd.RangeIndex(5)) == 1
 
 
 def test_split_and_rolling_total(seasonal):
@@ -258,9 +259,9 @@ def test_dates_with_a_hole_are_refused(seasonal):
     "freq, period", [("ME", 12), ("BQS", 4), ("QE-JAN", 4), ("W-WED", 52), ("B", 5), ("D", 7), ("h", 24), ("YE-JUN", 1)]
 )
 def test_the_season_follows_from_dates(freq, period):
-    assert evaluation.period_of(pd.date_range("2020-01-01", periods=60, freq=freq)) == period
-    assert evaluation.period_of(pd.date_range("2020-01-01", periods=60, freq=freq, tz="Asia/Tokyo")) == period
-    assert evaluation.period_of(pd.RangeIndex(60)) == 1
+    assert replay.period_of(pd.date_range("2020-01-01", periods=60, freq=freq)) == period
+    assert replay.period_of(pd.date_range("2020-01-01", periods=60, freq=freq, tz="Asia/Tokyo")) == period
+    assert replay.period_of(pd.RangeIndex(60)) == 1
 
 
 def test_values_that_are_no_numbers_are_refused(seasonal):

@@ -7,8 +7,8 @@ from scipy import stats
 
 from finlab.core.errors import InputError
 from finlab.forecast import backtest, comparison, read_series, study, study_series
-from finlab.forecast.evaluation import choose_origins
 from finlab.forecast.methods import free_residuals
+from finlab.forecast.replay import choose_origins
 from finlab.forecast.study import check_residuals
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*remember_data:FutureWarning")

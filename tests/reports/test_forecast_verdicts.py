@@ -50,7 +50,7 @@ def test_the_coverage_of_the_intervals_is_told(spread: float, words: str) -> Non
 
 
 def test_charts_speak_the_language_of_the_page() -> None:
-    from finlab.forecast.study import CHART_WORDS
+    from finlab.forecast.charts import CHART_WORDS
     from finlab.reports.labels import LABELS, use_language
 
     prefix = "forecast.chart."
