@@ -76,7 +76,8 @@ def plot_split(study: "ForecastStudy", say: Say = say_in_english) -> "Figure":
     figure, axes = new_figure(say("last_hidden", name=study.facts.name, share=share), study.facts.unit)
     code = study.series.frequency.code
     axes.plot(_places(train.index, code), train.to_numpy(), color="C0", label=say("known"))
-    axes.plot(_places(test.index, code), test.to_numpy(), color="0.35", label=say("hidden"))
+    joined = pd.concat([train.iloc[-1:], test])  # one line with what was known
+    axes.plot(_places(joined.index, code), joined.to_numpy(), color="0.35", label=say("hidden"))
     for place, (name, mean) in enumerate(_joined(study.holdout).items()):
         axes.plot(_places(test.index, code), mean, color=f"C{1 + place}", linestyle="--", label=name)
     return finish(figure)
