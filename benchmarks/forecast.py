@@ -1,5 +1,7 @@
 """Forecasting: free methods in batches against loops over sktime and statsmodels, speed and error together."""
 
+import contextlib
+import io
 import warnings
 from functools import partial
 
@@ -53,7 +55,8 @@ def their_replay(series: list[np.ndarray]) -> np.ndarray:
     for y in series:
         first = len(y) - HORIZON - CUTOFFS + 1
         folds = ExpandingWindowSplitter(initial_window=first, step_length=1, fh=range(1, HORIZON + 1))
-        table = evaluate(NaiveForecaster(sp=PERIOD), folds, pd.Series(y), return_data=True)
+        with contextlib.redirect_stderr(io.StringIO()):  # it sets its own filters and announces a default at each fit
+            table = evaluate(NaiveForecaster(sp=PERIOD), folds, pd.Series(y), return_data=True)
         means += [np.asarray(part).ravel() for part in table["y_pred"][::-1]]
     return np.array(means)
 
