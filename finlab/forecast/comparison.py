@@ -131,7 +131,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return adjusted
 
 # %% ../../nbs/forecast/comparison.ipynb #34afdd8d
-LEAST_ORIGINS = 10  # fewer differences than this say next to nothing; t with 8 degrees of freedom
+LEAST_ORIGINS = 10  # fewer differences than this say next to nothing: the careful test has 4 degrees of freedom then
 ORIGINS_PER_OVERLAP = 7  # keeps false alarms near the 5% that are promised: see the simulation in the notebook
 SIGNIFICANT = 0.05
 

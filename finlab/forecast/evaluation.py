@@ -116,7 +116,7 @@ class Backtest:
 
     @cached_property
     def tests(self) -> Any:
-        """Every method against the benchmark, by the Diebold-Mariano test, with a verdict in words."""
+        """Every method against the benchmark, by two tests that must agree, with a verdict in words."""
         return test_table(self.replay)
 
     @property
@@ -188,7 +188,8 @@ def forecast_table(replay: Replay) -> pd.DataFrame:
 def summarise(result: Backtest) -> str:
     """Write what a backtest found: how it was done, the verdicts, who leads, what failed."""
     replay = result.replay
-    n, first, last = len(replay.origins), replay.y.index[replay.origins[0] - 1], replay.y.index[replay.origins[-1] - 1]
+    n = len(replay.origins)
+    first, last = (str(replay.y.index[replay.origins[end] - 1]).removesuffix(" 00:00:00") for end in (0, -1))
     lines = [
         f"{len(replay.lanes)} methods, {n} {'origin' if n == 1 else 'origins'} from {first} to {last}, "
         f"{replay.horizon} steps ahead; the benchmark is {replay.benchmark}.",
@@ -197,7 +198,7 @@ def summarise(result: Backtest) -> str:
     if result.best == result.leader:
         lines.append(f"Use {result.best}: it has the least error.")
     else:
-        lines.append(f"Use {result.best}: {result.leader} has the least error, which may be luck.")
+        lines.append(f"Use {result.best}: {result.leader} has the least error, but that is not proven.")
     return "\n".join([*lines, *_limits(result), *replay.notes])
 
 

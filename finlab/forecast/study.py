@@ -46,12 +46,12 @@ class Choice(NamedTuple):
 def choose_model(series: NamedSeries, horizon: int, methods: Any = None) -> Choice:
     """Choose the method for a series by its backtest: the best of those that beat the benchmark, else the benchmark."""
     benchmark = "naive2" if series.period > 1 else "naive"
-    known = {**dict.fromkeys(FREE_METHODS), **check_methods(methods, series.period)}
+    known = check_methods(methods, series.period)
     try:
         result = backtest(series.with_periods(), methods, horizon, series.period)
     except InputError as problem:
         return Choice(benchmark, benchmark, f"{series.name}: no backtest, {benchmark} is used ({problem})")
-    return Choice(result.best, known.get(result.best) or result.best)
+    return Choice(result.best, known.get(result.best, result.best))
 
 
 def _run_choice(choice: Choice, group: list[NamedSeries], horizon: int) -> tuple[Lanes, list[str]]:

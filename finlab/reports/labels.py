@@ -38,8 +38,6 @@ PAGE = {
     "failed_here": ("The report stopped here.", "报告在此处中断。"),
     "failed_cell": ("The report stopped at cell {cell}: {message}", "报告在第 {cell} 个单元中断：{message}"),
     "failed_plain": ("The report stopped: {message}", "报告中断：{message}"),
-    "sort": ("Sort by this column", "按此列排序"),
-    "top": ("Back to the top", "回到顶部"),
 }
 
 # %% ../../nbs/reports/labels.ipynb #bcc89b30

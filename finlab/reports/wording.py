@@ -51,6 +51,12 @@ FORECAST = {
         "**{name}**: about **{first}** for {start} and **{last}** for {end}; this method gives no interval.",
         "**{name}**：{start} 约为 **{first}**，{end} 约为 **{last}**；该方法不给出区间。",
     ),
+    "constant": (
+        "{leader} had smaller errors than {model} ({measure} {score} against {base}), but by the same amount each "
+        "time, so that no test is possible; {short} is what we use.",
+        "{leader} 的误差小于 {model}（{measure} {score} 对 {base}），"
+        "但每次相差的数值相同，无法检验，因此采用 {short}。",
+    ),
     "covered": (
         "In the replay of the past, such intervals held {share} of the values.",
         "在对过去的重演中，这样的区间包含了 {share} 的真实值。",
@@ -110,13 +116,15 @@ FORECAST_SECTIONS = {
         "was known then. The errors are scaled by those of the naive forecast within the history,\n\n"
         "$$\\text{{MASE}} = \\frac{{\\frac{{1}}{{h}} \\sum_{{i=1}}^{{h}} |y_{{t+i}} - \\hat{{y}}_{{t+i}}|}}"
         "{{\\frac{{1}}{{t-m}} \\sum_{{j=m+1}}^{{t}} |y_j - y_{{j-m}}|}}$$\n\n"
-        "with horizon $h$ and season $m$: the smaller, the better. A method counts as better only if the "
-        "Diebold-Mariano test says that the difference is hardly luck.",
+        "with the values $y$, their forecasts $\\hat{{y}}$ from the last known date $t$, horizon $h$ and season $m$: "
+        "the smaller, the better. A method counts as better only if two tests, that of Diebold and Mariano and a more "
+        "careful one, both say that the difference is hardly luck.",
         "## 与朴素预测比较\n\n我们重演过去：在许多时点上，各方法只用当时已知的数据预测之后的值。"
         "误差以历史上朴素预测的误差为尺度，\n\n"
         "$$\\text{{MASE}} = \\frac{{\\frac{{1}}{{h}} \\sum_{{i=1}}^{{h}} |y_{{t+i}} - \\hat{{y}}_{{t+i}}|}}"
         "{{\\frac{{1}}{{t-m}} \\sum_{{j=m+1}}^{{t}} |y_j - y_{{j-m}}|}}$$\n\n"
-        "其中 $h$ 为预测期数，$m$ 为季节长度，越小越好。只有 Diebold-Mariano 检验表明差异不像是运气时，才算更好。",
+        "其中 $y$ 为真实值，$\\hat{{y}}$ 为最后已知时点 $t$ 的预测，$h$ 为预测期数，$m$ 为季节长度，越小越好。"
+        "只有 Diebold-Mariano 检验与另一个更谨慎的检验都表明差异不像是运气时，才算更好。",
     ),
 }
 add_labels(FORECAST_SECTIONS, "forecast.")
@@ -200,7 +208,6 @@ FORECAST_WORDS = {
     "col.coverage-95": ("in 95%", "95% 覆盖"),
     "col.origins": ("origins", "起点数"),
     "col.verdict": ("against {benchmark}", "对比 {benchmark}"),
-    "col.against": ("verdict", "结论"),
     "col.check": ("check", "检验"),
     "col.p": ("p", "p"),
     "col.meaning": ("what it means", "含义"),
@@ -213,6 +220,7 @@ FORECAST_OUTCOMES = {
     "outcome.worse": ("worse ({p})", "更差（{p}）"),
     "outcome.open": ("no evidence ({p})", "无证据（{p}）"),
     "outcome.same": ("the same", "相同"),
+    "outcome.untested": ("no test possible", "无法检验"),
     "outcome.too few": ("too few origins", "起点太少"),
     "outcome.benchmark": ("the benchmark", "基准"),
     "rhythm.yearly": ("yearly", "年度"),

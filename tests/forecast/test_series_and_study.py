@@ -322,3 +322,9 @@ def test_arguments_that_cannot_be_used_are_named(wrong):
 
 def test_a_series_is_forecast_with_the_period_that_is_given():
     assert {one.period for one in read_series(read_series(series()), period=4)} == {4}
+
+
+def test_every_level_of_an_interval_is_drawn():
+    study = study_series(read_series(series())[0], horizon=3, level=(50, 60, 70, 80, 95))
+    axes = study.plot_forecast().axes[0]
+    assert sum("interval" in str(band.get_label()) for band in axes.collections) == 5

@@ -111,3 +111,14 @@ def test_the_page_is_told_how_the_file_is_written(workbench: Path) -> None:
     assert "Umsatz.forecast" in made.results
     with pytest.raises(InputError, match="read is 'decimal'; expected name=value"):
         finlab.run("forecast", source="umsatz.csv", read=["decimal"])
+
+
+def test_a_frame_is_as_fresh_as_the_same_data_in_a_file(workbench: Path) -> None:
+    last = pd.Timestamp.now().year - 1
+    years = pd.DataFrame({"year": range(last - 19, last + 1), "gdp": np.arange(20.0) ** 1.5})
+    years.to_csv("gdp.csv", index=False)
+    for source in (years, "gdp.csv"):
+        page = finlab.run("forecast", source=source, date="year", value="gdp", horizon=2).path.read_text()
+        cells = re.findall(r"<td[^>]*>([^<]*)</td>", page)
+        assert cells.count("fresh") == 2
+        assert ">Stale data<" not in page

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from finlab.forecast.study import ForecastStudy, study_series
-from finlab.reports.forecasts import Studies
+from finlab.reports.forecasts import Studies, study_all
 
 
 def study(values: np.ndarray) -> ForecastStudy:
@@ -62,3 +62,18 @@ def test_charts_speak_the_language_of_the_page() -> None:
     finally:
         use_language("en")
     assert titles == ["sales：隐藏并预测最后 20%"]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_method_that_is_always_right_is_no_luck_and_no_proof(lang: str) -> None:
+    from finlab.reports.labels import label, use_language
+
+    use_language(lang)
+    try:
+        line = pd.Series(2.0 * np.arange(120), index=pd.date_range("2015-01-31", periods=120, freq="ME"), name="line")
+        studies = study_all(line, horizon=3)
+        told = "\n".join(map(str, (*studies.answer(), *studies.backtest())))
+        assert label("forecast.outcome.untested") in told
+        assert {"en": "by the same amount each time", "zh": "每次相差的数值相同"}[lang] in told
+    finally:
+        use_language("en")
