@@ -71,7 +71,7 @@ LARGE = 1e9  # from here on figures that are no whole numbers are said: 2.0228 t
 LARGE_DIGITS = 5
 
 
-def _written_number(value: float, places: int) -> str:
+def _written_number(value: float | int, places: int) -> str:
     """Write a number with `places` decimals, never as minus zero."""
     return f"{value:z,.{places}f}" if places <= MOST_DECIMALS else f"{value:.{DIGITS - 1}e}"
 
