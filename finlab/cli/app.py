@@ -56,9 +56,7 @@ def run(
     raise typer.Exit(max(codes))
 
 
-def run_one(
-    name: str, parameters: dict[str, object], output: Path | None, open_page: bool, timeout: float | None
-) -> int:
+def run_one(name: str, parameters: dict[str, str], output: Path | None, open_page: bool, timeout: float | None) -> int:
     """Run one report, say where its page is, and give the exit code."""
     from finlab.reports.run import run_report
 
@@ -106,11 +104,12 @@ def forecast(
 ) -> None:
     """Forecast the series of a table as data: one row a series and date, with 80% and 95% intervals."""
     from finlab.cli.console import check_output, show, write_frame
+    from finlab.data.sources import options_from_texts
     from finlab.forecast.series import read_series
     from finlab.forecast.study import forecast as forecast_series
 
     check_output(output, source)
-    how = {"table": table, "dayfirst": dayfirst, "read": pairs(read or [], "-r")}
+    how = {"table": table, "dayfirst": dayfirst, "read": options_from_texts(pairs(read or [], "-r"))}
     series = read_series(source, id=id, date=date, value=value, period=period, **how)
     frame = forecast_series(series, horizon, models=model)
     for note in frame.attrs.get("notes", []):

@@ -22,9 +22,9 @@ def say(message: str) -> None:
     print("\n".join(f"finlab: {line}" for line in message.splitlines()), file=sys.stderr)
 
 
-def pairs(texts: list[str], option: str) -> dict[str, object]:
+def pairs(texts: list[str], option: str) -> dict[str, str]:
     """`["k=v", ...]` as a dictionary; InputError for a text that is not name=value, or a name given twice."""
-    found: dict[str, object] = {}
+    found: dict[str, str] = {}
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name.strip():

@@ -37,9 +37,10 @@ def load(
     ] = None,
 ) -> None:
     """Load a source into the store: CSV, Parquet, JSON, Excel, a database, or a sample series."""
+    from finlab.data.sources import options_from_texts
     from finlab.data.store import Store
 
-    options = pairs(option or [], "-o")
+    options = options_from_texts(pairs(option or [], "-o"))
     for taken in RESERVED & set(options):
         raise InputError(f"-o {taken}={options[taken]}: not a way to read a source; see finlab data load --help")
     print(Store().load(source, name or name_of(source, options.get("table")), as_of=as_of, **options))

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PIECE_BYTES', 'DELIMITERS', 'HEAD_CHARACTERS', 'MAX_LINE_BYTES', 'KINDS', 'SAMPLE_ROWS', 'MISSING', 'NEARLY',
            'check_encoding', 'as_utf8', 'find_delimiter', 'Layout', 'read_head', 'load_raw', 'fits', 'typed',
-           'choose_kinds', 'remark', 'days_of_changing_offsets', 'read_delimited']
+           'choose_kinds', 'remark', 'keep_local_days', 'read_delimited']
 
 # %% ../../nbs/data/delimited.ipynb #954a83fa
 import codecs
@@ -41,7 +41,10 @@ def _pieces(path: Path, encoding: str) -> Iterator[str]:
             pending = decoder.getstate()[0]
             try:
                 yield decoder.decode(piece, final=not piece)
-            except UnicodeDecodeError as error:
+            except UnicodeError as error:
+                if not isinstance(error, UnicodeDecodeError):
+                    told = f"{path.name} is not {encoding} text: {error}"
+                    raise InputError(f"{told}; say what it is by encoding=") from None
                 offset = before - len(pending) + error.start
                 line = lines + (pending + piece)[: error.start].count(b"\n")
                 raise InputError(
@@ -253,7 +256,8 @@ def typed(kind: str, v: str, layout: Layout) -> str:
 def choose_kinds(connection: duckdb.DuckDBPyConnection, count: int, layout: Layout) -> list[str]:
     """Decide the kind of each of the `count` columns of `raw`: one of KINDS, or "text"."""
     sample = f"(SELECT * FROM raw LIMIT {SAMPLE_ROWS})"
-    wanted = [(place, kind) for place in range(count) for kind in KINDS]
+    order = sorted(KINDS, key="day".__ne__) if layout.date_format else KINDS  # 20240131 is a day if that was said
+    wanted = [(place, kind) for place in range(count) for kind in order]
     possible: list[list[str]] = [[] for _ in range(count)]
     for (place, kind), agrees in zip(wanted, _agreement(connection, sample, wanted, layout), strict=True):
         if agrees is not False:
@@ -299,36 +303,56 @@ def remark(connection: duckdb.DuckDBPyConnection, place: int, name: str, layout:
 _OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)$"
 
 
-def _offsets(connection: duckdb.DuckDBPyConnection, place: int) -> tuple[list[str], bool]:
-    """List the offsets from UTC in a column of moments, and tell whether every moment is a midnight there."""
+class _Offsets(NamedTuple):
+    """The offsets from UTC in a column; whether every moment is a midnight there; whether no day comes twice."""
+
+    offsets: list[str]
+    midnights: bool
+    one_a_day: bool
+
+
+def _offsets(connection: duckdb.DuckDBPyConnection, place: int) -> _Offsets:
     v, midnight = _value(f"c{place}"), r"[ T]00:00(:00([.]0+)?)?" + _OFFSET
     found = connection.execute(
-        f"SELECT list(DISTINCT regexp_extract(v, {_text(_OFFSET)})), bool_and(regexp_matches(v, {_text(midnight)})) "
-        f"FROM (SELECT {v} AS v FROM raw) WHERE v IS NOT NULL"
+        f"SELECT list(DISTINCT regexp_extract(v, {_text(_OFFSET)})), bool_and(regexp_matches(v, {_text(midnight)})), "
+        f"count(v) = count(DISTINCT left(v, 10)) FROM (SELECT {v} AS v FROM raw) WHERE v IS NOT NULL"
     ).fetchall()
-    return sorted(found[0][0]), bool(found[0][1])
+    return _Offsets(sorted(found[0][0]), bool(found[0][1]), bool(found[0][2]))
 
 
 def _zone_of(connection: duckdb.DuckDBPyConnection, place: int) -> str:
     """Write the one offset of a column as a zone, +08:00; empty if there are several, or if it is UTC."""
-    offsets, _ = _offsets(connection, place)
+    offsets = _offsets(connection, place).offsets
     digits = re.sub(r"\D", "", offsets[0]).ljust(4, "0")
     return f"{offsets[0][0]}{digits[:2]}:{digits[2:]}" if len(offsets) == 1 and digits != "0000" else ""
 
 
-def days_of_changing_offsets(connection: duckdb.DuckDBPyConnection, kinds: list[str], names: list[str]) -> list[str]:
-    """Turn columns of midnights whose offset changes into days, in `kinds` itself; returns notes."""
+def keep_local_days(connection: duckdb.DuckDBPyConnection, kinds: list[str], names: list[str]) -> list[str]:
+    """Where an offset changes with summer time, keep midnights as days and one moment a day as the local one.
+
+    Changes `kinds` and the table `raw`; returns notes.
+    """
     notes = []
     for place in [place for place, kind in enumerate(kinds) if kind == "time with a zone"]:
-        offsets, midnights = _offsets(connection, place)
-        if midnights and len(offsets) > 1:
-            known = f"{_value(f'c{place}')} IS NOT NULL"
-            connection.execute(f"UPDATE raw SET c{place} = left(trim(c{place}), 10) WHERE {known}")
-            kinds[place] = "day"
-            notes.append(f"column {names[place]!r} holds midnights ({', '.join(offsets)}), which are read as days")
+        found = _offsets(connection, place)
+        if len(found.offsets) < 2 or not (found.midnights or found.one_a_day):
+            continue
+        kinds[place] = "day" if found.midnights else "time"
+        v = _value(f"c{place}")
+        kept = f"left({v}, 10)" if found.midnights else f"regexp_replace({v}, {_text(_OFFSET)}, '')"
+        connection.execute(f"UPDATE raw SET c{place} = {kept} WHERE {v} IS NOT NULL")
+        what = "midnights, which are read as days" if found.midnights else "one moment a day, read as the local time"
+        notes.append(f"column {names[place]!r} holds {what} (offsets {', '.join(found.offsets)})")
     return notes
 
 # %% ../../nbs/data/delimited.ipynb #49bfa1b3
+def _check_date_format(date_format: str) -> None:
+    try:
+        duckdb.execute("SELECT try_strptime('', ?)", [date_format])
+    except duckdb.Error:
+        raise InputError.of("date_format", date_format, "a pattern such as %d.%m.%Y (strptime)") from None
+
+
 def _layout(
     delimiter: str | None, decimal: str, thousands: str, header: bool, skip: int, date_format: str
 ) -> Layout:
@@ -338,6 +362,8 @@ def _layout(
             raise InputError.of(name, mark, "one character that is no letter, digit, quotation mark or line end")
     if len({decimal, thousands, delimiter or ""} - {""}) < bool(delimiter) + bool(thousands) + 1:
         raise InputError(f"delimiter {delimiter!r}, decimal {decimal!r} and thousands {thousands!r} must differ")
+    if date_format:
+        _check_date_format(date_format)
     if not isinstance(header, bool):
         raise InputError.of("header", header, "True (the first line holds the names) or False (it is a row)")
     return Layout(delimiter or "", decimal, thousands, header, check_positive_int("skip", skip, least=0), date_format)
@@ -386,7 +412,7 @@ def read_delimited(
             raise InputError(f"{path.name} has a header of {len(names)} columns and no rows")
         kinds = choose_kinds(connection, len(names), layout)
         kinds = ["text" if name in kept else kind for name, kind in zip(names, kinds, strict=True)]
-        notes += days_of_changing_offsets(connection, kinds, names)
+        notes += keep_local_days(connection, kinds, names)
         doubtful = [place for place, kind in enumerate(kinds) if kind == "text" and names[place] not in kept]
         remarks = [remark(connection, place, names[place], layout) for place in doubtful]
         return _typed_table(connection, names, kinds, layout), notes + [note for note in remarks if note]

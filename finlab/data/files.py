@@ -6,6 +6,7 @@
 __all__ = ['Read', 'read_parquet', 'read_json', 'read_excel']
 
 # %% ../../nbs/data/files.ipynb #bd0f5ea4
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -59,7 +60,28 @@ def read_json(path: Path, *, encoding: str = "utf-8") -> Read:
         names = check_names(table.column_names, path.name)
         types = dict(connection.execute("SELECT column_name, column_type FROM (DESCRIBE raw)").fetchall())
         mixed = [name for name in names if types[name] == "JSON"]
-        return plain(_resolve(connection, table, mixed, path.name)), []
+        moments = [name for name in names if types[name].startswith("TIMESTAMP")]
+        table, notes = _with_offsets(connection, table, moments, utf8)
+        return plain(_resolve(connection, table, mixed, path.name)), notes
+
+
+_OFFSET = re.compile(r":\d{2}(\.\d+)?\s*[+-](?!00(:?00)?$)\d{2}(:?\d{2})?$")  # other than UTC's own
+
+
+def _with_offsets(
+    connection: duckdb.DuckDBPyConnection, table: pa.Table, moments: list[str], path: Path
+) -> tuple[pa.Table, list[str]]:
+    """Keep moments with an offset from UTC as texts: DuckDB would drop the offset, and the day with it."""
+    notes: list[str] = []
+    for name in moments:
+        options = {"path": str(path), "columns": {name: "VARCHAR"}}
+        quoted = '"' + name.replace('"', '""') + '"'
+        query = f"SELECT {quoted} FROM read_json($path, format = 'auto', records = 'true', columns = $columns)"
+        texts = connection.sql(query, params=options).to_arrow_table().column(0)
+        if any(_OFFSET.search(text or "") for text in texts.to_pylist()):
+            table = table.set_column(table.column_names.index(name), name, texts)
+            notes.append(f"column {name!r} is kept as text: its moments have offsets from UTC")
+    return table, notes
 
 
 def _resolve(connection: duckdb.DuckDBPyConnection, table: pa.Table, doubtful: list[str], what: str) -> pa.Table:

@@ -100,6 +100,8 @@ def _quoted(name: str) -> str:
 
 
 def _check_day(as_of: object) -> date | None:
+    if as_of is pd.NaT:
+        raise InputError.of("as_of", as_of, "a day such as '2026-03-31' or a date")
     if isinstance(as_of, str):
         try:
             return datetime.fromisoformat(as_of).date()

@@ -133,7 +133,9 @@ class Backtest:
     def leader(self) -> str:
         """The complete method with the least error by `measure`, proven or not."""
         error = self.scores.loc[self.complete, self.measure]
-        return str(error.idxmin()) if error.notna().any() else self.replay.benchmark
+        rival = self.replay.benchmark
+        tied = rival in error and error[rival] <= error.min()
+        return rival if tied or not error.notna().any() else str(error.idxmin())
 
     @property
     def best(self) -> str:
@@ -290,7 +292,7 @@ def _season_left_in(y: pd.Series, origins: tuple[int, ...], period: int) -> tupl
 
 def check_level(level: int | Iterable[int]) -> tuple[int, ...]:
     """Check the levels of intervals: whole percents between 1 and 99, each once, in rising order."""
-    level = [level] if isinstance(level, (int, float)) else level
+    level = level if isinstance(level, Iterable) else [level]
     found = tuple(sorted({check_positive_int("level", part) for part in level}))
     if not found or found[-1] > 99:
         raise InputError.of("level", level, "percents between 1 and 99, such as (80, 95)")

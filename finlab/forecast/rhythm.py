@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['Dates', 'SHOWN', 'FREQUENCIES', 'BUSINESS', 'KNOWN', 'HALF', 'LEAST_VALUES', 'SLASHED', 'QUARTER', 'OFFSET', 'MONTHS',
-           'MONDAY', 'PARTS', 'MOST_HOLIDAYS', 'LONGEST_CLOSURE', 'Frequency', 'bad_place', 'read_dates',
-           'read_noted_dates', 'usual_weekday', 'find_habit', 'nominal', 'last_day', 'find_frequency', 'check_steps',
-           'say_moment']
+           'LATE', 'MONDAY', 'PARTS', 'MOST_HOLIDAYS', 'FEW_HOLIDAYS', 'LONGEST_CLOSURE', 'Frequency', 'bad_place',
+           'read_dates', 'read_noted_dates', 'usual_weekday', 'find_habit', 'nominal', 'last_day', 'find_frequency',
+           'check_steps', 'say_moment']
 
 # %% ../../nbs/forecast/rhythm.ipynb #be599d44
 import re
@@ -57,7 +57,8 @@ def bad_place(name: str, column: Any, wrong: np.ndarray, expected: str) -> Input
 
 SLASHED = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b.*")
 QUARTER = re.compile(r"\d{4}[-\s]?Q[1-4]", re.IGNORECASE)
-OFFSET = r"(:\d{2}(?:\.\d+)?)\s*(?:Z|[+-]\d{2}:?\d{2})$"  # what a text with a time may end with: Z, +02:00
+# What ends in a time and an offset: 2024-03-31 00:00:00+02, 20240331T0000Z; the time is kept.
+OFFSET = r"([T ]\d{2}(?::?\d{2}(?::?\d{2}(?:\.\d+)?)?)?)\s*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
 
 
 def _texts_to_dates(column: pd.Series, name: str, dayfirst: bool | None) -> tuple[Dates, str]:
@@ -76,6 +77,8 @@ def _texts_to_dates(column: pd.Series, name: str, dayfirst: bool | None) -> tupl
     if not apart.any():
         return wall, ""
     moments = pd.DatetimeIndex(pd.to_datetime(texts.where(apart), errors="coerce", format="ISO8601", utc=True))
+    if wall.tz is not None:  # an ending that is no offset, such as a name of a zone
+        return moments.tz_localize(None), "the hours are in UTC"
     return _one_clock(wall.where(apart), moments.tz_localize(None), "with offsets from UTC")
 
 # %% ../../nbs/forecast/rhythm.ipynb #5b1c77aa
@@ -154,6 +157,7 @@ def _periods_to_dates(periods: Any) -> Dates:
 
 # %% ../../nbs/forecast/rhythm.ipynb #7d20c1e4
 MONTHS = {"M": 1, "Q": 3, "Y": 12}  # in one step
+LATE = 25  # from this day on, a date stands for the month, quarter or year that ends with its month
 
 
 def usual_weekday(dates: Dates) -> int:
@@ -197,6 +201,10 @@ def last_day(moment: Any, frequency: Frequency, dates: Dates) -> Date:
     """Find the last day that the step at `moment` speaks of: 31 March for 1 March, 30 June of a fiscal year itself."""
     if frequency.code not in MONTHS or dates.is_month_end.all():
         return moment.date()
+    if frequency.code != "M" and (dates.day >= LATE).all():  # the last business days of a fiscal year or quarter
+        return (moment + pd.offsets.MonthEnd(0)).date()
+    if frequency.code != "M" and (dates.day == 1).all() and moment.month != 12:
+        return (moment + pd.DateOffset(months=MONTHS[frequency.code], days=-1)).date()
     return moment.to_period(frequency.code).end_time.date()
 
 # %% ../../nbs/forecast/rhythm.ipynb #e39a0fee
@@ -240,7 +248,8 @@ def _is_other_rhythm(dates: Dates, frequency: Frequency) -> bool:
     return max(_habits(dates, 1).values()) < 1 if frequency.code == "M" else bool(steps[0] != count)
 
 # %% ../../nbs/forecast/rhythm.ipynb #7988078e
-MOST_HOLIDAYS = 0.06  # share of weekdays that may be missing; markets close on 8 to 10 weekdays a year, about 4%
+MOST_HOLIDAYS = 0.08  # share of weekdays that may be missing; markets close on about 4% (New York) to 7% (Shanghai)
+FEW_HOLIDAYS = 3  # more, since holidays come in clusters: Christmas and New Year
 LONGEST_CLOSURE = 10  # weekdays in a row; Chinese New Year closes markets for five to seven
 
 
@@ -261,8 +270,8 @@ def check_steps(dates: Dates, frequency: Frequency, name: str = "date") -> tuple
         return ()
     lost = list(_missing(dates, numbers, frequency))
     shown = ", ".join(lost[:SHOWN]) + (", ..." if len(lost) > SHOWN else "")
-    few = missing <= MOST_HOLIDAYS * (numbers[-1] - numbers[0] + 1) and steps.max() - 1 <= LONGEST_CLOSURE
-    if frequency.code == "B" and few:
+    most = FEW_HOLIDAYS + MOST_HOLIDAYS * (numbers[-1] - numbers[0] + 1)
+    if frequency.code == "B" and missing <= most and steps.max() - 1 <= LONGEST_CLOSURE:
         return (f"{missing} weekdays without a value are taken for holidays: {shown}",)
     plural = "" if missing == 1 else "s"
     expected = f"a value for each {frequency.step}"

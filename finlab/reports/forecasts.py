@@ -46,13 +46,15 @@ def read_all(source: Any, **options: Any) -> "list[NamedSeries]":
     return [series for name, value in SAMPLES for series in read_series(f"sample:{name}", value=value, period=period)]
 
 # %% ../../nbs/reports/forecasts.ipynb #225b1b93
-def _pairs(texts: list[str]) -> dict[str, str]:
+def _pairs(texts: list[str]) -> dict[str, Any]:
     """Take texts such as "decimal=," apart; InputError for one that has no name or no value."""
+    from finlab.data.sources import options_from_texts
+
     pairs = [text.partition("=") for text in texts]
     for text, (name, sign, _) in zip(texts, pairs, strict=True):
         if not sign or not name.strip():
             raise InputError.of("read", text, "name=value, such as encoding=cp1252")
-    return {name.strip(): value for name, _, value in pairs}
+    return options_from_texts({name.strip(): value for name, _, value in pairs})
 
 
 def _is_kept(source: Any) -> bool:
@@ -70,10 +72,10 @@ def _read_kept(path: Path, options: dict[str, Any]) -> "list[NamedSeries]":
 
     frame = pd.read_parquet(path)
     found = read_series(frame, **{name: option for name, option in options.items() if name not in ("table", "read")})
-    newest = max(found, key=lambda series: series.as_of)
+    as_of, due = max(series.as_of for series in found), min(series.due for series in found)
     columns = [str(column) for column in frame.columns]
     where = ("frame", path.absolute().as_uri(), path.stem, len(frame), columns)
-    trace.record_read(*where, newest.as_of.isoformat(), due=newest.due.isoformat())
+    trace.record_read(*where, as_of.isoformat(), due=due.isoformat())
     return found
 
 # %% ../../nbs/reports/forecasts.ipynb #225b1b94
@@ -332,7 +334,7 @@ def _heading(study: "ForecastStudy") -> list[Prose]:
 
 def _escaped(text: str) -> str:
     """Protect a name that was read from a file from being taken for Markdown."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()#+!|<>$~" else letter for letter in text)
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()#+!|<>$~" else letter for letter in " ".join(text.split()))
 
 
 def _notes(study: "ForecastStudy") -> list[str]:

@@ -336,3 +336,15 @@ def test_lab_in_a_folder_that_cannot_be_written_is_one_clear_line(
     code, _, err = finlab("lab", "--no-browser")
     assert code == WRONG_INPUT
     assert "quickstart.ipynb cannot be written (Permission denied)" in err
+
+
+def test_lines_before_the_header_are_skipped_as_they_are_told(finlab, workbench: Path) -> None:
+    (workbench / "titled.csv").write_text("Sales of 2024\n\n" + sales(workbench).read_text())
+    code, out, err = finlab("data", "load", "titled.csv", "-o", "skip=2")
+    assert code == OK, err
+    assert "60 rows" in out
+    code, _, err = finlab("forecast", "titled.csv", "-r", "skip=2", "-o", "out.csv")
+    assert code == OK, err
+    code, out, _ = finlab("data", "load", "sales.csv", "-o", "header=false")
+    assert code == OK
+    assert "61 rows" in out

@@ -165,16 +165,32 @@ def test_any_text_survives_quoting(tmp_path_factory: pytest.TempPathFactory, row
 
 def test_a_day_stays_the_day_that_was_written(tmp_path: Path) -> None:
     path = tmp_path / "zoned.csv"
-    lines = ["shanghai,madrid,mixed"]
-    lines += ["2026-03-28T00:00:00+08:00,2026-03-28T00:00:00+01:00,2026-03-28T09:00:00+01:00"]
-    lines += ["2026-03-30T00:00:00+08:00,2026-03-30T00:00:00+02:00,2026-03-30T09:00:00+02:00"]
+    lines = ["shanghai,madrid,new_york,hours"]
+    lines += ["2026-03-28T00:00:00+08:00,2026-03-28T00:00:00+01:00,2026-03-06T20:00:00-05:00,2026-03-29T01:00+01:00"]
+    lines += ["2026-03-30T00:00:00+08:00,2026-03-30T00:00:00+02:00,2026-03-09T20:00:00-04:00,2026-03-29T03:00+02:00"]
     path.write_text("\n".join(lines) + "\n")
     table, notes = read_delimited(path)
-    assert [str(kind) for kind in table.schema.types] == [
-        "timestamp[us, tz=+08:00]",
-        "date32[day]",
-        "timestamp[us, tz=UTC]",
-    ]
+    kinds = ["timestamp[us, tz=+08:00]", "date32[day]", "timestamp[us]", "timestamp[us, tz=UTC]"]
+    assert [str(kind) for kind in table.schema.types] == kinds
     assert [str(day) for day in table["madrid"].to_pylist()] == ["2026-03-28", "2026-03-30"]
-    assert [value.isoformat() for value in table["mixed"].to_pylist()][1] == "2026-03-30T07:00:00+00:00"
-    assert notes == ["column 'madrid' holds midnights (+01:00, +02:00), which are read as days"]
+    assert [str(moment) for moment in table["new_york"].to_pylist()] == ["2026-03-06 20:00:00", "2026-03-09 20:00:00"]
+    assert [moment.hour for moment in table["hours"].to_pylist()] == [0, 1]
+    assert notes == [
+        "column 'madrid' holds midnights, which are read as days (offsets +01:00, +02:00)",
+        "column 'new_york' holds one moment a day, read as the local time (offsets -04:00, -05:00)",
+    ]
+
+
+def test_digits_are_days_where_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "digits.csv"
+    path.write_text("day,n\n20260131,7\n20260228,8\n")
+    table, _ = read_delimited(path, date_format="%Y%m%d")
+    assert [str(kind) for kind in table.schema.types] == ["date32[day]", "int64"]
+
+
+@pytest.mark.parametrize("options", [{"date_format": "%Q"}, {"encoding": "utf-16"}])
+def test_options_that_cannot_be_are_named(tmp_path: Path, options: dict[str, str]) -> None:
+    path = tmp_path / "plain.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=next(iter(options.values()))):
+        read_delimited(path, **options)

@@ -312,3 +312,14 @@ def test_a_sheet_made_by_sqlite_stays_sqlite(tmp_path: Path) -> None:
     sqlite3.connect(path).close()
     with pytest.raises(InputError, match="is a DuckDB file"):
         read_source(f"sqlite:///{path}", table="x")
+
+
+def test_moments_of_json_keep_the_day_that_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "moments.json"
+    path.write_text(
+        '[{"utc": "2026-03-31T01:00:00Z", "shanghai": "2026-03-31T00:00:00+08:00", "plain": "2026-03-31T05:00:00"}]'
+    )
+    found = read_source(path)
+    assert [str(kind) for kind in found.table.schema.types][::2] == ["timestamp[us, tz=UTC]", "timestamp[us]"]
+    assert found.table["shanghai"].to_pylist() == ["2026-03-31T00:00:00+08:00"]
+    assert found.notes == ["column 'shanghai' is kept as text: its moments have offsets from UTC"]

@@ -117,3 +117,55 @@ def test_a_long_row_of_missing_weekdays_is_no_holiday(closed, taken):
     else:
         with pytest.raises(InputError, match="business days missing"):
             one(left)
+
+
+BERLIN = pd.date_range("2024-01-01", periods=16, freq="MS", tz="Europe/Berlin")
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet", "xlsx"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Shanghai", "America/New_York"])
+def test_months_written_with_offsets_are_the_same_months_in_every_format(kind, zone, tmp_path):
+    months = BERLIN.tz_localize(None).tz_localize(zone)
+    frame = pd.DataFrame({"day": [day.isoformat() for day in months], "v": np.arange(16.0)})
+    path = tmp_path / f"months.{kind}"
+    if kind == "json":
+        frame.to_json(path, orient="records")
+    else:
+        getattr(frame, {"csv": "to_csv", "parquet": "to_parquet", "xlsx": "to_excel"}[kind])(path, index=False)
+    found = read_series(path, date="day", value="v")[0]
+    assert found.dates[0] == pd.Timestamp("2024-01-01") and nexts(found.dates, 1) == ["2025-05-01"]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["2024-05-01 00:00:00+02", "2024-06-01 00:00:00+02"],
+        ["2024-05-01T00Z", "2024-06-01T00Z"],
+        ["20240501T000000Z", "20240601T000000Z"],
+        ["2024-01-01 00:00:00+01", "2024-06-01 00:00:00+02"],
+    ],
+)
+def test_short_offsets_are_read(texts):
+    assert [day.day for day in read_dates(pd.Series(texts))] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "days, holidays",
+    [
+        (pd.bdate_range("2023-01-03", "2023-12-29"), 17),  # Shanghai: 242 days of trading
+        (pd.bdate_range("2024-01-02", "2024-04-30"), 8),
+        (pd.bdate_range("2023-12-20", "2024-01-16"), 3),
+    ],
+)
+def test_markets_with_many_holidays_are_business_daily(days, holidays):
+    closed = np.linspace(3, len(days) - 4, holidays).astype(int)
+    assert f"{holidays} weekdays" in one(days.delete(closed)).notes[0]
+
+
+@pytest.mark.parametrize(
+    "freq, last",
+    [("BYE-MAR", "2023-03-31"), ("BQE-JAN", "2024-07-31"), ("YS-APR", "2024-03-31"), ("YS-DEC", "2023-12-31")],
+)
+def test_fiscal_years_end_when_they_end(freq, last):
+    ends = {"BYE-MAR": "2023-04-10", "BQE-JAN": "2024-08-05", "YS-APR": "2023-04-10", "YS-DEC": "2023-12-10"}
+    assert str(one(pd.date_range(end=ends[freq], periods=6, freq=freq)).as_of) == last

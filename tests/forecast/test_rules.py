@@ -86,11 +86,11 @@ def market(missing: int, weekdays: int = 200) -> pd.Series:
     return at(days.delete(np.linspace(5, weekdays - 5, missing).astype(int)))
 
 
-def test_six_percent_of_weekdays_may_be_holidays_and_no_more():
-    found = read_series(market(12))[0]
-    assert found.frequency.code == "B" and "12 weekdays without a value are taken for holidays" in found.notes[0]
-    with pytest.raises(InputError, match=r"13 business days missing: .*; expected a value for each business day"):
-        read_series(market(13))
+def test_eight_percent_of_weekdays_and_three_may_be_holidays_and_no_more():
+    found = read_series(market(19))[0]
+    assert found.frequency.code == "B" and "19 weekdays without a value are taken for holidays" in found.notes[0]
+    with pytest.raises(InputError, match=r"20 business days missing: .*; expected a value for each business day"):
+        read_series(market(20))
 
 
 def test_a_market_that_closed_for_a_quarter_has_a_gap_and_not_holidays():
