@@ -11,13 +11,14 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import pyplot, sales_figure
 from hypothesis import given
 from hypothesis import settings as given_settings
 from hypothesis import strategies as st
 
 from finlab.core.describe import ALT_CHARACTERS, WORDS, alt_text, say_number, use_words
 from finlab.core.errors import InputError
-from finlab.core.plotting import finish, new_figure
+from finlab.core.plotting import new_figure
 from finlab.reports.labels import LABELS
 
 CHINESE = {key.removeprefix("alt."): text for key, text in LABELS["zh"].items() if key.startswith("alt.")}
@@ -32,20 +33,6 @@ def clean_looks(workbench: Path) -> Iterator[None]:
         yield
     plt.close("all")
     use_words()
-
-
-def pyplot() -> Any:
-    import matplotlib.pyplot as plt
-
-    return plt
-
-
-def sales_figure(title: str = "Sales") -> Any:
-    months = np.arange("2025-01", "2027-01", dtype="datetime64[M]").astype("datetime64[D]")
-    figure, axes = new_figure(title, unit="CNY")
-    axes.plot(months, 1e6 + 1e5 * np.sin(np.arange(24)), label="sales")
-    axes.fill_between(months, 9e5, 1.1e6 + np.arange(24), alpha=0.2, label="80% interval")
-    return finish(figure)
 
 
 @pytest.mark.parametrize(

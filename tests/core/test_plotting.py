@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+from drawn import pyplot, sales_figure
 
 from finlab.core import plotting
 from finlab.core.plotting import (
@@ -45,20 +46,6 @@ def no_chinese_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
     plotting._find_new_fonts.cache_clear()
     font_manager.fontManager._findfont_cached.cache_clear()
     mpl.font_manager._get_font.cache_clear()
-
-
-def pyplot() -> Any:
-    import matplotlib.pyplot as plt
-
-    return plt
-
-
-def sales_figure(title: str = "Sales") -> Any:
-    months = np.arange("2025-01", "2027-01", dtype="datetime64[M]").astype("datetime64[D]")
-    figure, axes = new_figure(title, unit="CNY")
-    axes.plot(months, 1e6 + 1e5 * np.sin(np.arange(24)), label="sales")
-    axes.fill_between(months, 9e5, 1.1e6 + np.arange(24), alpha=0.2, label="80% interval")
-    return finish(figure)
 
 
 def test_the_theme(monkeypatch: pytest.MonkeyPatch) -> None:
