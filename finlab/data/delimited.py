@@ -347,10 +347,11 @@ def keep_local_days(connection: duckdb.DuckDBPyConnection, kinds: list[str], nam
 
 # %% ../../nbs/data/delimited.ipynb #49bfa1b3
 def _check_date_format(date_format: str) -> None:
-    try:
-        duckdb.execute("SELECT try_strptime('', ?)", [date_format])
-    except duckdb.Error:
-        raise InputError.of("date_format", date_format, "a pattern such as %d.%m.%Y (strptime)") from None
+    with connect_memory() as connection:
+        try:
+            connection.execute("SELECT try_strptime('', ?)", [date_format])
+        except duckdb.Error:
+            raise InputError.of("date_format", date_format, "a pattern such as %d.%m.%Y (strptime)") from None
 
 
 def _layout(

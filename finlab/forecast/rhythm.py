@@ -203,7 +203,8 @@ def last_day(moment: Any, frequency: Frequency, dates: Dates) -> Date:
         return moment.date()
     if frequency.code != "M" and (dates.day >= LATE).all():  # the last business days of a fiscal year or quarter
         return (moment + pd.offsets.MonthEnd(0)).date()
-    if frequency.code != "M" and (dates.day == 1).all() and moment.month != 12:
+    is_stamp = frequency.code == "Y" and moment.month == 12  # how many offices date the figures of a calendar year
+    if frequency.code != "M" and (dates.day == 1).all() and not is_stamp:
         return (moment + pd.DateOffset(months=MONTHS[frequency.code], days=-1)).date()
     return moment.to_period(frequency.code).end_time.date()
 

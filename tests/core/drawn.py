@@ -1,10 +1,27 @@
 """Charts that the tests of drawing and of describing share."""
 
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
+import pytest
 
+from finlab.core.describe import use_words
 from finlab.core.plotting import finish, new_figure
+
+
+@pytest.fixture(autouse=True)
+def clean_looks(workbench: Path) -> Iterator[None]:
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("agg")
+    with mpl.rc_context(), warnings.catch_warnings():
+        yield
+    plt.close("all")
+    use_words()
 
 
 def pyplot() -> Any:

@@ -2,16 +2,12 @@
 
 import re
 import string
-import warnings
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from drawn import pyplot, sales_figure
+from drawn import clean_looks, pyplot, sales_figure  # noqa: F401 (a fixture that every test here uses)
 from hypothesis import given
 from hypothesis import settings as given_settings
 from hypothesis import strategies as st
@@ -22,17 +18,6 @@ from finlab.core.plotting import new_figure
 from finlab.reports.labels import LABELS
 
 CHINESE = {key.removeprefix("alt."): text for key, text in LABELS["zh"].items() if key.startswith("alt.")}
-
-
-@pytest.fixture(autouse=True)
-def clean_looks(workbench: Path) -> Iterator[None]:
-    import matplotlib.pyplot as plt
-
-    plt.switch_backend("agg")
-    with mpl.rc_context(), warnings.catch_warnings():
-        yield
-    plt.close("all")
-    use_words()
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,13 @@
 
 import re
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
-from drawn import pyplot, sales_figure
+from drawn import clean_looks, pyplot, sales_figure  # noqa: F401 (a fixture that every test here uses)
 
 from finlab.core import plotting
 from finlab.core.plotting import (
@@ -23,16 +22,6 @@ from finlab.core.plotting import (
 )
 
 CHINESE = "月度销售额（万元）：利润与亏损"
-
-
-@pytest.fixture(autouse=True)
-def clean_looks(workbench: Path) -> Iterator[None]:
-    import matplotlib.pyplot as plt
-
-    plt.switch_backend("agg")
-    with mpl.rc_context(), warnings.catch_warnings():
-        yield
-    plt.close("all")
 
 
 @pytest.fixture

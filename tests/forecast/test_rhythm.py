@@ -164,8 +164,20 @@ def test_markets_with_many_holidays_are_business_daily(days, holidays):
 
 @pytest.mark.parametrize(
     "freq, last",
-    [("BYE-MAR", "2023-03-31"), ("BQE-JAN", "2024-07-31"), ("YS-APR", "2024-03-31"), ("YS-DEC", "2023-12-31")],
+    [
+        ("BYE-MAR", "2023-03-31"),
+        ("BQE-JAN", "2024-07-31"),
+        ("YS-APR", "2024-03-31"),
+        ("YS-DEC", "2023-12-31"),
+        ("QS-DEC", "2024-02-29"),
+    ],
 )
 def test_fiscal_years_end_when_they_end(freq, last):
-    ends = {"BYE-MAR": "2023-04-10", "BQE-JAN": "2024-08-05", "YS-APR": "2023-04-10", "YS-DEC": "2023-12-10"}
+    ends = {
+        "BYE-MAR": "2023-04-10",
+        "BQE-JAN": "2024-08-05",
+        "YS-APR": "2023-04-10",
+        "YS-DEC": "2023-12-10",
+        "QS-DEC": "2023-12-10",
+    }
     assert str(one(pd.date_range(end=ends[freq], periods=6, freq=freq)).as_of) == last
