@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LOWEST', 'HIGHEST', 'LEAST_DAMPING', 'MOST_DAMPING', 'TREND_SHARE', 'TINY', 'SIMULATED_PATHS', 'Weights', 'Kind',
            'Path', 'deviance_and_slopes', 'beta_limit', 'Frame', 'spread_out', 'ets_objective', 'EtsFit', 'split_form',
-           'by_form', 'filter_ets', 'forecast_ets', 'simulate_ets']
+           'by_form', 'filled_up', 'standard_rows', 'filter_ets', 'forecast_ets', 'simulate_ets']
 
 # %% ../../../nbs/forecast/kernels/ets.ipynb #ee96085e
 from typing import Any, NamedTuple
@@ -298,12 +298,45 @@ def _season_rows(form: str, period: int) -> int:
     return period if form[-1:] in ("A", "M") else 1
 
 
-def by_form(fit: EtsFit) -> dict[str, np.ndarray]:
+def by_form(forms: np.ndarray) -> dict[str, np.ndarray]:
     """The lanes of each form; those without one are left out."""
-    return {form: np.flatnonzero(fit.form == form) for form in dict.fromkeys(fit.form.tolist()) if form}
+    return {form: np.flatnonzero(forms == form) for form in dict.fromkeys(forms.tolist()) if form}
 
 
+def filled_up(lanes: np.ndarray) -> np.ndarray:
+    """Repeat the last of `lanes` until their number is a power of two, at least 64, so that programs are reused."""
+    size = max(64, 1 << (len(lanes) - 1).bit_length())
+    return np.concatenate([lanes, np.full(size - len(lanes), lanes[-1])])
+
+
+def standard_rows(rows: int) -> int:
+    """Round the number of time steps up to a power of two or to one and a half of it, for the same reason."""
+    power = 1 << max(rows - 1, 15).bit_length()
+    return next(size for size in (power // 2, 3 * power // 4, power) if size >= rows)
+
+
+_run_compiled = jax.jit(_run, static_argnames=("season", "period"))
 _walk_compiled = jax.jit(_walk, static_argnames=("form",))
+
+# %% ../../../nbs/forecast/kernels/ets.ipynb #990e79c9
+def _filter_lanes(fit: EtsFit, lanes: np.ndarray, y: np.ndarray, form: str) -> tuple[Any, Any, Any, Any]:
+    """Run lanes of one program through `y` (standard rows): last level, trend and season ahead, and all forecasts."""
+    parts, period = split_form(form), _season_rows(form, len(fit.season_first))
+    index = fit.season_first[:period, lanes] if period > 1 else np.zeros((1, len(lanes)))
+    given = (fit.alpha, fit.beta, fit.gamma, fit.phi, fit.level_first, fit.trend_first)
+    first = [part[lanes] for part in given]
+    if parts[1] in ("M", "Md"):
+        weights = Weights(first[0], first[1], first[2], first[3], first[4], first[5], index)
+        (level, trend, ahead), means = _walk_compiled(weights, jnp.asarray(y[:, lanes]), parts)
+        return level, trend, ahead, means
+    start = np.argmax(~np.isnan(y[:, lanes]), axis=0)
+    rows, place = np.arange(period)[:, None], np.arange(len(lanes))
+    by_row = index[(rows - start) % period, place]
+    weights = Weights(first[0], first[1], first[2], first[3], first[4], first[5], by_row)
+    path = _run_compiled(weights, jnp.asarray(y[:, lanes]), start, int(start.min()), season=parts[2], period=period)
+    level, trend, season = path.last
+    means = np.where(np.arange(len(y))[:, None] >= start, path.mean, np.nan)
+    return level, trend, np.asarray(season)[(rows + len(y)) % period, place], means
 
 
 def filter_ets(fit: EtsFit, y: Float[np.ndarray, "time lanes"]) -> EtsFit:
@@ -312,17 +345,17 @@ def filter_ets(fit: EtsFit, y: Float[np.ndarray, "time lanes"]) -> EtsFit:
     The weights, first states, variance and likelihood stay those of the fit; states and residuals are those of `y`.
     """
     parts = {name: np.array(getattr(fit, name)) for name in ("level", "trend", "season_ahead")}
+    padded = np.concatenate([np.full((standard_rows(len(y)) - len(y), y.shape[1]), np.nan), y])
     residuals = np.full(y.shape, np.nan)
-    for form, lanes in by_form(fit).items():
+    shared = np.array([form if "M" in form[1:-1] else form[-1:] and "AA" + form[-1] for form in fit.form], dtype=object)
+    for form, lanes in by_form(shared).items():
         rows = _season_rows(form, len(fit.season_first))
-        index = fit.season_first[:rows, lanes] if rows > 1 else np.zeros((1, len(lanes)))
-        one = EtsFit(*(part[..., lanes] for part in fit))
-        weights = Weights(one.alpha, one.beta, one.gamma, one.phi, one.level_first, one.trend_first, index)
         with double_precision():
-            (level, trend, ahead), means = _walk_compiled(weights, jnp.asarray(y[:, lanes]), split_form(form))
-            parts["level"][lanes], parts["trend"][lanes] = level, trend
-            parts["season_ahead"][:rows, lanes] = ahead
-            residuals[:, lanes] = y[:, lanes] - np.asarray(means)
+            found = [np.asarray(part) for part in _filter_lanes(fit, filled_up(lanes), padded, form)]
+        level, trend, ahead, means = (part[..., : len(lanes)] for part in found)
+        parts["level"][lanes], parts["trend"][lanes] = level, trend
+        parts["season_ahead"][:rows, lanes] = ahead
+        residuals[:, lanes] = y[:, lanes] - means[len(padded) - len(y) :]
     return fit._replace(**parts, residuals=residuals)
 
 # %% ../../../nbs/forecast/kernels/ets.ipynb #c4e04f85
@@ -368,7 +401,7 @@ def _forecast_form(fit: EtsFit, lanes: np.ndarray, form: str, horizon: int) -> t
     spread = np.sqrt(_variance_of(fit.variance[lanes], q if divided else mean, echoes, parts[0] == "M"))
     return mean, spread * np.abs(index) if divided else spread
 
-# %% ../../../nbs/forecast/kernels/ets.ipynb #1042c667
+# %% ../../../nbs/forecast/kernels/ets.ipynb #24971737
 def forecast_ets(fit: EtsFit, horizon: int) -> Forecast:
     """Forecast `horizon` steps from the last states of fitted models, in the unit of each series; NaN without a form.
 
@@ -379,18 +412,18 @@ def forecast_ets(fit: EtsFit, horizon: int) -> Forecast:
     mean = np.full((horizon, len(fit.form)), np.nan)
     sd = np.full_like(mean, np.nan)
     with np.errstate(over="ignore", invalid="ignore"):
-        for form, lanes in by_form(fit).items():
+        for form, lanes in by_form(fit.form).items():
             mean[:, lanes], sd[:, lanes] = _forecast_form(fit, lanes, form, horizon)
     return Forecast(mean, sd, fit.residuals)
 
-# %% ../../../nbs/forecast/kernels/ets.ipynb #24971737
+# %% ../../../nbs/forecast/kernels/ets.ipynb #a5929ff2
 def simulate_ets(
     fit: EtsFit, horizon: int, paths: int = SIMULATED_PATHS, *, seed: int
 ) -> Float[np.ndarray, "paths horizon lanes"]:
     """Draw `paths` futures of every fitted model, with normal errors; the same `seed` draws the same futures."""
     futures = np.full((paths, horizon, len(fit.form)), np.nan)
     noise = np.random.default_rng(seed).standard_normal((horizon, paths, len(fit.form)))
-    for form, lanes in by_form(fit).items():
+    for form, lanes in by_form(fit.form).items():
         parts, rows = split_form(form), _season_rows(form, len(fit.season_ahead))
         index = fit.season_ahead[:rows, None, lanes] if rows > 1 else np.zeros((1, 1, len(lanes)))
         index = np.broadcast_to(index, (rows, paths, len(lanes)))
