@@ -42,18 +42,14 @@ def test_a_forecaster_forecasts_in_and_out_of_sample_with_intervals(name, airlin
 
 @pytest.mark.parametrize("name", NAMES)
 def test_columns_are_forecast_in_one_call(name, airline, monkeypatch):
-    from finlab.forecast.base import KernelForecaster
+    from finlab.forecast import naive
 
-    calls, run = [], KernelForecaster._forecast_to
-
-    def counted(self, steps):
-        calls.append(steps)
-        return run(self, steps)
-
-    monkeypatch.setattr(KernelForecaster, "_forecast_to", counted)
+    home, calls = getattr(naive, name), []
+    run = home._run_kernel
+    monkeypatch.setattr(home, "_run_kernel", lambda self, y, horizon: calls.append(y.shape) or run(self, y, horizon))
     table = pd.DataFrame({"a": airline, "b": airline[::-1].to_numpy()})
     both = make(name).fit(table, fh=[1, 2]).predict()
-    assert len(calls) == 1
+    assert calls == [(144, 2)]
     np.testing.assert_allclose(both["a"], make(name).fit(airline).predict(fh=[1, 2]), rtol=1e-9)
 
 
