@@ -80,14 +80,14 @@ class _Reader(_Translator):
             end = end if rule is None else pd.DatetimeIndex(end, freq=rule)
         self._cutoff = end
 
-    def _read(self, y: pd.DataFrame, X: pd.DataFrame | None) -> None:
-        """Line the history up; holes are refused unless the class can skip them."""
-        self._table, self._beside = y, X
-        self._lanes = pool.lanes_of(y, getattr(self._cutoff, "freq", None))
-        hole = None if self.get_tag("capability:missing_values") else pool.first_hole(self._lanes)
+    def _line_up(self, y: pd.DataFrame, X: pd.DataFrame | None) -> tuple[pool.Lanes, np.ndarray | None]:
+        """Line the history up, and its regressors; holes are refused unless the class can skip them."""
+        lanes = pool.lanes_of(y, getattr(self._cutoff, "freq", None))
+        hole = None if self.get_tag("capability:missing_values") else pool.first_hole(lanes)
         if hole is not None:
             name = type(self).__name__
             raise InputError(f"y has no value for {hole[0]!r} at {hole[1]}; {name} expects one at every step")
+        return lanes, None if X is None else pool.beside_past(lanes, X)
 
 # %% ../../nbs/forecast/base.ipynb #d0f72c28
 class _Stated(_Reader):
@@ -182,21 +182,22 @@ class KernelForecaster(_Teller):
     """
 
     def _fit(self, y: pd.DataFrame, X: pd.DataFrame | None = None, fh: Any = None) -> "KernelForecaster":
-        self._read(y, X)
-        return self._publish(self._fit_kernel(self._lanes.values, self._past()))
+        lanes, known = self._line_up(y, X)
+        model = self._fit_kernel(lanes.values, known)
+        self._table, self._beside, self._lanes = y, X, lanes
+        return self._publish(model)
 
     def _update(self, y: pd.DataFrame, X: pd.DataFrame | None = None, update_params: bool = True) -> "KernelForecaster":
-        known = pool.series_names(self._lanes)
-        self._read(_append(self._table, y), _append(self._beside, X))
+        table, regressors = _append(self._table, y), _append(self._beside, X)
         if update_params:
-            return self._publish(self._fit_kernel(self._lanes.values, self._past()))
-        unknown = pool.series_names(self._lanes).difference(known)
+            return self._fit(table, regressors)
+        lanes, known = self._line_up(table, regressors)
+        unknown = pool.series_names(lanes).difference(pool.series_names(self._lanes))
         if len(unknown):
-            raise InputError(f"y has the new series {unknown[0]!r}; expected only fitted ones with update_params=False")
-        return self._publish(self._filter_kernel(self._model, self._lanes.values, self._past()))
-
-    def _past(self) -> np.ndarray | None:
-        return None if self._beside is None else pool.beside_past(self._lanes, self._beside)
+            raise InputError(f"y has the new series {unknown[0]!r}; expected fitted ones with update_params=False")
+        model = self._filter_kernel(self._model, lanes.values, known)
+        self._table, self._beside, self._lanes = table, regressors, lanes
+        return self._publish(model)
 
     def _publish(self, model: Any) -> "KernelForecaster":
         self._model, self._told = model, {}

@@ -256,7 +256,7 @@ def _stamp_at(lanes: Lanes, lane: int, step: int) -> Any:
 def _refuse_unknown(lanes: Lanes, lost: np.ndarray, first: int) -> None:
     """Raise InputError for the first lane that is True in `lost` (time, lanes), whose first row is step `first`."""
     if lost.any():
-        lane, row = np.argwhere(lost.T)[0]
+        lane, row = np.argwhere(lost.T)[0].tolist()
         where = f"{lane_names(lanes)[lane]!r} at {_stamp_at(lanes, lane, first + row)}"
         raise InputError(f"X has no value for {where}; expected one, since it is needed there")
 
@@ -285,5 +285,5 @@ def first_hole(lanes: Lanes) -> tuple[Any, Any] | None:
     holes = np.argwhere((np.isnan(lanes.values) & inside).T)
     if not len(holes):
         return None
-    lane, row = holes[0]
+    lane, row = holes[0].tolist()
     return lane_names(lanes)[lane], _stamp_at(lanes, lane, row - length + 1)
