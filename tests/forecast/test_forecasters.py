@@ -101,17 +101,18 @@ def test_arima_keeps_warnings_as_notes(recwarn, airline):
 CONFORMANCE = """
 import json, sys
 from sktime.utils.estimator_checks import check_estimator
-import finlab.forecast.naive as room
-found = check_estimator(getattr(room, sys.argv[1]), raise_exceptions=False, verbose=False)
+from importlib import import_module
+found = check_estimator(getattr(import_module(sys.argv[1]), sys.argv[2]), raise_exceptions=False, verbose=False)
 print(json.dumps({"n": len(found), "failed": {key: str(told) for key, told in found.items() if told != "PASSED"}}))
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "Conformal"])
 def test_a_forecaster_passes_sktimes_own_checks(name):
+    room = "finlab.forecast." + ("conformal" if name == "Conformal" else "naive")
     # In a process of its own: the hook that checks shapes wraps constructors, whose signature sktime inspects.
-    command = [sys.executable, "-W", "ignore", "-c", CONFORMANCE, name]
+    command = [sys.executable, "-W", "ignore", "-c", CONFORMANCE, room, name]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(run.stdout.strip().splitlines()[-1])
     assert result["n"] > 300 and not result["failed"]
