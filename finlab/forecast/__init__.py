@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from finlab.forecast.comparison import diebold_mariano, holm
+    from finlab.forecast.conformal import Conformal
     from finlab.forecast.evaluation import backtest
     from finlab.forecast.naive import SES, Drift, Naive, Naive2, SeasonalNaive
     from finlab.forecast.series import read_series
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from finlab.forecast.study import forecast, study_series
 
 _HOMES = {
+    "Conformal": "conformal",
     "Drift": "naive",
     "Naive": "naive",
     "Naive2": "naive",
@@ -32,6 +34,7 @@ _HOMES = {
 
 __all__ = [
     "SES",
+    "Conformal",
     "Drift",
     "Naive",
     "Naive2",

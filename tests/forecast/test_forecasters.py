@@ -42,18 +42,14 @@ def test_a_forecaster_forecasts_in_and_out_of_sample_with_intervals(name, airlin
 
 @pytest.mark.parametrize("name", NAMES)
 def test_columns_are_forecast_in_one_call(name, airline, monkeypatch):
-    from finlab.forecast.base import KernelForecaster
+    from finlab.forecast import naive
 
-    calls, run = [], KernelForecaster._forecast_to
-
-    def counted(self, steps):
-        calls.append(steps)
-        return run(self, steps)
-
-    monkeypatch.setattr(KernelForecaster, "_forecast_to", counted)
+    home, calls = getattr(naive, name), []
+    run = home._run_kernel
+    monkeypatch.setattr(home, "_run_kernel", lambda self, y, horizon: calls.append(y.shape) or run(self, y, horizon))
     table = pd.DataFrame({"a": airline, "b": airline[::-1].to_numpy()})
     both = make(name).fit(table, fh=[1, 2]).predict()
-    assert len(calls) == 1
+    assert calls == [(144, 2)]
     np.testing.assert_allclose(both["a"], make(name).fit(airline).predict(fh=[1, 2]), rtol=1e-9)
 
 
@@ -105,17 +101,18 @@ def test_arima_keeps_warnings_as_notes(recwarn, airline):
 CONFORMANCE = """
 import json, sys
 from sktime.utils.estimator_checks import check_estimator
-import finlab.forecast.naive as room
-found = check_estimator(getattr(room, sys.argv[1]), raise_exceptions=False, verbose=False)
+from importlib import import_module
+found = check_estimator(getattr(import_module(sys.argv[1]), sys.argv[2]), raise_exceptions=False, verbose=False)
 print(json.dumps({"n": len(found), "failed": {key: str(told) for key, told in found.items() if told != "PASSED"}}))
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "Conformal"])
 def test_a_forecaster_passes_sktimes_own_checks(name):
+    room = "finlab.forecast." + ("conformal" if name == "Conformal" else "naive")
     # In a process of its own: the hook that checks shapes wraps constructors, whose signature sktime inspects.
-    command = [sys.executable, "-W", "ignore", "-c", CONFORMANCE, name]
+    command = [sys.executable, "-W", "ignore", "-c", CONFORMANCE, room, name]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(run.stdout.strip().splitlines()[-1])
     assert result["n"] > 300 and not result["failed"]
