@@ -6,7 +6,7 @@
 __all__ = ['RELATIVE_LIMITS', 'RESAMPLES', 'RESAMPLES_AT_ONCE', 'check_losses', 'relative_errors', 'wins', 'mean_interval',
            'rank_methods', 'compare_series', 'compare_methods', 'confidence_set']
 
-# %% ../../nbs/forecast/ranking.ipynb #2fb87b18
+# %% ../../nbs/forecast/ranking.ipynb #943ff861
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ RELATIVE_LIMITS = (0.01, 100.0)  # of an error relative to the benchmark's; the 
 RESAMPLES = 1000  # of the bootstrap, as in fev-bench
 RESAMPLES_AT_ONCE = 100  # bounds the memory: this many times the table of errors
 
-# %% ../../nbs/forecast/ranking.ipynb #065c5b0a
+# %% ../../nbs/forecast/ranking.ipynb #90f52712
 def check_losses(losses: pd.DataFrame, benchmark: str | None = None) -> pd.DataFrame:
     """Check a table of errors: series down, methods across, finite, not negative; the benchmark is one of them."""
     if not isinstance(losses, pd.DataFrame):
@@ -57,7 +57,7 @@ def wins(losses: pd.DataFrame, benchmark: str) -> pd.DataFrame:
     won = np.where(tied, 0.5, (values < base).astype(float))
     return pd.DataFrame(won, index=losses.index, columns=losses.columns)
 
-# %% ../../nbs/forecast/ranking.ipynb #165b7ada
+# %% ../../nbs/forecast/ranking.ipynb #003a4267
 def mean_interval(
     values: np.ndarray, level: int | float = 95, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +72,8 @@ def mean_interval(
         return missing, missing
     batch = min(resamples, RESAMPLES_AT_ONCE)
     options = {"confidence_level": level / 100, "n_resamples": resamples, "batch": batch, "method": "percentile"}
-    found: Any = stats.bootstrap((values,), np.mean, axis=0, vectorized=True, rng=np.random.default_rng(seed), **options)
+    rng = np.random.default_rng(seed)
+    found: Any = stats.bootstrap((values,), np.mean, axis=0, vectorized=True, rng=rng, **options)
     return found.confidence_interval.low, found.confidence_interval.high
 
 
@@ -97,7 +98,7 @@ def rank_methods(
     ranked = pd.DataFrame(columns, index=pd.Index(table.columns, name="method"))
     return ranked.assign(n=len(table)).sort_values("mean", kind="stable")
 
-# %% ../../nbs/forecast/ranking.ipynb #d44f6908
+# %% ../../nbs/forecast/ranking.ipynb #9ba8b910
 def compare_series(loss_a: np.ndarray, loss_b: np.ndarray) -> DMResult:
     """Test whether two methods have the same expected error over series, given their errors on the same series.
 
@@ -121,7 +122,7 @@ def compare_series(loss_a: np.ndarray, loss_b: np.ndarray) -> DMResult:
         return DMResult(float(by_mean.statistic), float(by_mean.pvalue), mean, n, 1, note, 1.0)
     return DMResult(float(by_mean.statistic), float(by_mean.pvalue), mean, n, 1, "", float(by_rank.pvalue))
 
-# %% ../../nbs/forecast/ranking.ipynb #30d9860c
+# %% ../../nbs/forecast/ranking.ipynb #43d30e27
 def _say(name: str, rival: str, kind: str, result: DMResult, row: pd.Series, base: float, p: float) -> str:
     """Put one comparison over series into words."""
     figures = f"{kind} {row['mean']:.3f} against {base:.3f}"
@@ -158,7 +159,7 @@ def compare_methods(losses: pd.DataFrame, benchmark: str, kind: str = "error", s
     columns = ["difference", "p_mean", "p_ranks", "p_holm", "n", "outcome", "verdict"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("method")
 
-# %% ../../nbs/forecast/ranking.ipynb #ffddd4f7
+# %% ../../nbs/forecast/ranking.ipynb #de1f0780
 def _stand_ins(values: np.ndarray) -> tuple[dict[int, int], set[int]]:
     """Find columns that repeat an earlier one, with the column that stands for them, and columns surely worse."""
     twins: dict[int, int] = {}
