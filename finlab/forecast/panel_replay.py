@@ -7,7 +7,7 @@ __all__ = ['MOST_CELLS', 'LEAST_VALUES', 'Short', 'Failure', 'WITHOUT_PARAMETERS
            'choose_folds', 'average_by_series', 'lane_scales', 'forecast_by_name', 'chunks', 'run_by_name',
            'takes_panels', 'panel_groups', 'stack_panel', 'run_forecaster', 'run_panel_method', 'PanelReplay']
 
-# %% ../../nbs/forecast/panel_replay.ipynb #a4a47b0b
+# %% ../../nbs/forecast/panel_replay.ipynb #f59d5f31
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from .series import NamedSeries, cut_frame, read_series
 MOST_CELLS = 1 << 22  # of one table of histories: 32 MiB as float64; the kernels need a few times that
 LEAST_VALUES = 3  # before a cut-off, or a period and one more if that is longer: less has no scale for MASE
 
-# %% ../../nbs/forecast/panel_replay.ipynb #8d5ba97f
+# %% ../../nbs/forecast/panel_replay.ipynb #bfbbda8e
 @dataclass(frozen=True)
 class Folds:
     """The cut-offs of a panel: `owner` says to which series a lane belongs, `cut` how many values are known there.
@@ -78,7 +78,7 @@ class Folds:
         one = self.series[int(self.owner[lane])]
         return one.name, str(one.dates[int(self.cut[lane]) - 1]).removesuffix(" 00:00:00")
 
-# %% ../../nbs/forecast/panel_replay.ipynb #f8fde01b
+# %% ../../nbs/forecast/panel_replay.ipynb #0f58834d
 Short = tuple[str, int, str]  # name of a series, how many cut-offs it has (0: it is left out), why not all
 
 
@@ -113,7 +113,7 @@ def read_panel(data: Any, period: int | None = None) -> tuple[list[NamedSeries],
             raise InputError(f"{one.name} is {one.values.iloc[wrong[0]]} at {one.dates[wrong[0]]}; expected a number")
     return series, short
 
-# %% ../../nbs/forecast/panel_replay.ipynb #b580bf6f
+# %% ../../nbs/forecast/panel_replay.ipynb #2a5ec58c
 def choose_folds(
     series: list[NamedSeries], horizon: int, cutoffs: int = 5, step: int = 1, window: int | None = None
 ) -> tuple[Folds, list[Short]]:
@@ -137,7 +137,7 @@ def choose_folds(
         raise InputError(f"the longest of {len(series)} series has {longest} values; expected {expected}")
     return Folds(tuple(kept), np.array(owner), np.array(cut), horizon, step, window), short
 
-# %% ../../nbs/forecast/panel_replay.ipynb #5d1e4a7c
+# %% ../../nbs/forecast/panel_replay.ipynb #74e07e32
 def average_by_series(folds: Folds, values: np.ndarray) -> np.ndarray:
     """Average over the lanes of every series, along the last axis; what is not finite is left out."""
     known = np.isfinite(values)
@@ -154,7 +154,7 @@ def lane_scales(folds: Folds, power: int = 1) -> np.ndarray:
     largest = np.array([np.abs(history).max(initial=0.0) for history, _ in lanes])
     return np.where(scale > (ROUNDING * largest) ** power, scale, np.nan)
 
-# %% ../../nbs/forecast/panel_replay.ipynb #6b9b30c7
+# %% ../../nbs/forecast/panel_replay.ipynb #54ebcb73
 def forecast_by_name(name: str, histories: list[np.ndarray], horizon: int, period: int) -> Lanes:
     """Forecast from the end of each history by a method of that name: the one door to all methods by name."""
     return run_free_method(name, histories, horizon, period)
@@ -183,7 +183,7 @@ def run_by_name(name: str, title: str, folds: Folds, most_cells: int = MOST_CELL
         lanes.mean[:, part], lanes.sd[:, part] = found.mean, found.sd
     return lanes
 
-# %% ../../nbs/forecast/panel_replay.ipynb #e0de2449
+# %% ../../nbs/forecast/panel_replay.ipynb #27a763da
 Failure = tuple[str, str, str, str]  # method, series, cut-off, reason
 
 
@@ -220,7 +220,7 @@ def _walk(name: str, forecaster: Any, folds: Folds, place: int, refit: bool, lan
         before = cut
     return failures
 
-# %% ../../nbs/forecast/panel_replay.ipynb #74a8fafa
+# %% ../../nbs/forecast/panel_replay.ipynb #c9214577
 def takes_panels(forecaster: Any) -> bool:
     """Tell whether a forecaster of sktime takes a panel without a loop over its series."""
     kinds = forecaster.get_tag("y_inner_mtype", [], raise_error=False)
@@ -248,7 +248,7 @@ def stack_panel(folds: Folds, part: np.ndarray) -> pd.DataFrame:
     index = pd.MultiIndex.from_arrays([owners, steps], names=["lane", "step"])
     return pd.DataFrame({"y": np.concatenate(histories)}, index=index)
 
-# %% ../../nbs/forecast/panel_replay.ipynb #7ef26efb
+# %% ../../nbs/forecast/panel_replay.ipynb #060f3f46
 def _run_panels(name: str, forecaster: Any, folds: Folds, lanes: Lanes) -> list[int]:
     """Fill in lanes by fits of whole panels; return the series of which a fit failed."""
     from finlab.core.progress import progress
@@ -284,7 +284,7 @@ def run_forecaster(
             failures += _walk(name, forecaster, folds, place, refit, lanes)
     return lanes, failures, [f"{name}: {note}" for note in notes_from(caught)]
 
-# %% ../../nbs/forecast/panel_replay.ipynb #d57cd0fe
+# %% ../../nbs/forecast/panel_replay.ipynb #f3b36220
 WITHOUT_PARAMETERS = ("naive", "seasonal_naive", "drift")
 Update = Callable[[list[np.ndarray], list[np.ndarray], int, int], Lanes]
 UPDATES: dict[str, Update] = {}  # by name: histories at the first cut-off and now, horizon, period -> forecasts
@@ -328,7 +328,7 @@ def run_panel_method(
     failures += [(name, *where, "no forecast: the history is too short for this method") for where in silent]
     return Lanes(np.where(lost, np.nan, lanes.mean), np.where(lost, np.nan, lanes.sd)), failures, notes
 
-# %% ../../nbs/forecast/panel_replay.ipynb #93eeb4bb
+# %% ../../nbs/forecast/panel_replay.ipynb #3c2af70f
 @dataclass(frozen=True)
 class PanelReplay:
     """What a backtest of a panel did: folds, forecasts of every method, failures, notes, series that were short."""
@@ -342,6 +342,11 @@ class PanelReplay:
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = field(default=())
     short: tuple[Short, ...] = ()
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """What the errors of every lane are divided by, for scores without unit; NaN where there is no scale."""
+        return lane_scales(self.folds)
 
     @property
     def overlap(self) -> int:
