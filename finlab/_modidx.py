@@ -595,6 +595,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                   'finlab/forecast/panel_replay.py'),
                                               'finlab.forecast.panel_replay._each_series_alone': ( 'forecast/panel_replay.html#_each_series_alone',
                                                                                                    'finlab/forecast/panel_replay.py'),
+                                              'finlab.forecast.panel_replay._fit_panel': ( 'forecast/panel_replay.html#_fit_panel',
+                                                                                           'finlab/forecast/panel_replay.py'),
                                               'finlab.forecast.panel_replay._read_one_by_one': ( 'forecast/panel_replay.html#_read_one_by_one',
                                                                                                  'finlab/forecast/panel_replay.py'),
                                               'finlab.forecast.panel_replay._run_panels': ( 'forecast/panel_replay.html#_run_panels',

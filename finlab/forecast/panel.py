@@ -278,7 +278,7 @@ def plot_skill(result: PanelFigures) -> "Figure":
     axes.errorbar(places, middle, yerr=[middle - low, high - middle], fmt="o", capsize=4, color="C0")
     axes.axhline(0, color="0.4", linewidth=1)
     axes.set_xticks(places, [str(name) for name in ranked.index])
-    axes.set_xlim(-0.5, len(ranked) - 0.5)
+    axes.set_xlim(-0.5, max(len(ranked), 1) - 0.5)
     return finish(figure)
 
 # %% ../../nbs/forecast/panel.ipynb #d4764fd2

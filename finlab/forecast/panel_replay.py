@@ -249,18 +249,29 @@ def stack_panel(folds: Folds, part: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"y": np.concatenate(histories)}, index=index)
 
 # %% ../../nbs/forecast/panel_replay.ipynb #060f3f46
-def _run_panels(name: str, forecaster: Any, folds: Folds, lanes: Lanes) -> list[int]:
-    """Fill in lanes by fits of whole panels; return the series of which a fit failed."""
+def _fit_panel(forecaster: Any, folds: Folds, part: np.ndarray, lanes: Lanes) -> None:
+    """Fill in some lanes by one fit of a panel."""
+    fitted = forecaster.clone().fit(stack_panel(folds, part), fh=list(range(1, folds.horizon + 1)))
+    lanes.mean[:, part], lanes.sd[:, part] = _speak(fitted, folds.horizon, len(part))
+
+
+def _run_panels(name: str, forecaster: Any, folds: Folds, lanes: Lanes) -> tuple[list[Failure], list[str]]:
+    """Fill in all lanes by fits of whole panels, and one by one where such a fit fails; return failures and notes."""
     from finlab.core.progress import progress
 
-    lost: set[int] = set()
+    failures, notes = [], []
     for part in progress(panel_groups(forecaster, folds), title=name):
         try:
-            fitted = forecaster.clone().fit(stack_panel(folds, part), fh=list(range(1, folds.horizon + 1)))
-            lanes.mean[:, part], lanes.sd[:, part] = _speak(fitted, folds.horizon, len(part))
-        except Exception:  # which of the lanes it was is found out one by one
-            lost |= set(folds.owner[part].tolist())
-    return sorted(lost)
+            _fit_panel(forecaster, folds, part, lanes)
+            continue
+        except Exception as problem:  # which of the lanes it was is found out one by one
+            notes.append(f"{name}: {len(part)} lanes were fitted one by one ({type(problem).__name__}: {problem})")
+        for lane in part.tolist():
+            try:
+                _fit_panel(forecaster, folds, np.array([lane]), lanes)
+            except Exception as problem:  # whatever a forecaster of someone else raises is a finding
+                failures.append((name, *folds.label(lane), f"{type(problem).__name__}: {problem}"))
+    return failures, notes
 
 
 def run_forecaster(
@@ -276,13 +287,15 @@ def run_forecaster(
 
     lanes = Lanes(*(np.full((folds.horizon, len(folds.cut)), np.nan) for _ in range(2)))
     failures: list[Failure] = []
+    notes: list[str] = []
     with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        whole = refit and takes_panels(forecaster)
-        left = _run_panels(name, forecaster, folds, lanes) if whole else range(len(folds.series))
-        for place in progress(left, title=name):
-            failures += _walk(name, forecaster, folds, place, refit, lanes)
-    return lanes, failures, [f"{name}: {note}" for note in notes_from(caught)]
+        if refit and takes_panels(forecaster):
+            failures, notes = _run_panels(name, forecaster, folds, lanes)
+        else:
+            for place in progress(range(len(folds.series)), title=name):
+                failures += _walk(name, forecaster, folds, place, refit, lanes)
+    return lanes, failures, [*notes, *(f"{name}: {note}" for note in notes_from(caught))]
 
 # %% ../../nbs/forecast/panel_replay.ipynb #f3b36220
 WITHOUT_PARAMETERS = ("naive", "seasonal_naive", "drift")
