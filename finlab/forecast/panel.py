@@ -271,11 +271,12 @@ def plot_skill(result: PanelFigures) -> "Figure":
     """Draw the skill score of every compared method against the benchmark, with its bootstrap interval."""
     from finlab.core.plotting import finish, new_figure
 
-    figure, axes = new_figure(f"Error saved against {result.replay.benchmark}", "percent, on a typical series")
+    figure, axes = new_figure(f"Error saved on a typical series, against {result.replay.benchmark}", "percent")
     ranked = result.table[result.table["skill"].notna() & (result.table.index != result.replay.benchmark)]
     places = np.arange(len(ranked))
     middle, low, high = np.array(100 * ranked[["skill", "skill_low", "skill_high"]]).T
-    axes.errorbar(places, middle, yerr=[middle - low, high - middle], fmt="o", capsize=4, color="C0")
+    axes.vlines(places, low, high, color="C0", linewidth=2)
+    axes.plot(places, middle, "o", color="C0", label="error saved, with its 95% interval")
     axes.axhline(0, color="0.4", linewidth=1)
     axes.set_xticks(places, [str(name) for name in ranked.index])
     axes.set_xlim(-0.5, max(len(ranked), 1) - 0.5)
