@@ -6,7 +6,7 @@
 __all__ = ['FOUNDATION', 'HUB_ID', 'WEIGHT_FILES', 'FETCHED', 'Wrapper', 'wrapper_class', 'find_weights', 'no_network',
            'foundation']
 
-# %% ../../nbs/forecast/foundation.ipynb #72de291a
+# %% ../../nbs/forecast/foundation.ipynb #15e31501
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ class Wrapper(NamedTuple):
     from_folder: bool = True  # else the wrapper takes a hub id only
     remark: str = ""  # on its packages
 
-
+# %% ../../nbs/forecast/foundation.ipynb #2b8928d5
 FOUNDATION = {
     "chronos": Wrapper(
         "sktime.forecasting.chronos.ChronosForecaster",
@@ -92,7 +92,7 @@ def wrapper_class(name: str) -> Any:
         raise InputError(f"{name} needs packages that are not installed: {', '.join(lost)}; expected {expected}")
     return found
 
-# %% ../../nbs/forecast/foundation.ipynb #e8a1d9e9
+# %% ../../nbs/forecast/foundation.ipynb #2091ee85
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 WEIGHT_FILES = ("*.safetensors", "*.bin", "*.ckpt")
 FETCHED = ("*.json", "*.safetensors", "*.ckpt")  # not the same weights again in other formats
@@ -102,7 +102,7 @@ def _is_whole(folder: Path) -> bool:
     """Tell whether a folder holds a configuration and weights."""
     return (folder / "config.json").is_file() and any(any(folder.glob(kind)) for kind in WEIGHT_FILES)
 
-
+# %% ../../nbs/forecast/foundation.ipynb #3c29f3ff
 def find_weights(name: str, weights: str | Path | None = None, download: bool = False) -> Path:
     """Find the folder that holds the weights of a foundation model; fetch them only if `download` says so.
 
@@ -137,7 +137,7 @@ def _find_in_cache(repository: str, wrapper: Wrapper, download: bool) -> Path:
     told = f"hf download {repository}" + size
     raise InputError.of("weights", repository, f"weights on this machine: download=True, or in a shell: {told}")
 
-# %% ../../nbs/forecast/foundation.ipynb #98932312
+# %% ../../nbs/forecast/foundation.ipynb #6de49e40
 @contextmanager
 def no_network() -> Iterator[None]:
     """Keep the hub's library off the network for a while."""
@@ -153,7 +153,7 @@ def no_network() -> Iterator[None]:
     finally:
         constants.HF_HUB_OFFLINE = before
 
-
+# %% ../../nbs/forecast/foundation.ipynb #77266cc4
 def _held_back(kind: Any) -> Any:
     """Make a class of forecasters that stays off the network while it fits and predicts."""
 

@@ -36,7 +36,7 @@ from .series import MOST_STEPS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# %% ../../nbs/forecast/panel.ipynb #7b5f5125
+# %% ../../nbs/forecast/panel.ipynb #1fbad779
 def compare_each(replay: PanelReplay, name: str) -> pd.DataFrame:
     """Test one method against the benchmark in every single series (Diebold-Mariano, Holm over series)."""
     folds = replay.folds
@@ -57,7 +57,7 @@ def compare_each(replay: PanelReplay, name: str) -> pd.DataFrame:
     ]
     return pd.DataFrame(rows, columns=["method", "series", "statistic", "p", "p_holm", "n", "outcome"])
 
-
+# %% ../../nbs/forecast/panel.ipynb #f4357e99
 def panel_tests(losses: pd.DataFrame, benchmark: str, single: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Test every method against the benchmark over the panel, and count the verdicts of `single` series."""
     columns = ["difference", "p_mean", "p_ranks", "p_holm", "n", "outcome", "verdict"]
@@ -211,7 +211,7 @@ def _single_series(result: PanelFigures) -> list[str]:
             lines.append(f"{name} in single series (Diebold-Mariano, Holm): {counts}, no evidence in the rest.")
     return lines
 
-# %% ../../nbs/forecast/panel.ipynb #a5c7ed89
+# %% ../../nbs/forecast/panel.ipynb #8482192a
 def _advice(result: PanelBacktest) -> list[str]:
     """Name the set that holds the best, and what to use."""
     if not len(result.losses):
@@ -223,7 +223,7 @@ def _advice(result: PanelBacktest) -> list[str]:
         return [*lines, f"Use {result.best}: it has the least error."]
     return [*lines, f"Use {result.best}: {result.leader} has the least error, but that is not proven."]
 
-
+# %% ../../nbs/forecast/panel.ipynb #0af8a9de
 def _limits(result: PanelBacktest) -> list[str]:
     """Say which series are short or not compared, and which methods failed or were set aside."""
     replay, lines = result.replay, []
@@ -251,7 +251,7 @@ def summarise_panel(result: PanelBacktest) -> list[str]:
     found = [*_opening(result), *verdicts, *_single_series(result), *_advice(result)]
     return [*found, *_limits(result), *result.replay.notes]
 
-# %% ../../nbs/forecast/panel.ipynb #3af55cb9
+# %% ../../nbs/forecast/panel.ipynb #aace8434
 def plot_steps(result: PanelFigures) -> "Figure":
     """Draw the mean absolute error at each step ahead, scaled as in MASE, averaged over the compared series."""
     from finlab.core.plotting import finish, new_figure
@@ -266,7 +266,7 @@ def plot_steps(result: PanelFigures) -> "Figure":
     axes.set_ylim(bottom=0)
     return finish(figure)
 
-
+# %% ../../nbs/forecast/panel.ipynb #1e353aad
 def plot_skill(result: PanelFigures) -> "Figure":
     """Draw the skill score of every compared method against the benchmark, with its bootstrap interval."""
     from finlab.core.plotting import finish, new_figure
@@ -282,7 +282,7 @@ def plot_skill(result: PanelFigures) -> "Figure":
     axes.set_xlim(-0.5, max(len(ranked), 1) - 0.5)
     return finish(figure)
 
-# %% ../../nbs/forecast/panel.ipynb #d4764fd2
+# %% ../../nbs/forecast/panel.ipynb #77d80159
 def _check_window(window: int | str) -> int | None:
     """Turn "expanding" into None, and check the length of a sliding window."""
     if window == "expanding":
@@ -300,7 +300,7 @@ def _check_rival(benchmark: str | None, chosen: dict[str, Any], period: int) -> 
         chosen[check_choice("benchmark", rival, [*chosen, *METHODS])] = rival
     return rival
 
-
+# %% ../../nbs/forecast/panel.ipynb #c6d3014a
 def backtest_panel(
     data: Any,
     methods: Any = None,

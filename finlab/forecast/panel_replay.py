@@ -78,7 +78,7 @@ class Folds:
         one = self.series[int(self.owner[lane])]
         return one.name, str(one.dates[int(self.cut[lane]) - 1]).removesuffix(" 00:00:00")
 
-# %% ../../nbs/forecast/panel_replay.ipynb #0f58834d
+# %% ../../nbs/forecast/panel_replay.ipynb #9bec3ade
 Short = tuple[str, int, str]  # name of a series, how many cut-offs it has (0: it is left out), why not all
 
 
@@ -94,7 +94,7 @@ def _read_one_by_one(frame: pd.DataFrame, period: int | None) -> tuple[list[Name
             short.append((name, 0, str(problem).removeprefix(f"{name}: ")))
     return series, short
 
-
+# %% ../../nbs/forecast/panel_replay.ipynb #1f003a10
 def read_panel(data: Any, period: int | None = None) -> tuple[list[NamedSeries], list[Short]]:
     """Read the series of a panel, each under a name of its own; list those of a table that cannot be read."""
     short: list[Short] = []
@@ -154,7 +154,7 @@ def lane_scales(folds: Folds, power: int = 1) -> np.ndarray:
     largest = np.array([np.abs(history).max(initial=0.0) for history, _ in lanes])
     return np.where(scale > (ROUNDING * largest) ** power, scale, np.nan)
 
-# %% ../../nbs/forecast/panel_replay.ipynb #54ebcb73
+# %% ../../nbs/forecast/panel_replay.ipynb #04c1279e
 def forecast_by_name(name: str, histories: list[np.ndarray], horizon: int, period: int) -> Lanes:
     """Forecast from the end of each history by a method of that name: the one door to all methods by name."""
     return run_free_method(name, histories, horizon, period)
@@ -167,7 +167,7 @@ def chunks(lengths: np.ndarray, most_cells: int = MOST_CELLS) -> Iterator[np.nda
     order = np.argsort(lengths, kind="stable")
     yield from (order[begin : begin + most] for begin in range(0, len(order), most))
 
-
+# %% ../../nbs/forecast/panel_replay.ipynb #5aecb2a1
 def run_by_name(name: str, title: str, folds: Folds, most_cells: int = MOST_CELLS) -> Lanes:
     """Forecast all lanes by a named method: one batched call a chunk, with a progress line."""
     from finlab.core.progress import progress
@@ -183,7 +183,7 @@ def run_by_name(name: str, title: str, folds: Folds, most_cells: int = MOST_CELL
         lanes.mean[:, part], lanes.sd[:, part] = found.mean, found.sd
     return lanes
 
-# %% ../../nbs/forecast/panel_replay.ipynb #27a763da
+# %% ../../nbs/forecast/panel_replay.ipynb #abe19035
 Failure = tuple[str, str, str, str]  # method, series, cut-off, reason
 
 
@@ -199,7 +199,7 @@ def _speak(fitted: Any, horizon: int, lanes: int = 1) -> tuple[np.ndarray, np.nd
     half = (ends[:, 1] - ends[:, 0]) / (2 * float(norm.ppf(0.9)))
     return mean, half.reshape(lanes, horizon).T
 
-
+# %% ../../nbs/forecast/panel_replay.ipynb #0abc40a9
 def _walk(name: str, forecaster: Any, folds: Folds, place: int, refit: bool, lanes: Lanes) -> list[Failure]:
     """Fill in the lanes of one series by fits, or by one fit and updates; return what failed."""
     failures, fitted, before = [], None, 0
@@ -220,7 +220,7 @@ def _walk(name: str, forecaster: Any, folds: Folds, place: int, refit: bool, lan
         before = cut
     return failures
 
-# %% ../../nbs/forecast/panel_replay.ipynb #c9214577
+# %% ../../nbs/forecast/panel_replay.ipynb #ded23d2c
 def takes_panels(forecaster: Any) -> bool:
     """Tell whether a forecaster of sktime takes a panel without a loop over its series."""
     kinds = forecaster.get_tag("y_inner_mtype", [], raise_error=False)
@@ -231,7 +231,7 @@ def _each_series_alone(forecaster: Any) -> bool:
     """Tell whether no series of a panel learns from another: so with finlab's own, or where it is said."""
     return bool(getattr(forecaster, "each_series_alone", type(forecaster).__module__.partition(".")[0] == "finlab"))
 
-
+# %% ../../nbs/forecast/panel_replay.ipynb #a6180629
 def panel_groups(forecaster: Any, folds: Folds) -> list[np.ndarray]:
     """Deal lanes out into fits of a panel: one fit for each rank of cut-off, unless each series is treated alone."""
     if _each_series_alone(forecaster):
@@ -248,7 +248,7 @@ def stack_panel(folds: Folds, part: np.ndarray) -> pd.DataFrame:
     index = pd.MultiIndex.from_arrays([owners, steps], names=["lane", "step"])
     return pd.DataFrame({"y": np.concatenate(histories)}, index=index)
 
-# %% ../../nbs/forecast/panel_replay.ipynb #060f3f46
+# %% ../../nbs/forecast/panel_replay.ipynb #6d1dd98c
 def _fit_panel(forecaster: Any, folds: Folds, part: np.ndarray, lanes: Lanes) -> None:
     """Fill in some lanes by one fit of a panel."""
     fitted = forecaster.clone().fit(stack_panel(folds, part), fh=list(range(1, folds.horizon + 1)))
@@ -273,7 +273,7 @@ def _run_panels(name: str, forecaster: Any, folds: Folds, lanes: Lanes) -> tuple
                 failures.append((name, *folds.label(lane), f"{type(problem).__name__}: {problem}"))
     return failures, notes
 
-
+# %% ../../nbs/forecast/panel_replay.ipynb #77b1545d
 def run_forecaster(
     name: str, forecaster: Any, folds: Folds, refit: bool = True
 ) -> tuple[Lanes, list[Failure], list[str]]:
@@ -297,7 +297,7 @@ def run_forecaster(
                 failures += _walk(name, forecaster, folds, place, refit, lanes)
     return lanes, failures, [*notes, *(f"{name}: {note}" for note in notes_from(caught))]
 
-# %% ../../nbs/forecast/panel_replay.ipynb #f3b36220
+# %% ../../nbs/forecast/panel_replay.ipynb #e7769b30
 WITHOUT_PARAMETERS = ("naive", "seasonal_naive", "drift")
 Update = Callable[[list[np.ndarray], list[np.ndarray], int, int], Lanes]
 UPDATES: dict[str, Update] = {}  # by name: histories at the first cut-off and now, horizon, period -> forecasts
@@ -319,7 +319,7 @@ def _update_by_name(name: str, title: str, folds: Folds) -> tuple[Lanes, list[st
         lanes.mean[:, part], lanes.sd[:, part] = found.mean, found.sd
     return lanes, []
 
-
+# %% ../../nbs/forecast/panel_replay.ipynb #73dcf2c2
 def run_panel_method(
     name: str, method: Any, folds: Folds, refit: bool = True
 ) -> tuple[Lanes, list[Failure], list[str]]:

@@ -21,7 +21,7 @@ RELATIVE_LIMITS = (0.01, 100.0)  # of an error relative to the benchmark's; the 
 RESAMPLES = 1000  # of the bootstrap, as in fev-bench
 RESAMPLES_AT_ONCE = 100  # bounds the memory: this many times the table of errors
 
-# %% ../../nbs/forecast/ranking.ipynb #90f52712
+# %% ../../nbs/forecast/ranking.ipynb #c339488a
 def check_losses(losses: pd.DataFrame, benchmark: str | None = None) -> pd.DataFrame:
     """Check a table of errors: series down, methods across, finite, not negative; the benchmark is one of them."""
     if not isinstance(losses, pd.DataFrame):
@@ -38,7 +38,7 @@ def check_losses(losses: pd.DataFrame, benchmark: str | None = None) -> pd.DataF
         check_choice("benchmark", benchmark, [str(name) for name in losses.columns])
     return losses.astype(float)
 
-
+# %% ../../nbs/forecast/ranking.ipynb #ba7b489a
 def relative_errors(losses: pd.DataFrame, benchmark: str) -> pd.DataFrame:
     """Divide the errors of every method by the benchmark's, series by series, within 0.01 and 100; a tie is 1.
 
@@ -57,7 +57,7 @@ def wins(losses: pd.DataFrame, benchmark: str) -> pd.DataFrame:
     won = np.where(tied, 0.5, (values < base).astype(float))
     return pd.DataFrame(won, index=losses.index, columns=losses.columns)
 
-# %% ../../nbs/forecast/ranking.ipynb #003a4267
+# %% ../../nbs/forecast/ranking.ipynb #4f6f5720
 def mean_interval(
     values: np.ndarray, level: int | float = 95, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -76,7 +76,7 @@ def mean_interval(
     found: Any = stats.bootstrap((values,), np.mean, axis=0, vectorized=True, rng=rng, **options)
     return found.confidence_interval.low, found.confidence_interval.high
 
-
+# %% ../../nbs/forecast/ranking.ipynb #3f299953
 def rank_methods(
     losses: pd.DataFrame, benchmark: str, level: int | float = 95, resamples: int = RESAMPLES, seed: int = 0
 ) -> pd.DataFrame:
@@ -122,7 +122,7 @@ def compare_series(loss_a: np.ndarray, loss_b: np.ndarray) -> DMResult:
         return DMResult(float(by_mean.statistic), float(by_mean.pvalue), mean, n, 1, note, 1.0)
     return DMResult(float(by_mean.statistic), float(by_mean.pvalue), mean, n, 1, "", float(by_rank.pvalue))
 
-# %% ../../nbs/forecast/ranking.ipynb #43d30e27
+# %% ../../nbs/forecast/ranking.ipynb #14e14f6f
 def _say(name: str, rival: str, kind: str, result: DMResult, row: pd.Series, base: float, p: float) -> str:
     """Put one comparison over series into words."""
     figures = f"{kind} {row['mean']:.3f} against {base:.3f}"
@@ -138,7 +138,7 @@ def _say(name: str, rival: str, kind: str, result: DMResult, row: pd.Series, bas
         "too few": f"too few series to tell {name} from {rival} ({result.n} < {origins_needed(1)}): {figures}",
     }[outcome(result, p)]
 
-
+# %% ../../nbs/forecast/ranking.ipynb #620e8313
 def compare_methods(losses: pd.DataFrame, benchmark: str, kind: str = "error", seed: int = 0) -> pd.DataFrame:
     """Test every method against the benchmark over all series: two p-values, the larger by Holm, outcome, verdict."""
     ranked = rank_methods(losses, benchmark, seed=seed)
@@ -159,7 +159,7 @@ def compare_methods(losses: pd.DataFrame, benchmark: str, kind: str = "error", s
     columns = ["difference", "p_mean", "p_ranks", "p_holm", "n", "outcome", "verdict"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("method")
 
-# %% ../../nbs/forecast/ranking.ipynb #de1f0780
+# %% ../../nbs/forecast/ranking.ipynb #28e7bfc0
 def _stand_ins(values: np.ndarray) -> tuple[dict[int, int], set[int]]:
     """Find columns that repeat an earlier one, with the column that stands for them, and columns surely worse."""
     twins: dict[int, int] = {}
@@ -176,7 +176,7 @@ def _stand_ins(values: np.ndarray) -> tuple[dict[int, int], set[int]]:
                 twins[second] = first
     return twins, beaten
 
-
+# %% ../../nbs/forecast/ranking.ipynb #91c0d787
 def confidence_set(
     losses: pd.DataFrame, level: int | float = 95, resamples: int = RESAMPLES, seed: int = 0
 ) -> pd.DataFrame:
