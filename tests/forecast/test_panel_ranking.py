@@ -91,6 +91,11 @@ def test_verdicts_in_words():
     }  # fmt: skip
     assert found.loc["d", "verdict"].startswith("d loses to a: MASE") and "over 200 series" in found.loc["d", "verdict"]
     assert found.loc["same", "verdict"].startswith("same and a made the same errors")
+    freak = table[["a"]].assign(often=lambda t: t["a"] * 0.9)
+    freak.loc[:9, "often"] *= 10
+    mixed = compare_methods(freak, "a", "MASE").loc["often"]
+    assert mixed["outcome"] == "mixed" and mixed["p_holm"] == 1
+    assert mixed["verdict"].startswith("often and a cannot be ranked, as the average and the typical series point")
     few = compare_methods(table.head(9), "a", "MASE")
     assert set(few["outcome"]) == {"too few"} and "(9 < 10)" in few.loc["b", "verdict"]
 

@@ -196,7 +196,7 @@ def test_crps_at_its_edges():
     assert np.isclose(scores.crps_normal(one, one + 1e6, one), 1e6, rtol=1e-5)
     with pytest.raises(InputError, match="2 quantiles and 1 shares"):
         scores.crps_quantiles(one, np.zeros((2, 1)), [0.5])
-    with pytest.raises(InputError, match="share is 1.5"):
+    with pytest.raises(InputError, match=r"share is 1\.5"):
         scores.crps_quantiles(one, np.zeros((1, 1)), [1.5])
     with pytest.raises(InputError, match="shapes differ"):
         scores.crps_normal(one, one, np.zeros(2))
