@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from finlab.forecast.conformal import Conformal
     from finlab.forecast.evaluation import backtest
     from finlab.forecast.naive import SES, Drift, Naive, Naive2, SeasonalNaive
+    from finlab.forecast.panel import backtest_panel
     from finlab.forecast.series import read_series
     from finlab.forecast.splits import rolling_total, split
     from finlab.forecast.study import forecast, study_series
@@ -23,6 +24,7 @@ _HOMES = {
     "SES": "naive",
     "SeasonalNaive": "naive",
     "backtest": "evaluation",
+    "backtest_panel": "panel",
     "diebold_mariano": "comparison",
     "forecast": "study",
     "holm": "comparison",
@@ -40,6 +42,7 @@ __all__ = [
     "Naive2",
     "SeasonalNaive",
     "backtest",
+    "backtest_panel",
     "diebold_mariano",
     "forecast",
     "holm",

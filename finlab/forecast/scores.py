@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['Values', 'Score', 'UNDEFINED', 'POINT_SCORES', 'naive_scale', 'mase', 'rmsse', 'smape', 'owa', 'pinball', 'winkler',
-           'coverage']
+           'coverage', 'crps_normal', 'crps_quantiles']
 
 # %% ../../nbs/forecast/scores.ipynb #65d1e7ed
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -23,6 +23,7 @@ UNDEFINED = {
     "sMAPE": "a value or a forecast is missing",
     "OWA": "MASE is not defined, or Naive2 is without error",
     "pinball": "the method gives no intervals",
+    "CRPS": "the method gives no intervals",
     "coverage": "the method gives no intervals",
 }
 
@@ -127,3 +128,32 @@ def coverage(actual: Values, low: Values, high: Values) -> Score:
 
 
 POINT_SCORES: dict[str, Callable[..., Score]] = {"MASE": mase, "RMSSE": rmsse, "sMAPE": smape}
+
+# %% ../../nbs/forecast/scores.ipynb #38433204
+def crps_normal(actual: Values, mean: Values, sd: Values) -> Score:
+    """Score normal forecasts by the continuous ranked probability score; the unit is that of the data.
+
+    With `sd` zero it is the absolute error; NaN where `sd` is missing, that is, the method gives no intervals.
+    Source: Gneiting & Raftery (2007), Strictly proper scoring rules, sec. 4.2.
+    """
+    from scipy.special import ndtr
+
+    _same_shape(actual=actual, mean=mean, sd=sd)
+    error = actual - mean
+    z = error / np.where(sd > 0, sd, 1.0)
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    area = sd * (z * (2 * ndtr(z) - 1) + 2 * density - 1 / np.sqrt(np.pi))
+    return _mean(np.where(sd == 0, np.abs(error), area))
+
+
+def crps_quantiles(actual: Values, quantiles: Values, shares: Sequence[float | int]) -> Score:
+    """Approximate the continuous ranked probability score by quantiles: twice their pinball loss, averaged.
+
+    `quantiles` has one more axis than `actual`, in front: one entry for each of `shares` (0 to 1), which should be
+    spread evenly, such as 0.1, 0.2, ..., 0.9.
+    Source: Gneiting & Ranjan (2011), Comparing density forecasts, sec. 2.
+    """
+    if len(quantiles) != len(shares) or not len(shares):
+        raise InputError(f"there are {len(quantiles)} quantiles and {len(shares)} shares; expected one for each")
+    losses = [np.asarray(pinball(actual, part, share)) for part, share in zip(quantiles, shares, strict=True)]
+    return _mean(2 * np.stack(losses))

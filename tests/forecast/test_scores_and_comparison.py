@@ -158,3 +158,45 @@ def test_a_level_beyond_certainty_is_refused():
     for level in (0, 100, 150):
         with pytest.raises(InputError, match=f"level is {level}"):
             scores.winkler(np.ones(2), np.zeros(2), np.ones(2), level)
+
+
+def test_crps_of_normal_forecasts_is_its_definition():
+    rng = np.random.default_rng(3)
+    actual, mean, sd = rng.normal(0, 2, 20), rng.normal(0, 1, 20), rng.lognormal(0, 0.5, 20)
+    ours = scores.crps_normal(actual[None], mean[None], sd[None])
+    grid = np.linspace(-40, 40, 80_001)
+    for place in range(20):
+        below = stats.norm.cdf(grid, mean[place], sd[place]) - (grid >= actual[place])
+        # the step of the grid, times at most one: the tolerance of the sum
+        np.testing.assert_allclose(ours[place], np.sum(below**2) * (grid[1] - grid[0]), atol=1e-3)
+    draws = rng.normal(size=(2, 400_000))
+    for place in range(3):
+        one, other = mean[place] + sd[place] * draws
+        by_chance = np.abs(one - actual[place]).mean() - np.abs(one - other).mean() / 2
+        np.testing.assert_allclose(ours[place], by_chance, atol=0.02)
+
+
+def test_crps_from_quantiles_comes_near_with_more_of_them():
+    actual, mean, sd = np.array([1.0, -3.0, 0.2]), np.zeros(3), np.array([1.0, 1.0, 2.0])
+    exact = scores.crps_normal(actual, mean, sd)
+    errors = []
+    for n in (9, 99, 999):
+        shares = (np.arange(n) + 0.5) / n
+        quantiles = mean + sd * stats.norm.ppf(shares)[:, None]
+        errors.append(abs(scores.crps_quantiles(actual, quantiles, shares.tolist()) - exact))
+    assert errors[0] > errors[1] > errors[2] and errors[2] < 1e-4
+
+
+def test_crps_at_its_edges():
+    one = np.array([3.0])
+    assert scores.crps_normal(one, np.array([5.0]), np.array([0.0])) == 2
+    assert np.isnan(scores.crps_normal(one, one, np.array([np.nan]))) and np.isnan(
+        scores.crps_normal(one[:0], one[:0], one[:0])
+    )
+    assert np.isclose(scores.crps_normal(one, one + 1e6, one), 1e6, rtol=1e-5)
+    with pytest.raises(InputError, match="2 quantiles and 1 shares"):
+        scores.crps_quantiles(one, np.zeros((2, 1)), [0.5])
+    with pytest.raises(InputError, match=r"share is 1\.5"):
+        scores.crps_quantiles(one, np.zeros((1, 1)), [1.5])
+    with pytest.raises(InputError, match="shapes differ"):
+        scores.crps_normal(one, one, np.zeros(2))
