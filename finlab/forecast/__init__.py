@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from finlab.forecast.comparison import diebold_mariano, holm
     from finlab.forecast.conformal import Conformal
+    from finlab.forecast.ets import ETS, AutoETS
     from finlab.forecast.evaluation import backtest
     from finlab.forecast.naive import SES, Drift, Naive, Naive2, SeasonalNaive
     from finlab.forecast.panel import backtest_panel
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from finlab.forecast.study import forecast, study_series
 
 _HOMES = {
+    "AutoETS": "ets",
     "Conformal": "conformal",
     "Drift": "naive",
+    "ETS": "ets",
     "Naive": "naive",
     "Naive2": "naive",
     "SES": "naive",
@@ -35,7 +38,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "ETS",
     "SES",
+    "AutoETS",
     "Conformal",
     "Drift",
     "Naive",

@@ -412,12 +412,30 @@ def _spread_of_errors(fit: EtsFit, y: np.ndarray) -> np.ndarray:
 
 
 def _finish(fit: EtsFit, y: np.ndarray) -> EtsFit:
-    """Run the fit through the series for states and residuals; a series without a form repeats its last value."""
+    """Run the fit through the series for states and residuals, and say of each lane without a form why."""
     fit = filter_ets(fit, y)
     fit = fit._replace(variance=_spread_of_errors(fit, y))
     bare = (fit.form == "") & (fit.reason == "")
-    fit.reason[bare] = "no form can be fitted"
+    count = np.sum(~np.isnan(y), axis=0)
+    for lane in np.flatnonzero(bare):
+        few = count[lane] <= 2 * fit.season_first.shape[0] + 6
+        fit.reason[lane] = f"{count[lane]} values are too few" if few else "values near or below zero, or no end found"
     return fit
+
+
+def _repeat_last(fit: EtsFit, y: np.ndarray) -> EtsFit:
+    """Give finite series that are too short for any form their last value as forecast, without a spread."""
+    known = np.where(np.isnan(y), np.nan, y)
+    short = np.flatnonzero((fit.form == "") & np.isfinite(known).any(axis=0) & ~np.isinf(known).any(axis=0))
+    for lane in short:
+        values = y[~np.isnan(y[:, lane]), lane]
+        fit.form[lane], fit.alpha[lane], fit.phi[lane], fit.level_first[lane] = "ANN", 1.0, 1.0, values[0]
+        for part in (fit.beta, fit.gamma, fit.trend_first):
+            part[lane] = 0.0
+        fit.reason[lane] += ": the last one is repeated"
+    again = filter_ets(fit, y) if len(short) else fit
+    again.variance[short] = np.nan
+    return again
 
 # %% ../../../nbs/forecast/kernels/ets_search.ipynb #4fc8e9f5
 def _check(y: np.ndarray, period: int, bounds: str) -> None:
@@ -474,7 +492,8 @@ def auto_ets(
     for form in chosen:
         if split_form(form)[1].startswith("M") or form[0] + form[-1] == "AM":
             raise InputError.of("forms", form, "one of " + ", ".join(SEARCHED) + "; name it in fit_ets to fit it")
-    return _fit(y, tuple(form for form in chosen if period > 1 or form[-1] == "N"), period, bounds, False, tick)
+    forms = tuple(form for form in chosen if period > 1 or form[-1] == "N")
+    return _repeat_last(_fit(y, forms, period, bounds, False, tick), np.asarray(y, dtype=float))
 
 
 def fit_ets(
