@@ -155,7 +155,7 @@ def put_back(season: Season, first: np.ndarray, rows: np.ndarray, z: np.ndarray)
     return np.where(season.multiplicative, z * index, z + index), np.where(season.multiplicative, index, 1.0)
 
 # %% ../../../nbs/forecast/kernels/prepare.ipynb #8ffbc8e4
-CHUNKS = (32, 512)  # lanes of one program; small batches take the first that holds them
+CHUNKS = (32, 128)  # lanes of one program: small batches take the first; 128 lanes of a recursion stay in the cache
 LADDER = 1.3  # the steps between two lengths of tables
 
 

@@ -124,8 +124,9 @@ FINER = np.linspace(0.0, 1.0, 9)
 ZOOMS = 6  # each makes the bracket 4 times narrower: alpha to 1e-5
 
 
-def _sums(alpha: Any, z: Any, seen: Any, intercept: Any, slope: Any, first: Any, begin: Any) -> tuple[Any, ...]:
+def _sums(alpha: Any, table: tuple[Any, ...], first: Any, begin: Any) -> tuple[Any, ...]:
     """Pass once over time: six sums of products of e (level started at y1), its weight w, and k, for each alpha."""
+    z, seen, intercept, slope = table
     rest, zero = 1 - alpha, jnp.zeros_like(alpha)
 
     def step(t: Any, now: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -171,7 +172,7 @@ def _search(table: tuple[Any, ...], first: Any, begin: Any, count: Any, charge: 
     """Zoom in on the alpha with the least criterion; alpha, omega and first level of every lane."""
 
     def narrow(grid: Any) -> tuple[Any, ...]:
-        values, level, omega = _solve(_sums(grid, *table, first, begin), count, charge, free)
+        values, level, omega = _solve(_sums(grid, table, first, begin), count, charge, free)
         best = jnp.argmin(values, axis=0)[None]
         ends = (jnp.maximum(best - 1, 0), jnp.minimum(best + 1, len(grid) - 1))
         bracket = [jnp.take_along_axis(grid, end, axis=0) for end in ends]
