@@ -1,36 +1,12 @@
 """The Theta family against slow twins and the published method, and the edges of what data can be."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from competition import hourly, m3, owa
 
 from finlab.core.errors import InputError
 from finlab.forecast.kernels import prepare
-from finlab.forecast.kernels.naive import naive2
 from finlab.forecast.kernels.theta import KINDS, Reason, filter_theta, fit_theta, forecast_theta
-from finlab.forecast.scores import mase, smape
-
-
-def panel(series) -> np.ndarray:
-    rows = max(map(len, series))
-    table = np.full((rows, len(series)), np.nan)
-    for lane, values in enumerate(series):
-        table[rows - len(values) :, lane] = values
-    return table
-
-
-def m3(testdata, freq):
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
-    data = data[(data["dataset"] == "M3") & (data["freq"] == freq)]
-    actual = np.stack(data["test"].to_list(), axis=1).astype(float)
-    return panel(data["train"].to_list()), actual, int(data["m"].iloc[0])
-
-
-def owa(mean, actual, history, period) -> float:
-    bench = naive2(history, len(actual), period).mean
-    scaled = [np.nanmean(mase(actual, m, history, period)) for m in (mean, bench)]
-    symmetric = [np.nanmean(smape(actual, m)) for m in (mean, bench)]
-    return float(0.5 * (scaled[0] / scaled[1] + symmetric[0] / symmetric[1]))
 
 
 def slow_theta(y, alpha, theta, first_level, dynamic, horizon=0, shocks=None):
@@ -209,7 +185,5 @@ def test_the_error_on_m3_is_at_most_one_percent_above_the_peers(testdata, freq, 
 
 @pytest.mark.slow
 def test_every_hourly_series_of_m4_gets_a_forecast(testdata):
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
-    hourly = panel(data[(data["dataset"] == "M4") & (data["freq"] == "Hourly")]["train"].to_list())
-    result = forecast_theta(fit_theta(hourly, 24), 48)
+    result = forecast_theta(fit_theta(hourly(testdata), 24), 48)
     assert np.isfinite(result.mean).all() and np.isfinite(result.sd).all()

@@ -96,8 +96,9 @@ def _at(y: Any, first: Any, begin: Any, turn: Any, backward: bool) -> tuple[Any,
 
 
 @partial(jax.jit, static_argnames=("form", "period"))
-def _backcast(state: _State, par: Any, y: Any, first: Any, begin: Any, form: str, period: int) -> _State:
+def _backcast(state: _State, par: Any, y: Any, first: Any, form: str, period: int) -> _State:
     """Forward and backward through the data: the start of the pass that counts."""
+    begin = first.min()
 
     def walk(turn: Any, now: _State, backward: bool) -> _State:
         t, here = _at(y, first, begin, turn, backward)
@@ -110,8 +111,9 @@ def _backcast(state: _State, par: Any, y: Any, first: Any, begin: Any, form: str
 
 
 @partial(jax.jit, static_argnames=("form", "period"))
-def _forward(state: _State, par: Any, y: Any, first: Any, begin: Any, form: str, period: int) -> tuple[Any, ...]:
+def _forward(state: _State, par: Any, y: Any, first: Any, form: str, period: int) -> tuple[Any, ...]:
     """The pass that counts: the last state, and the errors, NaN where nothing was seen."""
+    begin = first.min()
 
     def walk(turn: Any, now: tuple[_State, Any]) -> tuple[_State, Any]:
         t, here = _at(y, first, begin, turn, backward=False)
@@ -178,14 +180,10 @@ def _turn_buffers(state: tuple[np.ndarray, ...], shift: np.ndarray, period: int)
 
 # %% ../../../nbs/forecast/kernels/ces.ipynb #43e8d6ac
 class _Table(NamedTuple):
-    """The values of a table padded to a standard length, what else the programs need, and the lanes in question."""
+    """The values of a table padded to a standard length, and the row of the first one of each series."""
 
     y: np.ndarray
     first: np.ndarray
-
-    def pick(self, lanes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Values, first rows and where the loop over time begins."""
-        return self.y[:, lanes], self.first[lanes], self.first[lanes].min()
 
 
 def _table(series: Series) -> _Table:
@@ -310,7 +308,7 @@ def _run(
             own: np.ndarray, lanes: np.ndarray = lanes, state: Any = state, name: str = name, length: int = length,
             size: int = size,
         ) -> tuple[Any, ...]:  # fmt: skip
-            here, weights = table.pick(lanes[own]), x[:size, lanes[own]]
+            here, weights = (table.y[:, lanes[own]], table.first[lanes[own]]), x[:size, lanes[own]]
             start = tuple(part[..., own] for part in state)
             if first_state is None:
                 start = _backcast(start, weights, *here, name, length)

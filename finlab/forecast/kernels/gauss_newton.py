@@ -117,8 +117,8 @@ def _descend(
 def least_squares(
     objective: Squares,
     start: Float[np.ndarray, "parameters lanes"],
-    low: tuple[float, ...],
-    high: tuple[float, ...],
+    low: tuple[float | int, ...],
+    high: tuple[float | int, ...],
     own: Any,
     *,
     options: tuple = (),
