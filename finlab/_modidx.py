@@ -559,6 +559,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                      'finlab/forecast/kernels/mstl.py'),
                                               'finlab.forecast.kernels.mstl._outlier_trust': ( 'forecast/kernels/mstl.html#_outlier_trust',
                                                                                                'finlab/forecast/kernels/mstl.py'),
+                                              'finlab.forecast.kernels.mstl._pools': ( 'forecast/kernels/mstl.html#_pools',
+                                                                                       'finlab/forecast/kernels/mstl.py'),
                                               'finlab.forecast.kernels.mstl._season_and_trend': ( 'forecast/kernels/mstl.html#_season_and_trend',
                                                                                                   'finlab/forecast/kernels/mstl.py'),
                                               'finlab.forecast.kernels.mstl._smooth': ( 'forecast/kernels/mstl.html#_smooth',

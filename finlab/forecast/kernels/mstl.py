@@ -8,8 +8,9 @@ __all__ = ['ROWS_AT_ONCE', 'INNER', 'INNER_ROBUST', 'OUTER_ROBUST', 'LEAST_TRUST
 
 # %% ../../../nbs/forecast/kernels/mstl.ipynb #1e7f78ac
 from collections.abc import Callable
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cache, lru_cache
+from threading import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -48,6 +49,15 @@ def _loess(points: int, span: int, ends: bool) -> _Loess:
 
 # %% ../../../nbs/forecast/kernels/mstl.ipynb #8c394a7f
 ROWS_AT_ONCE = 128
+_one_at_a_time = Lock()
+
+
+@cache
+def _pools() -> Any:
+    """The thread pools of the matrix library."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _multiply(left: np.ndarray, band: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -82,7 +92,7 @@ INNER, INNER_ROBUST, OUTER_ROBUST = 5, 2, 15  # iterations; Cleveland et al. (19
 LEAST_TRUST = 1e-9  # of an outlier: a window of outliers alone is still smoothed
 
 
-def _odd(number: float) -> int:
+def _odd(number: float | int) -> int:
     whole = int(np.ceil(number))
     return whole + (whole % 2 == 0)
 
@@ -207,7 +217,8 @@ def decompose(
         seen = series.seen[first:, lanes]
         values = np.where(seen, series.z[first:, lanes], 0.0)
         own, cycles = (tuple(part[number] for number in fits) for part in (periods, spans))
-        trend[first:, lanes], found = _decompose(values, seen, own, cycles, robust)
+        with _one_at_a_time, _pools().limit(limits=1):
+            trend[first:, lanes], found = _decompose(values, seen, own, cycles, robust)
         seasonals[:, first:, lanes] = 0.0
         for number, part in zip(fits, found, strict=True):
             seasonals[number, first:, lanes] = part.T
