@@ -94,7 +94,7 @@ def _at(y: Any, first: Any, begin: Any, turn: Any, backward: bool) -> tuple[Any,
     live = t >= first
     return t, (value, live & ~jnp.isnan(value), live)
 
-
+# %% ../../../nbs/forecast/kernels/ces.ipynb #3be2dceb
 @partial(jax.jit, static_argnames=("form", "period"))
 def _backcast(state: _State, par: Any, y: Any, first: Any, form: str, period: int) -> _State:
     """Forward and backward through the data: the start of the pass that counts."""
@@ -265,7 +265,7 @@ def fit_ces(y: Float[np.ndarray, "time series"], period: int, season: str = "aut
             x[: len(found.x), wins] = found.x[:, better]
         return _describe(series, period, form, _overrule(x, series), converged)
 
-# %% ../../../nbs/forecast/kernels/ces.ipynb #fcb7acd0
+# %% ../../../nbs/forecast/kernels/ces.ipynb #89b1874a
 def _overrule(x: np.ndarray, series: Series) -> np.ndarray:
     """Weights for the series that cannot have a full fit."""
     poor = (series.reason == Reason.SHORT) | (series.reason == Reason.CONSTANT)
@@ -287,7 +287,7 @@ def _store(whole: np.ndarray, parts: tuple[np.ndarray, ...], lanes: np.ndarray) 
         rows = part if part.ndim == 2 else part[None]
         whole[kind, : len(rows), lanes] = rows.T
 
-
+# %% ../../../nbs/forecast/kernels/ces.ipynb #fc4fbc66
 def _run(
     series: Series, period: int, form: np.ndarray, x: np.ndarray, first_state: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -320,7 +320,7 @@ def _run(
             _store(whole, _turn_buffers(tuple(piece), table.first[lanes], length), lanes)
     return begun, ended, errors
 
-# %% ../../../nbs/forecast/kernels/ces.ipynb #ff02fe39
+# %% ../../../nbs/forecast/kernels/ces.ipynb #f87f093e
 def _describe(series: Series, period: int, form: np.ndarray, x: np.ndarray, converged: np.ndarray) -> CesFit:
     """Run the weights through the data and gather what there is to know."""
     begun, ended, errors = _run(series, period, form, x, None)
@@ -338,7 +338,7 @@ def _describe(series: Series, period: int, form: np.ndarray, x: np.ndarray, conv
         converged=converged & (series.reason <= Reason.CONSTANT), reason=series.reason,
     )  # fmt: skip
 
-
+# %% ../../../nbs/forecast/kernels/ces.ipynb #b3054576
 def filter_ces(fit: CesFit, y: Float[np.ndarray, "time series"]) -> CesFit:
     """Run a fitted model through longer data of the same series: new states and residuals, the same weights and start.
 
@@ -358,7 +358,7 @@ def filter_ces(fit: CesFit, y: Float[np.ndarray, "time series"]) -> CesFit:
     alpha, residuals = fit.alpha * gone, errors * fit.unit
     return fit._replace(alpha=alpha, state=ended, steps=steps, residuals=residuals, reason=lost)
 
-# %% ../../../nbs/forecast/kernels/ces.ipynb #f87f093e
+# %% ../../../nbs/forecast/kernels/ces.ipynb #8f26c41a
 def _ahead(state: tuple[np.ndarray, ...], x: np.ndarray, form: str, horizon: int, shock: float = 0.0) -> np.ndarray:
     """Run on from `state`, whose row 0 is the next step; the first step is hit by a `shock`. (horizon, lanes)."""
     level, potential, season, swing = (part.copy() for part in state)
@@ -378,7 +378,7 @@ def _ahead(state: tuple[np.ndarray, ...], x: np.ndarray, form: str, horizon: int
             season[slot], swing[slot] = _turn((season[slot].copy(), swing[slot].copy()), (x[2], x[3]), surprise)
     return out
 
-
+# %% ../../../nbs/forecast/kernels/ces.ipynb #f99e33f3
 def forecast_ces(fit: CesFit, horizon: int) -> Forecast:
     """Forecast every series of `fit` for `horizon` steps: mean and standard deviation in the unit of the series.
 

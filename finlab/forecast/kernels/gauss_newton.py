@@ -107,9 +107,9 @@ def _descend(
         bolder, tamer = now.damping * BOLDER, jnp.maximum(now.damping, LEAST_DAMPING * 100) * TAMER
         damping = jnp.where(fresh, now.damping, jnp.where(better, jnp.maximum(bolder, LEAST_DAMPING), tamer))
         pairs = ((trial, now.x), (squares, now.squares), (slope, now.slope), (bends, now.bends))
-        moved = (jnp.where(better, new, old) for new, old in pairs)
+        x, least, g, triangle = (jnp.where(better, new, old) for new, old in pairs)
         done = now.done | (resting & ~fresh) | (fresh & ~jnp.isfinite(squares))
-        return _Place(*moved, damping, done, now.runs + ~now.done)
+        return _Place(x, least, g, triangle, damping, done, now.runs + ~now.done)
 
     return jax.lax.fori_loop(0, most, once, place)
 
@@ -151,7 +151,7 @@ def least_squares(
         active = active[~place.done[active]]
     return Minimum(place.x, place.squares, place.done & np.isfinite(place.squares), place.runs)
 
-
+# %% ../../../nbs/forecast/kernels/gauss_newton.ipynb #73b2e1b0
 def _work(
     objective: Squares, options: tuple, place: _Place, own: Any, bounds: Any, tolerance: float, most: int,
     active: np.ndarray, lanes: np.ndarray,

@@ -30,7 +30,7 @@ class _Loess(NamedTuple):
     plain: np.ndarray  # (rows, width): what each point counts when all are seen
     least_spread: float  # a window whose points lie closer together than this gets their mean
 
-
+# %% ../../../nbs/forecast/kernels/mstl.ipynb #8c394a7f
 @lru_cache(maxsize=64)
 def _loess(points: int, span: int, ends: bool) -> _Loess:
     """Prepare a smoothing; with `ends`, also one place before the first point and one after the last."""
@@ -47,7 +47,7 @@ def _loess(points: int, span: int, ends: bool) -> _Loess:
     plain = np.where(spread > least, weights * (s2 - s1 * distance) / area, weights / s0)
     return _Loess(left, weights, distance, plain, least)
 
-# %% ../../../nbs/forecast/kernels/mstl.ipynb #8c394a7f
+# %% ../../../nbs/forecast/kernels/mstl.ipynb #a3e5e4d3
 ROWS_AT_ONCE = 128
 _one_at_a_time = Lock()
 
@@ -72,7 +72,7 @@ def _multiply(left: np.ndarray, band: np.ndarray, y: np.ndarray) -> np.ndarray:
         result[block] = dense @ y[low : low + dense.shape[1]]
     return result
 
-
+# %% ../../../nbs/forecast/kernels/mstl.ipynb #5a72ecb1
 def _smooth(y: np.ndarray, trust: np.ndarray | None, span: int, ends: bool = False) -> np.ndarray:
     """Smooth every lane of `y`; `trust` is what each value counts, None if all count fully. NaN in an empty window."""
     loess = _loess(len(y), span, ends)
@@ -87,7 +87,7 @@ def _smooth(y: np.ndarray, trust: np.ndarray | None, span: int, ends: bool = Fal
         area = s0 * s2 - s1**2
         return np.where(spread > loess.least_spread, (s2 * t0 - s1 * t1) / area, t0 / s0)
 
-# %% ../../../nbs/forecast/kernels/mstl.ipynb #a3e5e4d3
+# %% ../../../nbs/forecast/kernels/mstl.ipynb #e19da44f
 INNER, INNER_ROBUST, OUTER_ROBUST = 5, 2, 15  # iterations; Cleveland et al. (1990), as in statsmodels
 LEAST_TRUST = 1e-9  # of an outlier: a window of outliers alone is still smoothed
 
@@ -119,7 +119,7 @@ def _smooth_phases(y: np.ndarray, trust: np.ndarray | None, period: int, span: i
         result[np.arange(count + 2)[:, None] * period + np.array(phases)] = smooth
     return result
 
-
+# %% ../../../nbs/forecast/kernels/mstl.ipynb #8dead838
 def _season_and_trend(
     y: np.ndarray, trend: np.ndarray, trust: np.ndarray | None, period: int, span: int
 ) -> tuple[np.ndarray, np.ndarray]:

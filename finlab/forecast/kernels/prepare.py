@@ -118,7 +118,7 @@ def _mean_by_phase(values: np.ndarray, phase: np.ndarray, period: int) -> np.nda
     total = np.bincount(place, values[known], period * lanes)
     return (total / np.bincount(place, minlength=period * lanes)).reshape(period, lanes)
 
-
+# %% ../../../nbs/forecast/kernels/prepare.ipynb #a7d9fc3e
 def classical_season(series: Series, period: int, additive: bool = False) -> Season:
     """Decompose every series of at least two seasons by moving averages, whether its season `looks_seasonal` or not.
 
@@ -154,7 +154,7 @@ def put_back(season: Season, first: np.ndarray, rows: np.ndarray, z: np.ndarray)
     index = _of_rows(season, first, rows)
     return np.where(season.multiplicative, z * index, z + index), np.where(season.multiplicative, index, 1.0)
 
-# %% ../../../nbs/forecast/kernels/prepare.ipynb #8ffbc8e4
+# %% ../../../nbs/forecast/kernels/prepare.ipynb #865cdeb6
 CHUNKS = (32, 128)  # lanes of one program: small batches take the first; 128 lanes of a recursion stay in the cache
 LADDER = 1.3  # the steps between two lengths of tables
 
@@ -171,7 +171,7 @@ def cores() -> int:
     """Count the processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-
+# %% ../../../nbs/forecast/kernels/prepare.ipynb #5591db58
 def by_chunks(
     work: Callable[[np.ndarray], tuple[Any, ...]], cost: Int[np.ndarray, " lanes"]
 ) -> tuple[np.ndarray, ...]:

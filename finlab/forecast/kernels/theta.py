@@ -166,7 +166,7 @@ def _solve(sums: tuple[Any, ...], count: Any, charge: Any, free: bool) -> tuple[
     squares = jnp.maximum(squares, 1e-15 * ee + 1e-300)
     return count * jnp.log(squares) + jnp.log1p(charge * ww), level, omega
 
-
+# %% ../../../nbs/forecast/kernels/theta.ipynb #a0e36c0b
 @partial(jax.jit, static_argnames=("free",))
 def _search(table: tuple[Any, ...], first: Any, begin: Any, count: Any, charge: Any, free: bool) -> tuple[Any, ...]:
     """Zoom in on the alpha with the least criterion; alpha, omega and first level of every lane."""
@@ -269,7 +269,7 @@ def fit_theta(
         line = None if kind in DYNAMIC else Line(*(part[-1] for part in lines))
         return _describe(z, series, season, found, line, kind)
 
-# %% ../../../nbs/forecast/kernels/theta.ipynb #89142189
+# %% ../../../nbs/forecast/kernels/theta.ipynb #9e1efc2e
 def _describe(
     z: np.ndarray, series: Series, season: Season, found: tuple[np.ndarray, ...], line: Line | None, kind: str
 ) -> ThetaFit:
@@ -284,7 +284,7 @@ def _describe(
         residuals=(series.z - full) * series.unit, converged=series.reason <= Reason.CONSTANT, reason=series.reason,
     )  # fmt: skip
 
-
+# %% ../../../nbs/forecast/kernels/theta.ipynb #e1a53540
 def filter_theta(fit: ThetaFit, y: Float[np.ndarray, "time series"]) -> ThetaFit:
     """Run a fitted model through longer data of the same series: new states and residuals, the same parameters.
 
