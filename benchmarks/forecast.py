@@ -41,9 +41,9 @@ def histories(series: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def our_replay(series: list[np.ndarray]) -> np.ndarray:
-    from finlab.forecast.methods import run_free_method
+    from finlab.forecast.methods import run_named
 
-    return run_free_method("seasonal_naive", histories(series), HORIZON, PERIOD).mean.T
+    return run_named("seasonal_naive", histories(series), HORIZON, PERIOD).mean.T
 
 
 def their_replay(series: list[np.ndarray]) -> np.ndarray:

@@ -19,7 +19,7 @@ from ..core.checks import check_choice, check_positive_int
 from ..core.errors import InputError
 from . import scores as score
 from .comparison import ROUNDING, compare_losses, holm, outcome, verdict
-from .methods import METHODS, Lanes, check_methods, run_free_method
+from .methods import METHODS, Lanes, check_methods, run_named
 from .replay import SEASONS_TO_TEST, Replay, bounds, choose_origins, default_step, period_of, run_method
 from .rhythm import check_steps, find_frequency, read_dates
 
@@ -330,7 +330,7 @@ def backtest(
     runs = {name: run_method(name, method, series, cuts, horizon, period) for name, method in chosen.items()}
     lanes = {name: run[0] for name, run in runs.items()}
     own = lanes["naive2"] if chosen.get("naive2") == "naive2" else None
-    reference = own or run_free_method("naive2", [series.to_numpy(dtype=float)[:cut] for cut in cuts], horizon, period)
+    reference = own or run_named("naive2", [series.to_numpy(dtype=float)[:cut] for cut in cuts], horizon, period)
     failures = tuple(failure for run in runs.values() for failure in run[1])
     notes = tuple(note for run in runs.values() for note in run[2])
     notes += _season_left_in(series, cuts, period) if "naive2" in chosen.values() else ()

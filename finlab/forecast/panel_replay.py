@@ -20,7 +20,7 @@ import pandas as pd
 from ..core.errors import InputError
 from . import scores as score
 from .comparison import ROUNDING
-from .methods import LEAST_SHAPE, Lanes, run_free_method
+from .methods import LEAST_SHAPE, Lanes, run_named
 from .series import NamedSeries, cut_frame, read_series
 
 MOST_CELLS = 1 << 22  # of one table of histories: 32 MiB as float64; the kernels need a few times that
@@ -157,7 +157,7 @@ def lane_scales(folds: Folds, power: int = 1) -> np.ndarray:
 # %% ../../nbs/forecast/panel_replay.ipynb #04c1279e
 def forecast_by_name(name: str, histories: list[np.ndarray], horizon: int, period: int) -> Lanes:
     """Forecast from the end of each history by a method of that name: the one door to all methods by name."""
-    return run_free_method(name, histories, horizon, period)
+    return run_named(name, histories, horizon, period)
 
 
 def chunks(lengths: np.ndarray, most_cells: int = MOST_CELLS) -> Iterator[np.ndarray]:

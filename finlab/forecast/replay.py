@@ -17,7 +17,7 @@ import pandas as pd
 from ..core.checks import check_positive_int
 from ..core.errors import InputError
 from .comparison import origins_needed
-from .methods import Lanes, run_free_method
+from .methods import Lanes, run_named
 from .rhythm import BUSINESS, FREQUENCIES, find_frequency, read_dates
 
 PERIODS = {frequency.code: frequency.period for frequency in (*FREQUENCIES, BUSINESS)}  # steps in a season
@@ -144,7 +144,7 @@ def run_method(
         lanes, failures, notes = _run_forecaster(name, method, y, origins, horizon)
     else:
         values = y.to_numpy(dtype=float)
-        lanes, failures, notes = run_free_method(method, [values[:cut] for cut in origins], horizon, period), [], []
+        lanes, failures, notes = run_named(method, [values[:cut] for cut in origins], horizon, period), [], []
     told = {where for _, where, _ in failures}
     lost = ~np.isfinite(lanes.mean).all(axis=0)
     for place in np.flatnonzero(lost):

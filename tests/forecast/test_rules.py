@@ -7,7 +7,7 @@ from scipy import stats
 
 from finlab.core.errors import InputError
 from finlab.forecast import backtest, comparison, read_series, study, study_series
-from finlab.forecast.methods import free_residuals
+from finlab.forecast.methods import named_residuals
 from finlab.forecast.replay import choose_origins
 from finlab.forecast.study import check_residuals
 
@@ -122,7 +122,7 @@ def test_the_pattern_check_is_the_ljung_box_test_of_statsmodels(sample, method, 
     from statsmodels.stats.diagnostic import acorr_ljungbox
 
     series = column(sample)
-    residuals = free_residuals(method, series.values.to_numpy()[:n], series.period)
+    residuals = named_residuals(method, series.values.to_numpy()[:n], series.period)
     found = check_residuals(residuals, series.period).loc["no pattern left"]
     theirs = acorr_ljungbox(residuals[np.isfinite(residuals)], lags=[lags]).iloc[0]
     assert found["statistic"] == pytest.approx(theirs["lb_stat"], rel=1e-12)
@@ -147,7 +147,7 @@ def test_ljung_box_looks_at_ten_lags_or_two_seasons_but_at_a_fifth_of_the_residu
 @pytest.mark.parametrize("falls, side", [(False, "low"), (True, "high")])
 def test_forecasts_of_what_grows_are_too_low_and_of_what_falls_too_high(falls, side):
     economy = column("macroeconomic", "realgdp").values.to_numpy()
-    errors = free_residuals("naive", economy[::-1] if falls else economy, 4)
+    errors = named_residuals("naive", economy[::-1] if falls else economy, 4)
     sentence = check_residuals(errors, 4).loc["no bias", "sentence"]
     assert side in sentence.split() and {"low": "high", "high": "low"}[side] not in sentence.split()
 
