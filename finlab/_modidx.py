@@ -709,6 +709,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                         'finlab/forecast/kernels/ets.py'),
                                              'finlab.forecast.kernels.ets._season_rows': ( 'forecast/kernels/ets.html#_season_rows',
                                                                                            'finlab/forecast/kernels/ets.py'),
+                                             'finlab.forecast.kernels.ets._simulate': ( 'forecast/kernels/ets.html#_simulate',
+                                                                                        'finlab/forecast/kernels/ets.py'),
                                              'finlab.forecast.kernels.ets._steps': ( 'forecast/kernels/ets.html#_steps',
                                                                                      'finlab/forecast/kernels/ets.py'),
                                              'finlab.forecast.kernels.ets._variance_of': ( 'forecast/kernels/ets.html#_variance_of',

@@ -394,8 +394,8 @@ def _forecast_form(fit: EtsFit, lanes: np.ndarray, form: str, horizon: int) -> t
     q, index = _ahead(fit, lanes, parts, horizon)
     mean = q * index if parts[2] == "M" else q + index
     if parts[1] in ("M", "Md") or (parts[0] == "A" and parts[2] == "M"):
-        paths = simulate_ets(EtsFit(*(part[..., lanes] for part in fit)), horizon, SIMULATED_PATHS, seed=0)
-        return mean, np.std(paths, axis=0)
+        noise = np.random.default_rng(0).standard_normal((horizon, SIMULATED_PATHS, 1))  # the same for every lane
+        return mean, np.std(_simulate(EtsFit(*(part[..., lanes] for part in fit)), noise), axis=0)
     echoes = _echoes(fit, lanes, horizon, period if parts[2] != "N" else horizon + 1)
     divided = parts[2] == "M"
     spread = np.sqrt(_variance_of(fit.variance[lanes], q if divided else mean, echoes, parts[0] == "M"))
@@ -421,8 +421,14 @@ def simulate_ets(
     fit: EtsFit, horizon: int, paths: int = SIMULATED_PATHS, *, seed: int
 ) -> Float[np.ndarray, "paths horizon lanes"]:
     """Draw `paths` futures of every fitted model, with normal errors; the same `seed` draws the same futures."""
+    return _simulate(fit, np.random.default_rng(seed).standard_normal((horizon, paths, len(fit.form))))
+
+
+def _simulate(fit: EtsFit, noise: np.ndarray) -> np.ndarray:
+    """The futures that standard normal errors (horizon, paths, lanes or 1) lead to."""
+    horizon, paths, _ = noise.shape
     futures = np.full((paths, horizon, len(fit.form)), np.nan)
-    noise = np.random.default_rng(seed).standard_normal((horizon, paths, len(fit.form)))
+    noise = np.broadcast_to(noise, (horizon, paths, len(fit.form)))
     for form, lanes in by_form(fit.form).items():
         parts, rows = split_form(form), _season_rows(form, len(fit.season_ahead))
         index = fit.season_ahead[:rows, None, lanes] if rows > 1 else np.zeros((1, 1, len(lanes)))

@@ -224,7 +224,7 @@ class _Job(NamedTuple):
     frame: Frame
 
 
-def _logit(share: Any) -> np.ndarray:
+def _logit(share: Any) -> Any:
     share = np.clip(share, 0.005, 0.97)  # nearer to the ends the search would hardly move
     return np.log(share / (1 - share))
 
@@ -502,15 +502,16 @@ def fit_ets(
 ) -> EtsFit:
     """Fit one named form, such as "AAdN", to every series in `y`; every error, trend and season is admitted.
 
-    `bounds` "usual" holds beta below alpha and gamma below 1 - alpha, "box" does not. Raises InputError for a season
-    without a period. A series that cannot carry the form has `form` "" and a `reason`.
+    `bounds` "usual" holds beta below alpha and gamma below 1 - alpha, "box" does not (with a multiplicative trend they
+    are always held). Raises InputError for a season without a period. A series that cannot carry the form has `form`
+    "" and a `reason`.
     Source: Hyndman et al. (2008), Forecasting with Exponential Smoothing, ch. 2 and 5.
     """
     _, trend, season = split_form(form)
     if season != "N" and period < 2:
         raise InputError.of("period", period, f"at least 2 for the seasonal form {form}")
     if trend.startswith("M"):
-        return _fit_growing(y, form, period)
+        return _fit_growing(y, form, period, bounds, tick)
     return _fit(y, (form,), period, bounds, True, tick)
 
 # %% ../../../nbs/forecast/kernels/ets_search.ipynb #012e0a59
@@ -566,8 +567,8 @@ def _by_step(panel: _Panel, index: np.ndarray) -> np.ndarray:
     return np.take_along_axis(index, turned, axis=0)
 
 
-def _fit_growing(y: np.ndarray, form: str, period: int) -> EtsFit:
-    _check(y, period, "usual")
+def _fit_growing(y: np.ndarray, form: str, period: int, bounds: str, tick: Any) -> EtsFit:
+    _check(y, period, bounds)
     panel, parts = _prepare(np.asarray(y, dtype=float)), split_form(form)
     fit = _empty_fit(panel, period)
     column = np.flatnonzero(_may_have(panel, form, period, True)).astype(np.int32)
@@ -581,6 +582,8 @@ def _fit_growing(y: np.ndarray, form: str, period: int) -> EtsFit:
             found = minimise(_growing_objective, z, (column, index), panel.y, options=parts, tolerance=1e-10)
             best = found if best is None else _better(best, found)
         _fill_growing(fit, panel, best, column, index, form, period)
+    if tick is not None:
+        tick(y.shape[1])
     return _finish(fit, np.asarray(y, dtype=float))
 
 # %% ../../../nbs/forecast/kernels/ets_search.ipynb #ab067bf8
