@@ -68,7 +68,8 @@ def _prepare(y: np.ndarray) -> _Panel:
     unit = np.where(seen, np.abs(good), 0.0).sum(axis=0) / np.maximum(count, 1)
     unit[unit == 0] = 1.0
     lowest = np.where(seen, good / unit, np.inf).min(axis=0)
-    return _Panel(good / unit, np.argmax(seen, axis=0).astype(np.int32), count, unit, lowest, reason)
+    start = np.where(count > 0, np.argmax(seen, axis=0), rows - 1).astype(np.int32)
+    return _Panel(good / unit, start, count, unit, lowest, reason)
 
 # %% ../../../nbs/forecast/kernels/ets_search.ipynb #764b3a54
 def _moving_average(y: np.ndarray, period: int) -> np.ndarray:
