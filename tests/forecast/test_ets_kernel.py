@@ -436,7 +436,7 @@ def theirs(y: np.ndarray, form: str, period: int) -> tuple[float, bool]:
 
 
 def compare(many: list[np.ndarray], form: str, period: int) -> np.ndarray:
-    """By how much our fit is more likely, wherever statsmodels stays in our region (a growing form: beta below alpha)."""
+    """By how much our fit is more likely, where statsmodels stays in our region (growing forms: beta below alpha)."""
     ours = ets_search.fit_ets(stack(many), form, period, bounds="box")
     assert (ours.form == form).all()
     found, usual = np.array([theirs(one, form, period) for one in many]).T
