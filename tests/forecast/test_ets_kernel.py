@@ -418,8 +418,8 @@ def test_only_the_forms_asked_for_are_chosen(seven):
 # --- statsmodels ---------------------------------------------------------------------------------------------------
 
 
-def theirs(y: np.ndarray, form: str, period: int) -> float:
-    """The likelihood that statsmodels finds within the same region, in our units."""
+def theirs(y: np.ndarray, form: str, period: int) -> tuple[float, bool]:
+    """The likelihood that statsmodels finds, in our units; and whether its weights lie in the usual region."""
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
     names = {"A": "add", "M": "mul", "N": None}
@@ -430,13 +430,17 @@ def theirs(y: np.ndarray, form: str, period: int) -> float:
         bounds={"smoothing_trend": (1e-4, ets.beta_limit(season, period))} if trend != "N" else None,
     )  # fmt: skip
     n = len(y)
-    return model.fit(disp=False, maxiter=1000).llf - n / 2 * (np.log(n) - 1 - np.log(2 * np.pi))
+    found = model.fit(disp=False, maxiter=1000)
+    usual = trend == "N" or found.smoothing_trend <= found.smoothing_level
+    return found.llf - n / 2 * (np.log(n) - 1 - np.log(2 * np.pi)), bool(usual)
 
 
 def compare(many: list[np.ndarray], form: str, period: int) -> np.ndarray:
-    ours = ets_search.fit_ets(stack(many), form, period)
+    """By how much our fit is more likely, where statsmodels stays in our region (growing forms: beta below alpha)."""
+    ours = ets_search.fit_ets(stack(many), form, period, bounds="box")
     assert (ours.form == form).all()
-    return ours.loglik - np.array([theirs(one, form, period) for one in many])
+    found, usual = np.array([theirs(one, form, period) for one in many]).T
+    return (ours.loglik - found)[(usual > 0) | (form not in GROWING)]
 
 
 ignore_their_warnings = pytest.mark.filterwarnings("ignore::Warning:statsmodels")
@@ -458,7 +462,7 @@ def test_a_fit_is_as_likely_as_that_of_statsmodels(testdata, form, freq, period)
 def test_a_growing_fit_is_as_likely_as_that_of_statsmodels(testdata, form):
     many = every([one for one in m3(testdata, "Quarterly") if len(one) > 24 and one.min() > 0], 8)
     better = compare(many, form, 4)
-    assert np.median(better) > -1e-2 and better.min() > -1.0, better
+    assert len(better) >= 2 and np.median(better) > -1e-3 and better.min() > -0.1, better
 
 
 def test_a_fit_of_the_simplest_form_is_as_likely_as_that_of_statsmodels(seven):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,17 @@ import pytest
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*remember_data:FutureWarning")
 
-NAMES = ["Naive", "SeasonalNaive", "Drift", "SES", "Naive2"]
+NAMES = ["Naive", "SeasonalNaive", "Drift", "SES", "Naive2", "AutoETS", "ETS"]
+ROOMS = {"AutoETS": "ets", "ETS": "ets", "Conformal": "conformal"}  # naive otherwise
+OPTIONS = {name: {"period": 12} for name in ("SeasonalNaive", "Naive2")} | {"ETS": {"form": "MAdN"}}
+
+
+def kind_of(name: str) -> type:
+    return getattr(import_module(f"finlab.forecast.{ROOMS.get(name, 'naive')}"), name)
 
 
 def make(name: str):
-    from finlab.forecast import naive
-
-    return getattr(naive, name)(**({"period": 12} if name in ("SeasonalNaive", "Naive2") else {}))
+    return kind_of(name)(**OPTIONS.get(name, {}))
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +47,14 @@ def test_a_forecaster_forecasts_in_and_out_of_sample_with_intervals(name, airlin
 
 @pytest.mark.parametrize("name", NAMES)
 def test_columns_are_forecast_in_one_call(name, airline, monkeypatch):
-    from finlab.forecast import naive
-
-    home, calls = getattr(naive, name), []
-    run = home._run_kernel
-    monkeypatch.setattr(home, "_run_kernel", lambda self, y, horizon: calls.append(y.shape) or run(self, y, horizon))
+    home, calls = kind_of(name), []
+    part = "_fit_kernel" if name in ROOMS else "_run_kernel"
+    run = getattr(home, part)
+    monkeypatch.setattr(home, part, lambda self, y, *rest: calls.append(y.shape) or run(self, y, *rest))
     table = pd.DataFrame({"a": airline, "b": airline[::-1].to_numpy()})
     both = make(name).fit(table, fh=[1, 2]).predict()
     assert calls == [(144, 2)]
-    np.testing.assert_allclose(both["a"], make(name).fit(airline).predict(fh=[1, 2]), rtol=1e-9)
+    np.testing.assert_allclose(both["a"], make(name).fit(airline).predict(fh=[1, 2]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -110,7 +114,7 @@ print(json.dumps({"n": len(found), "failed": {key: str(told) for key, told in fo
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*NAMES, "Conformal"])
 def test_a_forecaster_passes_sktimes_own_checks(name):
-    room = "finlab.forecast." + ("conformal" if name == "Conformal" else "naive")
+    room = f"finlab.forecast.{ROOMS.get(name, 'naive')}"
     # In a process of its own: the hook that checks shapes wraps constructors, whose signature sktime inspects.
     command = [sys.executable, "-W", "ignore", "-c", CONFORMANCE, room, name]
     run = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -39,17 +39,21 @@ def two_levels(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat({"east": table, "west": 2 * table}, names=["region"])
 
 
-def make(name: str):
-    from finlab.forecast import naive
+OPTIONS = {name: {"period": 4} for name in ("SeasonalNaive", "Naive2", "AutoETS")} | {"ETS": {"form": "AAdN"}}
 
-    return getattr(naive, name)(**({"period": 4} if name in ("SeasonalNaive", "Naive2") else {}))
+
+def make(name: str):
+    from finlab.forecast import ets, naive
+
+    return getattr(ets if name in ("AutoETS", "ETS") else naive, name)(**OPTIONS.get(name, {}))
 
 
 NAMES = ["Naive", "SeasonalNaive", "Drift", "SES", "Naive2"]
+SLOW_AND_FAST = [pytest.param("AutoETS", marks=pytest.mark.slow), "ETS"]  # AutoETS costs much compiling
+SMOOTHING = [pytest.param("AutoETS", "period", marks=pytest.mark.slow), ("ETS", "period")]
 
 
-@pytest.mark.parametrize("kind", STARTS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name, kind", [*((name, kind) for name in NAMES for kind in STARTS), *SMOOTHING])
 def test_each_series_of_a_panel_is_forecast_as_if_it_were_alone(name, kind):
     table = ragged(kind)
     fitted = make(name).fit(table)
@@ -62,8 +66,9 @@ def test_each_series_of_a_panel_is_forecast_as_if_it_were_alone(name, kind):
     for key in ("long", "old", "young"):
         alone = make(name).fit(table.loc[key])
         for together, ask in answers.values():
-            # to 1e-6: the best alpha is looked for on arrays of another length
-            pd.testing.assert_frame_equal(together.loc[key], ask(alone), rtol=1e-6, check_freq=False, check_names=False)
+            # to 1e-6: the best alpha is looked for on arrays of another length; ETS has more weights to find
+            near = {"rtol": 1e-3, "atol": 1e-3} if name in ("AutoETS", "ETS") else {"rtol": 1e-6}
+            pd.testing.assert_frame_equal(together.loc[key], ask(alone), **near, check_freq=False, check_names=False)
         assert fitted.cutoffs_[key] == table.loc[key].index[-1]
 
 
@@ -107,6 +112,77 @@ def test_one_call_of_the_kernel_serves_a_hierarchy_with_several_columns(monkeypa
     assert fitted.diagnostics_.index.names == ["region", "name", "column"] and len(fitted.alpha_) == 12
     quantiles = fitted.predict_quantiles(fh=[1], alpha=[0.1, 0.9])
     assert list(quantiles.columns) == [("y", 0.1), ("y", 0.9), ("z", 0.1), ("z", 0.9)]
+
+
+@pytest.mark.parametrize("name", SLOW_AND_FAST)
+def test_one_call_of_the_kernel_smooths_a_hierarchy(name, monkeypatch):
+    from finlab.forecast import ets
+
+    home, calls = getattr(ets, name), []
+    run = home._fit_kernel
+    monkeypatch.setattr(home, "_fit_kernel", lambda self, y, *rest: calls.append(y.shape) or run(self, y, *rest))
+    fitted = make(name).fit(two_levels(ragged("period")))
+    told = fitted.predict(fh=[1, 2, 3])
+    fitted.predict_interval(fh=[1, 2, 3]), fitted.predict_var(fh=[5])
+    assert calls == [(30, 6)] and told.index.names == ["region", "name", "time"]
+    np.testing.assert_allclose(told.loc["west"], 2 * told.loc["east"], rtol=1e-4)
+    diagnostics = fitted.diagnostics_
+    assert (diagnostics["form"] != "").all() and (diagnostics["reason"] == "").all() and diagnostics["converged"].all()
+    assert len(diagnostics) == 6 and np.isfinite(diagnostics[["alpha", "loglik", "aicc"]]).all(axis=None)
+
+
+def test_smoothing_says_of_each_series_why_it_has_no_form():
+    from finlab.forecast.ets import ETS, AutoETS
+
+    table = ragged("period")
+    table.loc["old"] *= -1
+    told = ETS("MAN").fit(table)
+    reasons = told.diagnostics_["reason"]
+    assert reasons["long"] == reasons["young"] == "" and "near or below zero" in reasons["old"]
+    ahead = told.predict(fh=[1, 2])
+    assert ahead.loc["old"].isna().all(axis=None) and ahead.drop("old").notna().all(axis=None)
+    few = pd.concat(
+        {"few": table.loc[["long"]].droplevel(0).iloc[:3], "many": table.loc["long"]}, names=["name", "time"]
+    )
+    short = AutoETS().fit(few)
+    assert "fewer than 4 values" in short.diagnostics_["reason"]["few"]
+    assert (short.predict(fh=[1, 2]).loc["few", "y"] == few.loc["few", "y"].iloc[-1]).all()
+
+
+@pytest.mark.parametrize("name", SLOW_AND_FAST)
+def test_an_update_of_smoothing_without_parameters_filters_the_longer_series(name):
+    from finlab.forecast.kernels.ets import filter_ets, forecast_ets
+
+    table = ragged("period")
+    early = table[table.index.get_level_values("time") < pd.Period("2022-01", "M")]
+    kept = make(name).fit(early)
+    model, before = kept._model, kept.diagnostics_.copy()
+    kept.update(table.drop(early.index), update_params=False)
+    pd.testing.assert_frame_equal(kept.diagnostics_, before)
+    for lane, key in enumerate(["long", "old", "young"]):
+        values = table.loc[key]["y"].to_numpy()
+        run = filter_ets(type(model)(*(part[..., [lane]] for part in model)), values[:, None])
+        np.testing.assert_allclose(kept.predict(fh=[1, 2]).loc[key, "y"], forecast_ets(run, 2).mean[:, 0], rtol=1e-9)
+        np.testing.assert_allclose(kept.residuals_.loc[key, "y"], run.residuals[:, 0], atol=1e-9)
+
+
+def test_smoothing_skips_the_holes_of_a_panel():
+    table = ragged("period")
+    holed = table.drop(("young", stamps("period", 15, 1)[0]))
+    fitted = make("ETS").fit(holed)
+    assert list(fitted.predict(fh=[1]).index) == list(make("ETS").fit(table).predict(fh=[1]).index)
+    assert np.isfinite(fitted.predict(fh=[1, 2])).all(axis=None)
+
+
+@pytest.mark.parametrize("name", ["AutoETS", "ETS"])
+@pytest.mark.parametrize("given", [{"period": 0}, {"bounds": "wide"}])
+def test_smoothing_refuses_options_that_are_none(name, given):
+    from finlab.core.errors import InputError
+    from finlab.forecast import ets
+
+    (argument, value), *_ = given.items()
+    with pytest.raises(InputError, match=f"{argument}.*{value}"):
+        getattr(ets, name)(**given).fit(ragged("period"))
 
 
 def test_a_longer_horizon_forecasts_again_but_does_not_fit_again(monkeypatch):

@@ -516,7 +516,7 @@ def fit_ets(
     return _fit(y, (form,), period, bounds, True, tick)
 
 # %% ../../../nbs/forecast/kernels/ets_search.ipynb #012e0a59
-_LIVELY = (0.1, 0.6)  # starts of alpha
+_LIVELY = ((0.1, 0.1), (0.6, 0.1), (0.1, 0.5), (0.6, 0.5))  # starts of alpha, and of beta as a share of its limit
 
 
 def _spread_growing(z: Any, index: Any, form: tuple[str, str, str]) -> Weights:
@@ -577,9 +577,9 @@ def _fit_growing(y: np.ndarray, form: str, period: int, bounds: str, tick: Any) 
         rows = period if parts[2] != "N" else 1
         index = _by_step(panel, _seasonal_indices(panel, rows, parts[2]))[:, column]
         best = None
-        for alpha in _LIVELY:
+        for alpha, share in _LIVELY:
             z = _growing_starts(panel, column, index, parts[2])
-            z[0] = _logit(alpha)
+            z[0], z[1] = _logit(alpha), _logit(share)
             found = minimise(_growing_objective, z, (column, index), panel.y, options=parts, tolerance=1e-10)
             best = found if best is None else _better(best, found)
         _fill_growing(fit, panel, best, column, index, form, period)
