@@ -65,9 +65,7 @@ def resampled(key: tuple[str, str], n: int) -> Group:
     """`n` series drawn from a group with replacement, the same ones every time."""
     whole = group(key)
     ids = np.random.default_rng(RESAMPLED_SEED).integers(len(whole.ids), size=n).tolist()
-    return whole._replace(
-        ids=ids, histories=[whole.histories[i] for i in ids], futures=[whole.futures[i] for i in ids]
-    )
+    return whole._replace(ids=ids, histories=[whole.histories[i] for i in ids], futures=[whole.futures[i] for i in ids])
 
 
 def end_aligned(histories: Sequence[np.ndarray]) -> np.ndarray:

@@ -97,9 +97,7 @@ def fit_sarimax(y: np.ndarray, order: Order, period: int) -> float:
 
     season = (*order.seasonal, period) if any(order.seasonal) else (0, 0, 0, 0)
     try:
-        model = SARIMAX(
-            y, order=order.order, seasonal_order=season, simple_differencing=True, concentrate_scale=True
-        )
+        model = SARIMAX(y, order=order.order, seasonal_order=season, simple_differencing=True, concentrate_scale=True)
         return float(model.fit(disp=0).llf)
     except Exception:  # whatever it raises counts as ours
         return -np.inf
