@@ -21,15 +21,15 @@ from peer.client import Peer
 PEERS = ("sktime", "statsmodels", "jax", "numpy")
 
 
-def engine_rows(quick: bool) -> list[Row]:
-    """The rows of the batched engine; programs compiled here are kept for the run, which no figure depends on."""
+def engine_rows(quick: bool, cache: str) -> list[Row]:
+    """The rows of the batched engine; `cache` keeps programs between its parts, which no warm figure depends on."""
     from finlab.core.compute import enable_compile_cache
 
     sizes = QUICK if quick else FULL
-    with tempfile.TemporaryDirectory() as folder, Peer(series_file()) as peer:
-        enable_compile_cache(folder)
+    enable_compile_cache(cache)
+    with Peer(series_file()) as peer:
         return [
-            *ets_rows(peer, sizes),
+            *ets_rows(peer, sizes, cache),
             *arima_rows(peer, sizes),
             *rolling_rows(sizes),
             *interval_rows(sizes),
@@ -37,13 +37,17 @@ def engine_rows(quick: bool) -> list[Row]:
         ]
 
 
-def measure(quick: bool) -> list[Row]:
+def competition_rows(quick: bool, cache: str) -> list[Row]:
     try:
         testdata()
-        rows = [*naive2_rows(), *smoothing_rows(quick), *replay_rows(quick), *engine_rows(quick)]
     except FileNotFoundError as problem:
-        rows = [unmeasured("M3 and M4", str(problem))]
-    return [*rows, *study_rows(quick)]
+        return [unmeasured("M3 and M4", str(problem))]
+    return [*naive2_rows(), *smoothing_rows(quick), *replay_rows(quick), *engine_rows(quick, cache)]
+
+
+def measure(quick: bool) -> list[Row]:
+    with tempfile.TemporaryDirectory() as cache:
+        return [*competition_rows(quick, cache), *study_rows(quick)]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """AutoETS against statsforecast's: warm, in new processes, on many series; memory; error in every group."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
@@ -23,13 +25,23 @@ MEMORY = {"memory": Plan("AutoETS, monthly series resampled, peak memory", "< 1.
 SHORT = {"yearly": Plan("AutoETS, M3 Yearly, warm", ">= 5")}
 
 
-def speed(peer: Any, sizes: Sizes) -> dict[str, Found]:
+@contextmanager
+def cache_folder(shared: str | None) -> Iterator[str]:
+    """A new folder for compiled programs, or the `shared` one."""
+    if shared is not None:
+        yield shared
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield folder
+
+
+def speed(peer: Any, sizes: Sizes, shared: str | None) -> dict[str, Found]:
     """Warm beside the peer; then new processes, each pair with a cache folder of its own: empty, then filled."""
     part = group(MONTHLY, sizes.panel)
     warm = pair(peer, "AutoETS", part, sizes.slow, sizes.rounds)
     spent: dict[str, list[float]] = {"cold": [], "cached": []}
     for _ in range(sizes.rounds):
-        with tempfile.TemporaryDirectory() as folder:
+        with cache_folder(shared) as folder:
             for kind in spent:
                 spent[kind].append(in_new_process(folder, MONTHLY, sizes.panel))
     found = {"warm": Found(warm.ratio, warm.n, sizes.rounds, warm.note)}
@@ -40,18 +52,18 @@ def speed(peer: Any, sizes: Sizes) -> dict[str, Found]:
     return found
 
 
-def many(peer: Any, sizes: Sizes) -> dict[str, Found]:
+def many(peer: Any, sizes: Sizes, shared: str | None) -> dict[str, Found]:
     """A new process without cache on many series, the peer warm on some of them."""
     few = resampled(MONTHLY, sizes.many).only(sizes.slow)
     seconds, _ = theirs(peer, "AutoETS", few)
-    with tempfile.TemporaryDirectory() as folder:
+    with cache_folder(shared) as folder:
         wall = in_new_process(folder, MONTHLY, sizes.many, drawn=True)
     note = f"whole process {wall:.1f} s; peer warm, on {len(few.ids)} series"
     return {"many": Found(seconds / len(few.ids) * sizes.many / wall, sizes.many, 1, note)}
 
 
-def memory(sizes: Sizes) -> dict[str, Found]:
-    with tempfile.TemporaryDirectory() as folder:
+def memory(sizes: Sizes, shared: str | None) -> dict[str, Found]:
+    with cache_folder(shared) as folder:
         return {"memory": Found(peak_gigabytes(folder, MONTHLY, sizes.many), sizes.many, 1, "process of its own")}
 
 
@@ -74,11 +86,13 @@ def error_rows(peer: Any, sizes: Sizes) -> list[Row]:
     return rows
 
 
-def ets_rows(peer: Any, sizes: Sizes) -> list[Row]:
+def ets_rows(peer: Any, sizes: Sizes, cache: str) -> list[Row]:
+    """All of it; `cache` is the folder that new processes share in a quick run."""
+    shared = cache if sizes.shared_cache else None
     return [
-        *attempt(SPEED, lambda: speed(peer, sizes)),
-        *attempt(MANY, lambda: many(peer, sizes)),
-        *attempt(MEMORY, lambda: memory(sizes)),
+        *attempt(SPEED, lambda: speed(peer, sizes, shared)),
+        *attempt(MANY, lambda: many(peer, sizes, shared)),
+        *attempt(MEMORY, lambda: memory(sizes, shared)),
         *attempt(SHORT, lambda: yearly(peer, sizes)),
         *error_rows(peer, sizes),
     ]

@@ -141,7 +141,7 @@ ARIMA = {
 def arima_likelihood(peer: Any, sizes: Sizes) -> dict[str, Found]:
     """Every order on its group; the figure is the least share, the note has all of them."""
     kernel("fit_arima", "arima")
-    scored = {order.name: score_order(peer, order, sizes) for order in ORDERS}
+    scored = {order.name: score_order(peer, order, sizes) for order in ORDERS[-sizes.orders :]}
     n = sum(len(one.ours) for one in scored.values())
     found = {}
     for rival in ("theirs", "sarimax"):

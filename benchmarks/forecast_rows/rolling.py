@@ -14,7 +14,7 @@ from .data import MONTHLY, floats, load
 from .plan import Found, Plan, attempt
 from .sizes import Sizes
 
-PERIOD, HORIZON, CUTOFFS, LEAST = 12, 18, 5, 60
+PERIOD, HORIZON, LEAST = 12, 18, 60
 PLANS = {
     "seasonal_naive": Plan("backtest_panel, seasonal naive: wall per fit", ">= 20", peer="sktime NaiveForecaster"),
     "AutoETS": Plan("backtest_panel, AutoETS: wall per fit", ">= 20", peer="sktime AutoETS (statsmodels)"),
@@ -30,12 +30,12 @@ def long_table(series: dict[str, np.ndarray]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def ours(table: pd.DataFrame, name: str) -> Any:
+def ours(table: pd.DataFrame, name: str, cutoffs: int) -> Any:
     from finlab.forecast import AutoETS, backtest_panel
 
     method = name if name == "seasonal_naive" else AutoETS(period=PERIOD)
     with contextlib.redirect_stderr(io.StringIO()):  # a progress bar
-        result = backtest_panel(table, {name: method}, HORIZON, PERIOD, cutoffs=CUTOFFS, benchmark=name)
+        result = backtest_panel(table, {name: method}, HORIZON, PERIOD, cutoffs=cutoffs, benchmark=name)
     if len(result.failures):
         raise RuntimeError(f"{len(result.failures)} fits failed: {result.failures['reason'].iloc[0]}")
     return result
@@ -51,14 +51,14 @@ def rivals() -> dict[str, Callable[[], Any]]:
     }
 
 
-def theirs(series: dict[str, np.ndarray], forecaster: Callable[[], Any]) -> float:
+def theirs(series: dict[str, np.ndarray], forecaster: Callable[[], Any], cutoffs: int) -> float:
     """Replay each series by itself; return the mean sMAPE."""
     from sktime.forecasting.model_evaluation import evaluate
     from sktime.split import ExpandingWindowSplitter
 
     errors = []
     for y in series.values():
-        first = len(y) - HORIZON - CUTOFFS + 1
+        first = len(y) - HORIZON - cutoffs + 1
         folds = ExpandingWindowSplitter(initial_window=first, step_length=1, fh=range(1, HORIZON + 1))
         with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
             table = evaluate(forecaster(), folds, pd.Series(y), return_data=True)
@@ -81,18 +81,24 @@ def rolling(name: str, sizes: Sizes) -> dict[str, Found]:
     table, forecaster = long_table(panel), rivals()[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ours(table, name)  # compiles
+        ours(table, name, sizes.cutoffs)  # compiles
         timing = alternate(
-            {"ours": lambda: ours(table, name), "theirs": lambda: theirs(few, forecaster)},
+            {
+                "ours": lambda: ours(table, name, sizes.cutoffs),
+                "theirs": lambda: theirs(few, forecaster, sizes.cutoffs),
+            },
             sizes.rounds if name == "seasonal_naive" else 1,
             warm_up=False,
         )
-    per_fit = timing["ours"].wall / len(panel), timing["theirs"].wall / len(few)
+    per_fit = (
+        timing["ours"].wall / len(panel) / sizes.cutoffs,
+        timing["theirs"].wall / len(few) / sizes.cutoffs,
+    )
     made = timing["ours"].result.forecasts
     same = made[made["series"].isin(list(few))]
     own = percent(same["actual"].to_numpy(dtype=float), same["mean"].to_numpy(dtype=float))
     note = (
-        f"{CUTOFFS} cut-offs, {1e3 * per_fit[0] / CUTOFFS:.3g} and {1e3 * per_fit[1] / CUTOFFS:.3g} ms a fit, scores "
+        f"{sizes.cutoffs} cut-offs, {1e3 * per_fit[0]:.3g} and {1e3 * per_fit[1]:.3g} ms a fit, scores "
         f"included; sMAPE {own:.2f} and {timing['theirs'].result:.2f}; peer on {len(few)} series"
     )
     return {name: Found(per_fit[1] / per_fit[0], len(panel), timing["ours"].rounds, note)}

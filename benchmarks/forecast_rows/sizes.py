@@ -23,14 +23,17 @@ class Sizes:
     loop: int = 50  # series for sktime's loop over free methods
     slow_loop: int = 4  # series for sktime's loop over AutoETS
     intervals: int = 300
+    cutoffs: int = 5
     robust: int | None = None  # of every group, for "no exception on any series"
     groups: tuple[Key, ...] = (MONTHLY, QUARTERLY, YEARLY)
     wide_groups: tuple[Key, ...] = (MONTHLY, QUARTERLY, YEARLY, HOURLY)
     forms: tuple[str, ...] = ()  # () means all
+    orders: int = 5  # of the ARIMA orders whose likelihoods are scored, how many
+    shared_cache: bool = False  # all processes share compiled programs: quick, and no cold start any more
 
 
 FULL = Sizes()
 QUICK = Sizes(
     rounds=1, panel=12, slow=4, many=12, whole=12, hourly=3, likelihood=12, exact=4, exact_hourly=1, loop=3,
-    slow_loop=1, intervals=12, robust=12, groups=(MONTHLY, YEARLY), wide_groups=(MONTHLY, YEARLY), forms=("ANN", "MAA"),
+    slow_loop=1, cutoffs=1, orders=2, shared_cache=True, intervals=12, robust=12, groups=(MONTHLY, YEARLY), wide_groups=(MONTHLY, YEARLY), forms=("MAA", "ANN"),
 )  # fmt: skip

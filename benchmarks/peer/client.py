@@ -66,7 +66,7 @@ class Peer:
     def _start(self) -> subprocess.Popen[str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         python = find_python()
-        self._noise = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # closed with the worker
+        self._noise = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed with it
         return subprocess.Popen(
             [python, str(SERVE), str(self.series)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._noise, text=True, encoding="utf-8", env=clean,
