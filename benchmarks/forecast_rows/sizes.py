@@ -35,5 +35,6 @@ class Sizes:
 FULL = Sizes()
 QUICK = Sizes(
     rounds=1, panel=12, slow=4, many=12, whole=12, hourly=3, likelihood=12, exact=4, exact_hourly=1, loop=3,
-    slow_loop=1, cutoffs=1, orders=2, shared_cache=True, intervals=12, robust=12, groups=(MONTHLY, YEARLY), wide_groups=(MONTHLY, YEARLY), forms=("MAA", "ANN"),
+    slow_loop=1, cutoffs=1, intervals=12, robust=12, groups=(MONTHLY, YEARLY), wide_groups=(MONTHLY, YEARLY),
+    forms=("MAA", "ANN"), orders=2, shared_cache=True,
 )  # fmt: skip
