@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help report test test-all lab bench bench-name readme lock quality notebooks clean setup-core setup-all
+.PHONY: help report test test-all lab bench bench-peer bench-name readme lock quality notebooks clean setup-core setup-all
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 LOCK := $(shell sha256sum requirements.lock | cut -c1-12)
 CORE := $(VENV)/.core-$(LOCK)
 ALL := $(VENV)/.all-$(LOCK)
+PEER := .venv-peer/.made-$(shell sha256sum benchmarks/peer/requirements.txt | cut -c1-12)
 PYTEST := $(BIN)/python -m pytest
 
 help:  ## what can be typed here
@@ -32,6 +33,8 @@ lab: $(ALL)  ## JupyterLab in this workbench, opening the quickstart
 bench: bench-name $(ALL)  ## one benchmark: make bench NAME=forecast [ARGS=--quick]
 	@$(BIN)/python benchmarks/$(NAME).py $(ARGS)
 
+bench-peer: $(PEER)  ## the environment of statsforecast, for `make bench NAME=forecast`
+
 bench-name:
 	@if [ -z "$(NAME)" ]; then echo "make bench NAME=...: one of $$(cd benchmarks && ls *.py | grep -v -e harness | sed 's/\.py//' | xargs)" >&2; exit 2; fi
 	@if [ ! -f "benchmarks/$(NAME).py" ]; then echo "NAME=$(NAME): no benchmarks/$(NAME).py; expected one of $$(cd benchmarks && ls *.py | grep -v -e harness | sed 's/\.py//' | xargs)" >&2; exit 2; fi
@@ -43,7 +46,7 @@ lock: $(ALL)  ## write requirements.lock and environment.yml from what is instal
 	@$(BIN)/python .ci/lock.py --write
 
 clean:  ## remove the environment and what tests left behind
-	rm -rf $(VENV) test-artefacts build dist *.egg-info
+	rm -rf $(VENV) .venv-peer test-artefacts build dist *.egg-info
 
 # --- the environment: one .venv, made once, filled again when the lock changes -------------------------------------
 setup-core: $(CORE)
@@ -51,6 +54,12 @@ setup-all: $(ALL)
 
 $(CORE):
 	@PYTHON="$(PYTHON)" bash .ci/setup.sh core "$@"
+
+$(PEER):
+	@rm -rf .venv-peer
+	@$(PYTHON) -m venv .venv-peer
+	@.venv-peer/bin/python -m pip install --quiet -r benchmarks/peer/requirements.txt
+	@touch "$@"
 
 $(ALL):
 	@PYTHON="$(PYTHON)" bash .ci/setup.sh all "$@"
