@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
 from ..core.checks import check_choice
 from ..core.errors import InputError
@@ -42,8 +41,10 @@ def _ets() -> Method:
     from finlab.forecast.kernels import ets, ets_search
 
     names = ("form", "alpha", "beta", "gamma", "phi", "loglik", "aicc", "converged", "reason")
-    fit = lambda y, period: ets_search.auto_ets(y, period)
-    return Method(fit, ets.filter_ets, ets.forecast_ets, lambda m: {name: getattr(m, name) for name in names})
+    return Method(
+        lambda y, period: ets_search.auto_ets(y, period), ets.filter_ets, ets.forecast_ets,
+        lambda m: {name: getattr(m, name) for name in names},
+    )  # fmt: skip
 
 
 def _theta() -> Method:
@@ -95,9 +96,10 @@ def _fit_mstl(y: np.ndarray, period: int) -> _Mstl:
 def _mstl() -> Method:
     from finlab.forecast.kernels.mstl import forecast_mstl
 
-    again = lambda m, y: _fit_mstl(y, m.periods[0])
-    told = lambda m: {"reason": _say_reason(m.parts.reason)}
-    return Method(_fit_mstl, again, lambda m, horizon: forecast_mstl(m.parts, horizon), told)
+    return Method(
+        _fit_mstl, lambda m, y: _fit_mstl(y, m.periods[0]), lambda m, horizon: forecast_mstl(m.parts, horizon),
+        lambda m: {"reason": _say_reason(m.parts.reason)},
+    )  # fmt: skip
 
 # %% ../../nbs/forecast/engine.ipynb #87339c39
 def _say_orders(orders: np.ndarray, period: int) -> np.ndarray:
@@ -119,9 +121,10 @@ def _arima() -> Method:
         values = {"form": _say_orders(m.orders, m.period), "loglik": m.loglik, "aicc": m.aicc}
         return values | {"converged": m.converged, "reason": reason}
 
-    residuals = lambda m: np.asarray(arima.forecast_arima(m, 1).residuals)
-    fit = lambda y, period: arima_search.auto_arima(y, period)
-    return Method(fit, arima.filter_arima, arima.forecast_arima, told, residuals)
+    return Method(
+        lambda y, period: arima_search.auto_arima(y, period), arima.filter_arima, arima.forecast_arima, told,
+        lambda m: np.asarray(arima.forecast_arima(m, 1).residuals),
+    )  # fmt: skip
 
 
 _MAKERS = {"auto_ets": _ets, "auto_arima": _arima, "theta": _theta, "ces": _ces, "mstl": _mstl}
@@ -154,7 +157,8 @@ def _middle(stack: np.ndarray, weights: np.ndarray, how: str) -> np.ndarray:
     known = np.isfinite(stack)
     none = ~known.any(axis=0)
     if how == "median":
-        return np.nanmedian(np.where(none | known, np.where(none, np.inf, stack), np.nan), axis=0)
+        filled = np.where(none, 0.0, np.where(known, stack, np.nan))
+        return np.where(none, np.nan, np.nanmedian(filled, axis=0))
     shares = np.where(known, weights[:, None, :], 0.0)
     total = shares.sum(axis=0)
     return np.where(none, np.nan, (shares * np.where(known, stack, 0.0)).sum(axis=0) / np.where(total > 0, total, 1))
@@ -171,7 +175,8 @@ def _past_weights(names: tuple[str, ...], y: np.ndarray, period: int) -> np.ndar
         mean = method.forecast(method.fit(before, period), steps).mean
         away = np.abs(mean - after)
         known = np.isfinite(away)
-        errors.append(np.where(known.any(axis=0), np.where(known, away, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan))
+        total = np.where(known, away, 0).sum(axis=0)
+        errors.append(np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan))
     size = np.array(errors) ** 2
     least = np.where(np.isfinite(size), size, np.inf).min(axis=0)
     share = np.where(np.isfinite(size), (least + 1e-12) / (size + 1e-12), 0.0)

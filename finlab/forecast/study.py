@@ -282,7 +282,8 @@ def _residuals_of(choice: Choice, series: NamedSeries, result: Backtest | None) 
     """Give the one-step errors of the chosen method: within the history, or of a foreign forecaster at the origins."""
     values = series.values
     if choice.method in (*FREE_METHODS, *ENGINE):
-        return pd.Series(named_residuals(choice.method, values.to_numpy(dtype=float), series.period), index=values.index)
+        errors = named_residuals(choice.method, values.to_numpy(dtype=float), series.period)
+        return pd.Series(errors, index=values.index)
     if result is None or choice.name not in result.replay.lanes:
         return pd.Series(dtype=float)
     replay = result.replay
