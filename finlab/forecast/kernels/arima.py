@@ -10,7 +10,6 @@ __all__ = ['Orders', 'Sizes', 'REASONS', 'FITTED', 'UNFINISHED', 'SIMPLER', 'CON
            'fit_arima', 'blank_fit', 'rows_used', 'fit_lanes', 'finish', 'forecast_arima', 'filter_arima']
 
 # %% ../../../nbs/forecast/kernels/arima.ipynb #76ffdd21
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
@@ -370,7 +369,7 @@ def polynomials(z: np.ndarray, sizes: Sizes, period: int) -> tuple[np.ndarray, n
 
 
 def corrected_aic(loglik: np.ndarray, parameters: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """AICc; infinite where there are no more values than parameters allow. Source: Hyndman & Athanasopoulos, sec. 9.6."""
+    """AICc; infinite where the values are too few. Source: Hyndman & Athanasopoulos (2021), sec. 9.6."""
     room = count - parameters - 1
     penalty = 2 * parameters + 2 * parameters * (parameters + 1) / np.where(room > 0, room, 1)
     return np.where(room > 0, penalty - 2 * loglik, np.inf)
@@ -497,11 +496,10 @@ def blank_fit(
     """A fit with nothing in it: no terms, NaN everywhere, to be filled in group by group."""
     series = y.shape[1]
     lags = [max(sizes[k] + period * sizes[k + 2], 1) for k in (0, 1)]
-    nothing = [np.full(series, np.nan) for _ in range(3)]
-    return ArimaFit(
-        orders, np.zeros((lags[0], series)), np.zeros((lags[1], series)),
-        np.full((1 + x.shape[1], series), np.nan), *nothing, np.zeros(series, bool), reason.copy(), y, x, period,
-    )  # fmt: skip
+    none = [np.full(series, np.nan) for _ in range(3)]
+    beta, ar, ma = np.full((1 + x.shape[1], series), np.nan), *(np.zeros((lag, series)) for lag in lags)
+    unfinished = np.zeros(series, bool)
+    return ArimaFit(orders, ar, ma, beta, none[0], none[1], none[2], unfinished, reason.copy(), y, x, period)
 
 # %% ../../../nbs/forecast/kernels/arima.ipynb #bd304d9e
 def rows_used(orders: np.ndarray, sizes: Sizes) -> np.ndarray:

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['STRONG_SEASON', 'SEASON_WINDOW', 'STL_ROUNDS', 'WANDERS', 'MOST_DIFFERENCES', 'EDGE', 'TINY', 'STRAIGHT', 'SLANTED',
-           'MOST', 'ALL', 'WHOLE', 'LEVELS', 'RANKING_EVALUATIONS', 'RANKING_TOLERANCE', 'FINALISTS', 'MOST_ROUNDS',
-           'ENOUGH_FOR_TWO', 'PORTION', 'local_regression', 'seasonal_strength', 'kpss_statistic', 'choose_differences',
-           'acceptable', 'Climb', 'largest_orders', 'auto_arima']
+           'MOST', 'ALL', 'WHOLE', 'LEVELS', 'RANKING', 'FINAL', 'FINALISTS', 'MOST_ROUNDS', 'ENOUGH_FOR_TWO',
+           'PORTION', 'local_regression', 'seasonal_strength', 'kpss_statistic', 'choose_differences', 'acceptable',
+           'Climb', 'largest_orders', 'auto_arima']
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #8088e57d
 from typing import Any, NamedTuple
@@ -148,15 +148,13 @@ def choose_differences(y: np.ndarray, period: int) -> tuple[np.ndarray, np.ndarr
         if size > 2 * period and len(lanes):
             whole = (y[len(y) - size :, lanes] - y[-1, lanes]) / span[lanes]
             seasonal[lanes] = seasonal_strength(whole, period) > STRONG_SEASON
-    left_out = 0
     for done in range(MOST_DIFFERENCES):
         rest = differences(y, np.full_like(steps, done), seasonal, period)
-        begin = np.minimum(first + done + period * seasonal + left_out, len(y) - 1)
+        begin = np.minimum(first + done + period * seasonal + done, len(y) - 1)
         inside = np.arange(len(y))[:, None] >= begin
         varies = np.ptp(np.where(inside, rest, rest[-1]), axis=0) > 0
         again = (steps == done) & varies & (kpss_statistic(np.nan_to_num(rest), begin) > WANDERS)
         steps[again] += 1
-        left_out += 1
     return steps, seasonal
 
 
@@ -196,15 +194,16 @@ STRAIGHT = np.array(
     [move for k in range(4) for move in np.stack([np.eye(5, dtype=int)[k], -np.eye(5, dtype=int)[k]])]
     + [np.array([0, 0, 0, 0, 2])]
 )  # changes of p, q, P, Q by one; 2 means: the other choice of the constant
-SLANTED = np.array([(0, 0, a, b, 0) for a in (-1, 1) for b in (-1, 1)] + [(a, b, 0, 0, 0) for a in (-1, 1) for b in (-1, 1)])
+_BOTH = [(a, b) for a in (-1, 1) for b in (-1, 1)]
+SLANTED = np.array([(0, 0, a, b, 0) for a, b in _BOTH] + [(a, b, 0, 0, 0) for a, b in _BOTH])
 MOST = np.array([5, 5, 2, 2])  # the largest p, q, P, Q; the same
 ALL = (6, 6, 3, 3, 2)  # how many values each of p, q, P, Q, constant can take
 WHOLE: Sizes = (5, 5, 2, 2)
 LEVELS: tuple[Sizes, ...] = (
     (2, 2, 0, 0), (5, 5, 0, 0), (2, 2, 1, 1), (5, 5, 1, 1), (2, 2, 2, 2), (5, 5, 2, 2),
 )  # fmt: skip
-RANKING_EVALUATIONS = 24
-RANKING_TOLERANCE = 1e-4
+RANKING = (24, 1e-4)  # evaluations for each model, relative decrease at which a lane rests
+FINAL = (80, 1e-8)
 FINALISTS = 2
 MOST_ROUNDS = 20
 
@@ -222,16 +221,17 @@ def _level(models: np.ndarray) -> np.ndarray:
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #5ebca57b
 def _evaluate(
-    panel: Panel, series: np.ndarray, models: np.ndarray, begin: np.ndarray, period: int, precise: bool
-) -> tuple[np.ndarray, np.ndarray]:
+    panel: Panel, series: np.ndarray, models: np.ndarray, begin: np.ndarray, period: int,
+    double: np.ndarray, settings: tuple[int, float],
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Fit lanes of `models` (5, lanes) from `begin` (14, lanes); return the parameters and the AICc, inf if refused."""
     lanes = len(series)
     z, value = np.zeros((sum(WHOLE), lanes)), np.full(lanes, np.inf)
-    level = _level(models)
-    kind, settings = (np.float64, (80, 1e-8)) if precise else (np.float32, (RANKING_EVALUATIONS, RANKING_TOLERANCE))
-    for number in np.unique(level):
-        mine, sizes = np.flatnonzero(level == number), LEVELS[number]
-        rows, orders = _place(sizes), np.zeros((7, np.sum(level == number)), int)
+    program = _level(models) + len(LEVELS) * double
+    for number in np.unique(program):
+        mine, sizes = np.flatnonzero(program == number), LEVELS[number % len(LEVELS)]
+        kind = np.float64 if number >= len(LEVELS) else np.float32
+        rows, orders = _place(sizes), np.zeros((7, len(mine)), int)
         orders[[0, 2, 3, 5]] = models[:4, mine]
         used = rows_used(orders, sizes)
         start = np.where(used, begin[rows[:, None], mine], 0.0).astype(kind)
@@ -252,10 +252,11 @@ class Climb(NamedTuple):
     model: np.ndarray
     z: np.ndarray
     best: np.ndarray
+    double: np.ndarray  # which series are ranked in double precision
 
 
 def _number(models: np.ndarray) -> np.ndarray:
-    return np.ravel_multi_index(tuple(models), ALL)
+    return np.asarray(np.ravel_multi_index(tuple(models), ALL))
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #4ba59d3a
 def _try(
@@ -268,7 +269,8 @@ def _try(
     _, fresh = np.unique(series * np.prod(ALL) + numbers, return_index=True)
     fresh = fresh[~climb.tried[series[fresh], numbers[fresh]]]
     series, models, numbers = series[fresh], models[:, fresh], numbers[fresh]
-    z, criterion = _evaluate(panel, series, models, climb.z[:, series], period, precise=False)
+    begin, double = climb.z[:, series], climb.double[series]
+    z, criterion = _evaluate(panel, series, models, begin, period, double, RANKING)
     climb.tried[series, numbers], climb.criteria[series, numbers] = True, criterion
     climb.kept[:, series, numbers] = z
     order = np.argsort(-criterion, kind="stable")  # the best last, so that it is what remains
@@ -280,14 +282,14 @@ def _try(
     return higher
 
 
-def _climb(panel: Panel, most: np.ndarray, period: int) -> Climb:
+def _climb(panel: Panel, most: np.ndarray, period: int, double: np.ndarray) -> Climb:
     """Run the search for every series of `panel`; `most` (5, series) are the largest orders allowed."""
     series = panel.values.shape[1]
     shape = (series, int(np.prod(ALL)))
     climb = Climb(
         np.zeros(shape, bool), np.full(shape, np.inf), np.zeros((sum(WHOLE), *shape), np.float32),
         np.zeros((5, series), int),
-        np.zeros((sum(WHOLE), series)), np.full(series, np.inf),
+        np.zeros((sum(WHOLE), series)), np.full(series, np.inf), double,
     )  # fmt: skip
     everyone, simple = np.arange(series), most[4]
     larger = np.where(panel.count >= ENOUGH_FOR_TWO, 1, 0)
@@ -377,7 +379,7 @@ def _finals(panel: Panel, climb: Climb, period: int) -> tuple[np.ndarray, np.nda
     again = np.flatnonzero(np.append(True, np.diff(lanes) > 0))  # the best of each series, from a second start
     begin = np.concatenate([warm, starts(WHOLE, len(again))[:, 1]], axis=1)
     lanes, models = np.append(lanes, lanes[again]), np.concatenate([models, models[:, again]], axis=1)
-    z, criterion = _evaluate(panel, lanes, models, begin, period, precise=True)
+    z, criterion = _evaluate(panel, lanes, models, begin, period, np.ones(len(lanes), bool), FINAL)
     order = np.argsort(-criterion, kind="stable")
     chosen, best = np.full(series, -1), np.full(series, np.inf)
     chosen[lanes[order]], best[lanes[order]] = order, criterion[order]
@@ -401,7 +403,7 @@ def _search_portion(fit: ArimaFit, lanes: np.ndarray, holes: int, seen: np.ndarr
     most = largest_orders(seen[lanes], period, orders[[1, 4]].sum(axis=0) > 1)
     if len(live):
         part = _columns(panel, live)
-        climb = _climb(part, most[:, live], period)
+        climb = _climb(part, most[:, live], period, orders[[1, 4], :][:, live].sum(axis=0) == 0)
         models, z, good = _finals(part, climb, period)
         orders[np.array([0, 2, 3, 5, 6])[:, None], live] = models
         orders[6, live[~good]] = most[4, live[~good]]
