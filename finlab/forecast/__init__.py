@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from finlab.forecast.conformal import Conformal
     from finlab.forecast.ets import ETS, AutoETS
     from finlab.forecast.evaluation import backtest
+    from finlab.forecast.forecasters import ARIMA, CES, MSTL, AutoARIMA, Combination, Theta
     from finlab.forecast.naive import SES, Drift, Naive, Naive2, SeasonalNaive
     from finlab.forecast.panel import backtest_panel
     from finlab.forecast.series import read_series
@@ -18,14 +19,20 @@ if TYPE_CHECKING:
     from finlab.forecast.study import forecast, study_series
 
 _HOMES = {
+    "ARIMA": "forecasters",
+    "AutoARIMA": "forecasters",
     "AutoETS": "ets",
+    "CES": "forecasters",
+    "Combination": "forecasters",
     "Conformal": "conformal",
     "Drift": "naive",
     "ETS": "ets",
+    "MSTL": "forecasters",
     "Naive": "naive",
     "Naive2": "naive",
     "SES": "naive",
     "SeasonalNaive": "naive",
+    "Theta": "forecasters",
     "backtest": "evaluation",
     "backtest_panel": "panel",
     "diebold_mariano": "comparison",
@@ -38,14 +45,20 @@ _HOMES = {
 }
 
 __all__ = [
+    "ARIMA",
+    "CES",
     "ETS",
+    "MSTL",
     "SES",
+    "AutoARIMA",
     "AutoETS",
+    "Combination",
     "Conformal",
     "Drift",
     "Naive",
     "Naive2",
     "SeasonalNaive",
+    "Theta",
     "backtest",
     "backtest_panel",
     "diebold_mariano",

@@ -123,7 +123,7 @@ def _arima() -> Method:
 
     return Method(
         lambda y, period: arima_search.auto_arima(y, period), arima.filter_arima, arima.forecast_arima, told,
-        lambda m: np.asarray(arima.forecast_arima(m, 1).residuals),
+        lambda m: np.asarray(arima.forecast_arima(m, 1, np.zeros((1, m.x.shape[1]))).residuals),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The sktime forecasters: a fast look at each, and sktime's own conformance checks (slow)."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -111,10 +112,18 @@ print(json.dumps({"n": len(found), "failed": {key: str(told) for key, told in fo
 """
 
 
+LONG = pytest.mark.skipif("FINLAB_LONG_CHECKS" not in os.environ, reason="minutes each: set FINLAB_LONG_CHECKS=1")
+ENGINE = ("ARIMA", "AutoARIMA", "CES", "MSTL", "Combination")
+CHECKED = [name for name in NAMES if name not in ("AutoETS", "ETS")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*NAMES, "Conformal"])
+@pytest.mark.parametrize(
+    "name", [*CHECKED, "Conformal", "Theta", *(pytest.param(n, marks=LONG) for n in ("AutoETS", "ETS", *ENGINE))]
+)
 def test_a_forecaster_passes_sktimes_own_checks(name):
-    room = f"finlab.forecast.{ROOMS.get(name, 'naive')}"
+    home = "forecasters" if name in ("Theta", *ENGINE) else ROOMS.get(name, "naive")
+    room = f"finlab.forecast.{home}"
     # In a process of its own: the hook that checks shapes wraps constructors, whose signature sktime inspects.
     command = [sys.executable, "-W", "ignore", "-c", CONFORMANCE, room, name]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
