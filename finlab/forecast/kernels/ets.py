@@ -287,7 +287,8 @@ def _walk(weights: Weights, y: Any, form: tuple[str, str, str]) -> tuple[tuple, 
 
     def step(states: tuple, now: tuple) -> tuple:
         value, live = now
-        moved, mean = _one_step(weights, states, value, ~jnp.isnan(value), form)
+        seen = ~jnp.isnan(value)  # what is not seen is replaced before it is divided: its derivative would be NaN
+        moved, mean = _one_step(weights, states, jnp.where(seen, value, 1.0), seen, form)
         kept = jax.tree.map(lambda new, old: jnp.where(live, new, old), moved, states)
         return kept, jnp.where(live, mean, np.nan)
 
