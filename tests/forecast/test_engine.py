@@ -21,7 +21,10 @@ def table() -> np.ndarray:
     return values
 
 
-@pytest.mark.parametrize("name", engine.ENGINE)
+SLOW = {"auto_arima": pytest.mark.slow, "combination": pytest.mark.slow}  # they compile for a minute
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=SLOW[n]) if n in SLOW else n for n in engine.ENGINE])
 def test_every_method_forecasts_what_can_be_forecast_and_says_why_not(name, table):
     method = engine.method_of(name)
     model = method.fit(table, PERIOD)
@@ -44,6 +47,7 @@ def test_a_method_forecasts_each_series_as_if_it_were_alone(name, table):
     np.testing.assert_allclose(together, alone, rtol=2e-3)
 
 
+@pytest.mark.slow
 def test_filtering_keeps_the_parameters_and_moves_the_states(table):
     method = engine.method_of("combination")
     model = method.fit(table[:-4, :3], PERIOD)
@@ -101,6 +105,7 @@ def test_the_engine_is_run_in_portions_of_a_standard_size(table, monkeypatch):
     np.testing.assert_allclose(lanes.mean, whole.mean, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_more_than_twenty_series_are_forecast_by_the_combination(table):
     index = pd.date_range("2012-03-31", periods=48, freq="QE")
     wide = pd.DataFrame({f"s{k:02}": np.roll(table[:, k % 3], k)[-28:] for k in range(21)}, index=index[-28:])
