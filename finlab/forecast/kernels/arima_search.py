@@ -90,7 +90,7 @@ def _moving_average(rows: np.ndarray, window: int) -> np.ndarray:
     sums = np.concatenate([np.zeros((1, rows.shape[1])), rows.cumsum(axis=0)])
     return (sums[window:] - sums[:-window]) / window
 
-
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #1ea50633
 def seasonal_strength(y: Float[np.ndarray, "time series"], period: int) -> Float[np.ndarray, " series"]:
     """Measure the strength of the season (0 to 1) of series of one length, without missing values.
 
@@ -148,15 +148,13 @@ def choose_differences(y: np.ndarray, period: int) -> tuple[np.ndarray, np.ndarr
         if size > 2 * period and len(lanes):
             whole = (y[len(y) - size :, lanes] - y[-1, lanes]) / span[lanes]
             seasonal[lanes] = seasonal_strength(whole, period) > STRONG_SEASON
-    left_out = 0
     for done in range(MOST_DIFFERENCES):
         rest = differences(y, np.full_like(steps, done), seasonal, period)
-        begin = np.minimum(first + done + period * seasonal + left_out, len(y) - 1)
+        begin = np.minimum(first + done + period * seasonal + done, len(y) - 1)
         inside = np.arange(len(y))[:, None] >= begin
         varies = np.ptp(np.where(inside, rest, rest[-1]), axis=0) > 0
         again = (steps == done) & varies & (kpss_statistic(np.nan_to_num(rest), begin) > WANDERS)
         steps[again] += 1
-        left_out += 1
     return steps, seasonal
 
 
@@ -196,7 +194,8 @@ STRAIGHT = np.array(
     [move for k in range(4) for move in np.stack([np.eye(5, dtype=int)[k], -np.eye(5, dtype=int)[k]])]
     + [np.array([0, 0, 0, 0, 2])]
 )  # changes of p, q, P, Q by one; 2 means: the other choice of the constant
-SLANTED = np.array([(0, 0, a, b, 0) for a in (-1, 1) for b in (-1, 1)] + [(a, b, 0, 0, 0) for a in (-1, 1) for b in (-1, 1)])
+_BOTH = [(a, b) for a in (-1, 1) for b in (-1, 1)]
+SLANTED = np.array([(0, 0, a, b, 0) for a, b in _BOTH] + [(a, b, 0, 0, 0) for a, b in _BOTH])
 MOST = np.array([5, 5, 2, 2])  # the largest p, q, P, Q; the same
 ALL = (6, 6, 3, 3, 2)  # how many values each of p, q, P, Q, constant can take
 WHOLE: Sizes = (5, 5, 2, 2)
@@ -220,7 +219,7 @@ def _level(models: np.ndarray) -> np.ndarray:
     many = np.maximum(models[0], models[1]) > 2
     return many.astype(int) + 2 * np.maximum(models[2], models[3])
 
-# %% ../../../nbs/forecast/kernels/arima_search.ipynb #5ebca57b
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #4ba59d3a
 def _evaluate(
     panel: Panel, series: np.ndarray, models: np.ndarray, begin: np.ndarray, period: int,
     double: np.ndarray, settings: tuple[int, float],
@@ -255,11 +254,11 @@ class Climb(NamedTuple):
     best: np.ndarray
     double: np.ndarray  # which series are ranked in double precision
 
-
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #1d901972
 def _number(models: np.ndarray) -> np.ndarray:
-    return np.ravel_multi_index(tuple(models), ALL)
+    return np.asarray(np.ravel_multi_index(tuple(models), ALL))
 
-# %% ../../../nbs/forecast/kernels/arima_search.ipynb #4ba59d3a
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #50a2158e
 def _try(
     panel: Panel, climb: Climb, series: np.ndarray, models: np.ndarray, most: np.ndarray, period: int
 ) -> np.ndarray:
@@ -282,7 +281,7 @@ def _try(
     climb.model[:, higher], climb.z[:, higher] = models[:, lane[higher]], z[:, lane[higher]]
     return higher
 
-
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #79ef0c6a
 def _climb(panel: Panel, most: np.ndarray, period: int, double: np.ndarray) -> Climb:
     """Run the search for every series of `panel`; `most` (5, series) are the largest orders allowed."""
     series = panel.values.shape[1]
@@ -350,7 +349,7 @@ def auto_arima(y: Float[np.ndarray, "time series"], period: int = 1, *, x: Any =
             _search_portion(fit, lanes[begin : begin + PORTION], holes, seen)
     return fit
 
-# %% ../../../nbs/forecast/kernels/arima_search.ipynb #79ef0c6a
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #20a7f49b
 def _columns(panel: Panel, lanes: np.ndarray) -> Panel:
     """The part of a prepared panel that belongs to `lanes`."""
     return panel._replace(**{
@@ -367,7 +366,7 @@ def _off_regressors(y: np.ndarray, x: np.ndarray) -> np.ndarray:
         result[rows, lane] -= table[:, 1:] @ np.linalg.lstsq(table, y[rows, lane])[0][1:]
     return result
 
-
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #41b386bc
 def _finals(panel: Panel, climb: Climb, period: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit the best few models of every series precisely; return models, parameters and whether one is good."""
     series = panel.values.shape[1]
@@ -376,6 +375,8 @@ def _finals(panel: Panel, climb: Climb, period: int) -> tuple[np.ndarray, np.nda
     models = np.stack(np.unravel_index(place.ravel(), ALL))
     known = np.isfinite(climb.criteria[lanes, place.ravel()])
     lanes, models = lanes[known], models[:, known]
+    if not len(lanes):
+        return climb.model, climb.z, np.isfinite(climb.best)
     warm = climb.kept[:, lanes, place.ravel()[known]].astype(float)
     again = np.flatnonzero(np.append(True, np.diff(lanes) > 0))  # the best of each series, from a second start
     begin = np.concatenate([warm, starts(WHOLE, len(again))[:, 1]], axis=1)
