@@ -26,7 +26,7 @@ from . import arima_likelihood as exact
 from .minimise import cores, minimise
 from .naive import Forecast
 
-Orders = tuple[int, int, int]
+Orders = tuple[int, ...]
 Sizes = tuple[int, int, int, int]
 
 # %% ../../../nbs/forecast/kernels/arima.ipynb #f5d89d8e
@@ -136,7 +136,7 @@ def _length(array: np.ndarray, count: np.ndarray) -> np.ndarray:
     size = np.sqrt((array**2).sum(axis=0) / np.maximum(count, 1))
     return np.where(size > 0, size, 1.0)
 
-
+# %% ../../../nbs/forecast/kernels/arima.ipynb #ea3f31a2
 def prepare(y: np.ndarray, x: np.ndarray, orders: np.ndarray, period: int, rows: int, holes: int) -> Panel:
     """Make the table of differenced series of usable `y`; `orders` (7, series), `holes` dummies for each series."""
     filled, first, spots = _fill(y)
@@ -150,13 +150,14 @@ def prepare(y: np.ndarray, x: np.ndarray, orders: np.ndarray, period: int, rows:
     every = np.concatenate([np.nan_to_num(x), _dummies(spots, holes, len(y))], axis=1)
     regressors = top(differences(every, d, seasonal_d, period))
     lengths = _length(regressors, count)
+    lengths[len(lengths) - holes :] = 1.0  # the likelihood counts holes in units of the series
     padded = np.full((holes, y.shape[1]), -1)
     padded[: len(spots)] = spots
     parts = (values / scale, centre / scale, regressors / lengths, count, scale, lengths)
     return Panel(*parts, holes, filled, padded)
 
-# %% ../../../nbs/forecast/kernels/arima.ipynb #8fca299e
-SLOW = {0: 1.5, 1: 1.0, 2: 0.3}  # AR 1, MA 1, MA 2: found on a random half of M3, see "Against a library" below
+# %% ../../../nbs/forecast/kernels/arima.ipynb #e6ff5434
+SLOW = {0: 1.5, 1: 1.0, 2: 0.3}  # AR 1, MA 1, MA 2: chosen on a random half of M3, see "Against a library" below
 
 
 def starts(sizes: Sizes, lanes: int) -> np.ndarray:
@@ -177,7 +178,7 @@ class Found(NamedTuple):
     value: np.ndarray
     converged: np.ndarray
 
-
+# %% ../../../nbs/forecast/kernels/arima.ipynb #5d95f39e
 def seek(
     panel: Panel, series: np.ndarray, start: np.ndarray, used: np.ndarray, constant: np.ndarray,
     program: tuple[Sizes, int], evaluations: int, tolerance: float,
@@ -248,7 +249,7 @@ def _kalman(ar: Any, ma: Any, columns: Any, count: Any) -> tuple[Any, Any, Any, 
     state, covariance, errors, variances = lax.fori_loop(0, jnp.max(count), step, empty)
     return errors, variances, state, covariance
 
-# %% ../../../nbs/forecast/kernels/arima.ipynb #9f24b38d
+# %% ../../../nbs/forecast/kernels/arima.ipynb #2e2993e2
 def _undo(path: Any, d: Any, seasonal_d: Any, period: int, most: tuple[int, int]) -> Any:
     """Undo the differences of `path` (horizon, ..., lanes) from a start at zero; `most` is the largest d and D."""
     for done in range(most[0]):
@@ -273,7 +274,7 @@ def _ahead(ar: Any, ma: Any, state: Any, horizon: int) -> tuple[Any, Any, Any]:
     _, (mean, effects, weights) = lax.scan(step, (state, first, jnp.ones_like(ar[0])), None, horizon)
     return mean, effects, weights
 
-
+# %% ../../../nbs/forecast/kernels/arima.ipynb #7d565bcb
 @partial(jax.jit, static_argnames=("horizon", "period", "most"))
 def _run_filter(own: tuple, shared: tuple, horizon: int, period: int, most: tuple[int, int]) -> tuple:
     """Everything that one pass gives for a chunk of lanes; `horizon` may be 0."""
@@ -288,7 +289,7 @@ def _run_filter(own: tuple, shared: tuple, horizon: int, period: int, most: tupl
     known = jnp.einsum("hil,ijl,hjl->hl", effects, covariance, effects)
     return errors, variances, mean, jnp.cumsum(weights**2, axis=0) + known
 
-# %% ../../../nbs/forecast/kernels/arima.ipynb #e53dc8ad
+# %% ../../../nbs/forecast/kernels/arima.ipynb #b6869170
 FILTER_LANES = 128  # lanes of one call: a covariance of 29 x 29 numbers each
 SIZES = (1, 2, 5, 9, 14, 17, 21, 29, 37, 53)  # standard lengths of the state, so that programs are used again
 
@@ -322,7 +323,7 @@ def filter_panel(
                 whole[..., mine] = part
     return results
 
-
+# %% ../../../nbs/forecast/kernels/arima.ipynb #0c5a3ba4
 def _reach(coefficients: np.ndarray) -> np.ndarray:
     """The longest lag with a coefficient, at least 1."""
     lags = np.arange(1, len(coefficients) + 1)[:, None]
@@ -332,7 +333,7 @@ def _reach(coefficients: np.ndarray) -> np.ndarray:
 def _resize(array: np.ndarray, rows: int) -> np.ndarray:
     return np.concatenate([array[:rows], np.zeros((max(rows - len(array), 0), array.shape[1]))])
 
-# %% ../../../nbs/forecast/kernels/arima.ipynb #7d565bcb
+# %% ../../../nbs/forecast/kernels/arima.ipynb #d7b61d1a
 class Whitened(NamedTuple):
     """Least squares after filtering: coefficients (columns, series) of the scaled columns and what goes with them."""
 
@@ -367,9 +368,9 @@ def polynomials(z: np.ndarray, sizes: Sizes, period: int) -> tuple[np.ndarray, n
         result.append(table)
     return result[0], result[1]
 
-
+# %% ../../../nbs/forecast/kernels/arima.ipynb #051435db
 def corrected_aic(loglik: np.ndarray, parameters: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """AICc; infinite where the values are too few. Source: Hyndman & Athanasopoulos (2021), sec. 9.6."""
+    """AICc; infinite where there are too few values. Source: Hyndman & Athanasopoulos (2021), sec. 9.6."""
     room = count - parameters - 1
     penalty = 2 * parameters + 2 * parameters * (parameters + 1) / np.where(room > 0, room, 1)
     return np.where(room > 0, penalty - 2 * loglik, np.inf)
@@ -462,7 +463,7 @@ def hole_groups(y: np.ndarray, lanes: np.ndarray) -> list[tuple[int, np.ndarray]
     rounded = np.where(holes > 0, 2 ** np.ceil(np.log2(np.maximum(holes, 1))), 0).astype(int)
     return [(int(size), lanes[rounded == size]) for size in np.unique(rounded)]
 
-# %% ../../../nbs/forecast/kernels/arima.ipynb #80ddd57b
+# %% ../../../nbs/forecast/kernels/arima.ipynb #2216b75c
 def fit_arima(
     y: Float[np.ndarray, "time series"], order: Orders, seasonal_order: Orders = (0, 0, 0), period: int = 1, *,
     constant: bool | None = None, x: Any = None,
@@ -489,19 +490,19 @@ def fit_arima(
         fit_lanes(fit, lanes, panel, sizes)
     return fit
 
-
+# %% ../../../nbs/forecast/kernels/arima.ipynb #c089a4ad
 def blank_fit(
     y: np.ndarray, x: np.ndarray, orders: np.ndarray, period: int, sizes: Sizes, reason: np.ndarray
 ) -> ArimaFit:
     """A fit with nothing in it: no terms, NaN everywhere, to be filled in group by group."""
     series = y.shape[1]
     lags = [max(sizes[k] + period * sizes[k + 2], 1) for k in (0, 1)]
-    none = [np.full(series, np.nan) for _ in range(3)]
-    beta, ar, ma = np.full((1 + x.shape[1], series), np.nan), *(np.zeros((lag, series)) for lag in lags)
-    unfinished = np.zeros(series, bool)
-    return ArimaFit(orders, ar, ma, beta, none[0], none[1], none[2], unfinished, reason.copy(), y, x, period)
+    sigma2, loglik, aicc = (np.full(series, np.nan) for _ in range(3))
+    ar, ma = (np.zeros((size, series)) for size in lags)
+    beta, converged = np.full((1 + x.shape[1], series), np.nan), np.zeros(series, bool)
+    return ArimaFit(orders, ar, ma, beta, sigma2, loglik, aicc, converged, reason.copy(), y, x, period)
 
-# %% ../../../nbs/forecast/kernels/arima.ipynb #bd304d9e
+# %% ../../../nbs/forecast/kernels/arima.ipynb #d0a746a5
 def rows_used(orders: np.ndarray, sizes: Sizes) -> np.ndarray:
     """Mark the free parameters (parameters, lanes) that each lane's order uses in a program of `sizes`."""
     parts = zip(sizes, orders[[0, 2, 3, 5]], strict=True)
@@ -528,7 +529,7 @@ def fit_lanes(fit: ArimaFit, lanes: np.ndarray, panel: Panel, sizes: Sizes) -> N
     fit.converged[lanes[live]] = end.converged[place]
     finish(fit, lanes, panel, flat)
 
-
+# %% ../../../nbs/forecast/kernels/arima.ipynb #d4a9b380
 def finish(fit: ArimaFit, lanes: np.ndarray, panel: Panel, flat: np.ndarray) -> None:
     """Fill in what follows from the polynomials of `lanes`; the series marked `flat` have no variation to model."""
     described = describe(panel, fit.orders[:, lanes], fit.ar[:, lanes], fit.ma[:, lanes], fit.period)
@@ -570,7 +571,7 @@ def _integrate(path: np.ndarray, y: np.ndarray, orders: np.ndarray, period: int)
         path = np.where(seasonal_d > done, np.stack(summed[period:]), path)
     return path
 
-# %% ../../../nbs/forecast/kernels/arima.ipynb #006fc470
+# %% ../../../nbs/forecast/kernels/arima.ipynb #bf60f017
 def _forecast_group(
     fit: ArimaFit, lanes: np.ndarray, holes: int, horizon: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -600,14 +601,14 @@ def _forecast_group(
     shown = np.where(np.isnan(fit.y[:, lanes]), np.nan, shown)
     return _integrate(path, filled, orders, period), variance, shown
 
-
+# %% ../../../nbs/forecast/kernels/arima.ipynb #a0182403
 def _to_bottom(array: np.ndarray, count: np.ndarray, rows: int) -> np.ndarray:
     """Move every series down to end in the last row; NaN in front."""
     place = np.arange(rows)[:, None] - (rows - count)
     moved = np.take_along_axis(array, np.clip(place, 0, len(array) - 1), axis=0)
     return np.where(place >= 0, moved, np.nan)
 
-# %% ../../../nbs/forecast/kernels/arima.ipynb #2216b75c
+# %% ../../../nbs/forecast/kernels/arima.ipynb #86b998b9
 def forecast_arima(fit: ArimaFit, horizon: int, x: Any = None) -> Forecast:
     """Forecast every fitted series `horizon` steps ahead, in its own unit: mean, standard deviation, residuals.
 
@@ -628,7 +629,7 @@ def forecast_arima(fit: ArimaFit, horizon: int, x: Any = None) -> Forecast:
     shift = np.einsum("hks,ks->hs", np.broadcast_to(future, (*future.shape[:2], fit.y.shape[1])), fit.beta[1:])
     return Forecast(mean + shift, np.sqrt(np.maximum(variance, 0) * fit.sigma2), residuals)
 
-
+# %% ../../../nbs/forecast/kernels/arima.ipynb #b87dba07
 def filter_arima(fit: ArimaFit, y: Float[np.ndarray, "time series"], x: Any = None) -> ArimaFit:
     """Put new or longer data `y` (same series) under fitted models without estimating anything again.
 

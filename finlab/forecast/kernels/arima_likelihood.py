@@ -17,7 +17,7 @@ import numpy as np
 from jax import lax
 
 # %% ../../../nbs/forecast/kernels/arima_likelihood.ipynb #2f81a592
-NEARLY_ONE = 1 - 1e-5  # the largest partial autocorrelation: a root this close to one is a root of one in practice
+NEARLY_ONE = 1 - 1e-5  # the largest partial autocorrelation; no real series tells it from one
 
 
 def levinson(partial_correlations: Any) -> Any:
@@ -34,7 +34,7 @@ def levinson(partial_correlations: Any) -> Any:
 
 
 def correlations(z: Any, sizes: tuple[int, int, int, int]) -> tuple[Any, Any, Any, Any]:
-    """Split free parameters (real numbers) into the partial autocorrelations of AR, MA, seasonal AR and seasonal MA."""
+    """Split free parameters (any real numbers) into partial autocorrelations: AR, MA, seasonal AR, seasonal MA."""
     p, q, seasonal_p, _ = sizes
     r = NEARLY_ONE * (np.tanh(z) if isinstance(z, np.ndarray) else jnp.tanh(z))
     return r[:p], r[p : p + q], r[p + q : p + q + seasonal_p], r[p + q + seasonal_p :]
@@ -47,7 +47,7 @@ def coefficients(z: Any, sizes: tuple[int, int, int, int]) -> tuple[Any, Any, An
 
 # %% ../../../nbs/forecast/kernels/arima_likelihood.ipynb #236800e0
 def expanded(short: Any, seasonal: Any, period: int) -> dict[int, Any]:
-    """Multiply 1 + sum(short_j B^j) by 1 + sum(seasonal_J B^(period J)); the coefficients by lag, without the 1."""
+    """Multiply 1 + sum(short_j B^j) by 1 + sum(seasonal_J B^(period J)); coefficients by lag, without the 1."""
     terms: dict[int, Any] = {}
     for i in range(len(seasonal) + 1):
         for j in range(len(short) + 1):
@@ -97,9 +97,7 @@ def _lag_sums(early: Any, late: Any, ma: Any, sma: Any, period: int) -> tuple[An
     terms, pull = jax.vjp(lambda short, seasonal: expanded(short, seasonal, period), ma, sma)
     rows = early.shape[0]
     blank = jnp.zeros(early.shape[2:], early.dtype)
-    sums = {
-        lag: -jnp.sum(late[lag:] * early[: rows - lag], axis=(0, 1)) if lag < rows else blank for lag in terms
-    }
+    sums = {lag: -jnp.sum(late[lag:] * early[: rows - lag], axis=(0, 1)) if lag < rows else blank for lag in terms}
     return pull(sums)
 
 
@@ -254,7 +252,7 @@ _knowledge.defvjp(_knowledge_there, _knowledge_back)
 
 # %% ../../../nbs/forecast/kernels/arima_likelihood.ipynb #2fbbd482
 def _crossing(ar: Any, sar: Any, period: int) -> Any:
-    """Sum over the roots of `ar` of log(seasonal polynomial at root ** period), as a determinant of a small matrix."""
+    """Sum over the roots of `ar` of log(seasonal polynomial at root ** period), as a small log determinant."""
     unit = jnp.eye(len(ar), dtype=ar.dtype)[:, :, None]
     below = jnp.broadcast_to(unit[:-1], (len(ar) - 1, *ar.shape))
     base = jnp.concatenate([ar[None], below])
@@ -264,7 +262,7 @@ def _crossing(ar: Any, sar: Any, period: int) -> Any:
             power = base if power is None else _product(power, base)
         left //= 2
         base = _product(base, base) if left else base
-    total, step = unit, power
+    total, step = unit, power  # I and A ** period
     for coefficient in sar:
         total = total - coefficient * step
         step = _product(step, power)
@@ -306,8 +304,7 @@ def products(
     for coefficient, step in ((ar, 1), (sar, period)):
         columns = columns - sum(c * _later(columns, step * (k + 1)) for k, c in enumerate(coefficient))
     single = jnp.zeros((rows, 1, lanes), columns.dtype).at[0].set(1)
-    inputs = jnp.where(live, jnp.concatenate([columns, single], 1), 0)
-    paths: Any = surprises(inputs, ma, sma, live, last, period)
+    paths: Any = surprises(jnp.where(live, jnp.concatenate([columns, single], 1), 0), ma, sma, live, last, period)
     effects: Any = first_effects(paths, ma, sma, live, last, period, size)
     back = count - 1 - jnp.arange(size)[:, None]
     tail = jnp.where(back >= 0, jnp.take_along_axis(paths[:, -1], jnp.maximum(back, 0), 0), 0)
@@ -369,7 +366,7 @@ def _values(z: Any, own: tuple, shared: tuple, sizes: tuple, period: int, holes:
     mean_square = jnp.maximum(squares / kept, LEAST)
     return (0.5 * (kept * jnp.log(mean_square) + logdet + more)).astype(z.dtype)
 
-
+# %% ../../../nbs/forecast/kernels/arima_likelihood.ipynb #6d60f25d
 def objective(z: Any, own: tuple, shared: tuple, sizes: tuple, period: int, holes: int) -> tuple[Any, Any]:
     """Minus the log-likelihood of every lane (constants left out) and its gradient; the form that `minimise` wants.
 
@@ -391,8 +388,8 @@ def objective(z: Any, own: tuple, shared: tuple, sizes: tuple, period: int, hole
         mine = tuple(cut(part, start) for part in own)
         value, pull = jax.vjp(lambda at: _values(at, mine, shared, sizes, period, holes), cut(z, start))
         found = (value, pull(jnp.ones_like(value))[0])
-        pairs = zip(state, found, strict=True)
-        return tuple(lax.dynamic_update_slice_in_dim(a, b, start, a.ndim - 1) for a, b in pairs)
+        both = zip(state, found, strict=True)
+        return tuple(lax.dynamic_update_slice_in_dim(whole, part, start, whole.ndim - 1) for whole, part in both)
 
     return lax.fori_loop(0, blocks, one, (jnp.zeros(lanes, z.dtype), jnp.zeros_like(z)))
 

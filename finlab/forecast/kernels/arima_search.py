@@ -90,7 +90,7 @@ def _moving_average(rows: np.ndarray, window: int) -> np.ndarray:
     sums = np.concatenate([np.zeros((1, rows.shape[1])), rows.cumsum(axis=0)])
     return (sums[window:] - sums[:-window]) / window
 
-
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #1ea50633
 def seasonal_strength(y: Float[np.ndarray, "time series"], period: int) -> Float[np.ndarray, " series"]:
     """Measure the strength of the season (0 to 1) of series of one length, without missing values.
 
@@ -219,7 +219,7 @@ def _level(models: np.ndarray) -> np.ndarray:
     many = np.maximum(models[0], models[1]) > 2
     return many.astype(int) + 2 * np.maximum(models[2], models[3])
 
-# %% ../../../nbs/forecast/kernels/arima_search.ipynb #5ebca57b
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #4ba59d3a
 def _evaluate(
     panel: Panel, series: np.ndarray, models: np.ndarray, begin: np.ndarray, period: int,
     double: np.ndarray, settings: tuple[int, float],
@@ -254,11 +254,11 @@ class Climb(NamedTuple):
     best: np.ndarray
     double: np.ndarray  # which series are ranked in double precision
 
-
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #1d901972
 def _number(models: np.ndarray) -> np.ndarray:
     return np.asarray(np.ravel_multi_index(tuple(models), ALL))
 
-# %% ../../../nbs/forecast/kernels/arima_search.ipynb #4ba59d3a
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #50a2158e
 def _try(
     panel: Panel, climb: Climb, series: np.ndarray, models: np.ndarray, most: np.ndarray, period: int
 ) -> np.ndarray:
@@ -281,7 +281,7 @@ def _try(
     climb.model[:, higher], climb.z[:, higher] = models[:, lane[higher]], z[:, lane[higher]]
     return higher
 
-
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #79ef0c6a
 def _climb(panel: Panel, most: np.ndarray, period: int, double: np.ndarray) -> Climb:
     """Run the search for every series of `panel`; `most` (5, series) are the largest orders allowed."""
     series = panel.values.shape[1]
@@ -349,7 +349,7 @@ def auto_arima(y: Float[np.ndarray, "time series"], period: int = 1, *, x: Any =
             _search_portion(fit, lanes[begin : begin + PORTION], holes, seen)
     return fit
 
-# %% ../../../nbs/forecast/kernels/arima_search.ipynb #79ef0c6a
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #20a7f49b
 def _columns(panel: Panel, lanes: np.ndarray) -> Panel:
     """The part of a prepared panel that belongs to `lanes`."""
     return panel._replace(**{
@@ -366,7 +366,7 @@ def _off_regressors(y: np.ndarray, x: np.ndarray) -> np.ndarray:
         result[rows, lane] -= table[:, 1:] @ np.linalg.lstsq(table, y[rows, lane])[0][1:]
     return result
 
-
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #41b386bc
 def _finals(panel: Panel, climb: Climb, period: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit the best few models of every series precisely; return models, parameters and whether one is good."""
     series = panel.values.shape[1]
@@ -375,6 +375,8 @@ def _finals(panel: Panel, climb: Climb, period: int) -> tuple[np.ndarray, np.nda
     models = np.stack(np.unravel_index(place.ravel(), ALL))
     known = np.isfinite(climb.criteria[lanes, place.ravel()])
     lanes, models = lanes[known], models[:, known]
+    if not len(lanes):
+        return climb.model, climb.z, np.isfinite(climb.best)
     warm = climb.kept[:, lanes, place.ravel()[known]].astype(float)
     again = np.flatnonzero(np.append(True, np.diff(lanes) > 0))  # the best of each series, from a second start
     begin = np.concatenate([warm, starts(WHOLE, len(again))[:, 1]], axis=1)
