@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.stats import norm
 from sktime.forecasting.base import BaseForecaster
 
+from ..core.compute import keep_programs
 from ..core.errors import InputError
 from . import lanes as pool
 
@@ -187,6 +188,7 @@ class KernelForecaster(_Teller):
     """
 
     def _fit(self, y: pd.DataFrame, X: pd.DataFrame | None = None, fh: Any = None) -> "KernelForecaster":
+        keep_programs()
         lanes, known = self._line_up(y, X)
         model = self._fit_kernel(lanes.values, known)
         self._table, self._beside, self._lanes = y, X, lanes

@@ -94,8 +94,10 @@ def run_engine(
     name: str, histories: list[np.ndarray], horizon: int, period: int
 ) -> tuple[Lanes, list[dict[str, Any]]]:
     """Fit a method of the engine to each history and forecast; give the forecasts, and what it says of each series."""
+    from finlab.core.compute import keep_programs
     from finlab.core.progress import progress
 
+    keep_programs()
     method, told = method_of(name), []
     lanes = Lanes(*(np.full((horizon, len(histories)), np.nan) for _ in range(2)))
     calls = range(0, len(histories), AT_ONCE)

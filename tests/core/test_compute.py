@@ -1,6 +1,7 @@
 """Kernels: double precision inside, NumPy outside, and nobody else's JAX is touched."""
 
 import inspect
+import os
 import subprocess
 import sys
 import threading
@@ -197,8 +198,11 @@ def test_signature_and_docstring_stay_visible() -> None:
     assert level.__name__ == "level"
 
 
-def python(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+def python(program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own, where nobody has told JAX to keep programs."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")} | variables
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=kept)
 
 
 def test_importing_starts_nothing() -> None:
@@ -262,6 +266,21 @@ def test_the_folder_of_the_settings_is_the_default(workbench: Path, monkeypatch:
     assert enable_compile_cache() == workbench / "programs"
     assert enable_compile_cache("~") == Path.home()
     assert pointed == [workbench / "programs", Path.home()]
+
+
+KEPT = """
+import jax
+from finlab.core.compute import keep_programs
+keep_programs()
+print(jax.config.values["jax_compilation_cache_dir"])
+"""
+
+
+def test_the_engine_keeps_its_programs_unless_the_caller_says_otherwise(tmp_path: Path) -> None:
+    folder, own = str(tmp_path / "kept"), str(tmp_path / "own")
+    assert python(KEPT, FINLAB_COMPILE_CACHE=folder).stdout.strip() == folder
+    assert python(KEPT, FINLAB_COMPILE_CACHE=folder, JAX_COMPILATION_CACHE_DIR=own).stdout.strip() == own
+    assert python(KEPT, FINLAB_COMPILE_CACHE=folder, JAX_ENABLE_COMPILATION_CACHE="false").stdout.strip() == "None"
 
 
 def test_a_folder_that_cannot_be_written_costs_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

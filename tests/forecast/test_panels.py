@@ -138,7 +138,7 @@ def test_smoothing_says_of_each_series_why_it_has_no_form():
     table.loc["old"] *= -1
     told = ETS("MAN").fit(table)
     reasons = told.diagnostics_["reason"]
-    assert reasons["long"] == reasons["young"] == "" and "near or below zero" in reasons["old"]
+    assert reasons["long"] == reasons["young"] == "" and "values at or below zero" in reasons["old"]
     ahead = told.predict(fh=[1, 2])
     assert ahead.loc["old"].isna().all(axis=None) and ahead.drop("old").notna().all(axis=None)
     few = pd.concat(

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LOWEST', 'HIGHEST', 'LEAST_DAMPING', 'MOST_DAMPING', 'TREND_SHARE', 'TINY', 'SIMULATED_PATHS', 'Weights', 'Kind',
            'Path', 'deviance_and_slopes', 'beta_limit', 'Frame', 'spread_out', 'ets_objective', 'EtsFit', 'split_form',
-           'by_form', 'filled_up', 'standard_rows', 'filter_ets', 'forecast_ets', 'simulate_ets']
+           'walk', 'by_form', 'filled_up', 'standard_rows', 'filter_ets', 'forecast_ets', 'simulate_ets']
 
 # %% ../../../nbs/forecast/kernels/ets.ipynb #ee96085e
 from typing import Any, NamedTuple
@@ -281,7 +281,7 @@ def _one_step(weights: Weights, states: tuple, value: Any, seen: Any, form: tupl
     return (*states, jnp.concatenate([index[1:], new[None]])), mean
 
 
-def _walk(weights: Weights, y: Any, form: tuple[str, str, str]) -> tuple[tuple, Any]:
+def walk(weights: Weights, y: Any, form: tuple[str, str, str]) -> tuple[tuple, Any]:
     """Run through `y`; row 0 of `weights.season` is that of the first value of each lane."""
     begun = jnp.cumsum(~jnp.isnan(y), axis=0) > 0
 
@@ -317,7 +317,7 @@ def standard_rows(rows: int) -> int:
 
 
 _run_compiled = jax.jit(_run, static_argnames=("season", "period"))
-_walk_compiled = jax.jit(_walk, static_argnames=("form",))
+_walk_compiled = jax.jit(walk, static_argnames=("form",))
 
 # %% ../../../nbs/forecast/kernels/ets.ipynb #990e79c9
 def _filter_lanes(fit: EtsFit, lanes: np.ndarray, y: np.ndarray, form: str) -> tuple[Any, Any, Any, Any]:
