@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.checks import check_positive_int
+from ..core.errors import InputError
 from .base import Forecast, KernelForecaster
 from .engine import COMBINED, Method, combination_of, method_of
 from .kernels import arima as arima_kernels
@@ -91,6 +92,18 @@ class AutoARIMA(_Arima):
         return arima_search.auto_arima(y, period, x=None if known is None else np.nan_to_num(known))
 
 # %% ../../nbs/forecast/forecasters.ipynb #a29cf1e5
+def _is_count(part: Any) -> bool:
+    return isinstance(part, (int, float, np.integer, np.floating)) and float(part) >= 0 and float(part).is_integer()
+
+
+def _counts(name: str, given: Any) -> tuple[int, int, int]:
+    """Check an order, and give it as whole numbers."""
+    parts = list(given) if isinstance(given, (tuple, list, np.ndarray)) else []
+    if len(parts) != 3 or not all(map(_is_count, parts)):
+        raise InputError.of(name, given, "three whole numbers, none negative")
+    return int(parts[0]), int(parts[1]), int(parts[2])
+
+
 class ARIMA(_Arima):
     """Fit one ARIMA order to each series by exact likelihood, always stationary and invertible.
 
@@ -117,7 +130,9 @@ class ARIMA(_Arima):
         known = _beside(X)
         known = None if known is None else np.nan_to_num(known)
         period = check_positive_int("period", self.period)
-        order, seasonal_order = self.order, self.seasonal_order
+        order, seasonal_order = _counts("order", self.order), _counts("seasonal_order", self.seasonal_order)
+        if not isinstance(self.constant, (bool, np.bool_, type(None))):
+            raise InputError.of("constant", self.constant, "True, False or None")
         return arima_kernels.fit_arima(y, order, seasonal_order, period, constant=self.constant, x=known)
 
     @classmethod
@@ -208,6 +223,8 @@ class Combination(_FromEngine):
         super().__init__()
 
     def _method(self) -> Method:
+        if not isinstance(self.models, (tuple, list)):
+            raise InputError.of("models", self.models, "two or more names of methods, such as " + repr(COMBINED))
         return combination_of(tuple(self.models), self.how)
 
     @classmethod

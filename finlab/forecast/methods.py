@@ -53,7 +53,7 @@ def stack_lanes(histories: list[np.ndarray], period: int = 1) -> np.ndarray:
 
     The table has a standard size; the lanes that fill it up come last and hold NaN alone.
     """
-    rows = _standard_size(max(period + 1, *map(len, histories)), least=LEAST_SHAPE[0])
+    rows = _standard_size(max([period + 1, *map(len, histories)]), least=LEAST_SHAPE[0])
     table = np.full((rows, _standard_size(len(histories), least=LEAST_SHAPE[1])), np.nan)
     for lane, history in enumerate(histories):
         table[rows - len(history) :, lane] = history
@@ -67,6 +67,7 @@ def run_named(name: str, histories: list[np.ndarray], horizon: int, period: int)
     """
     if name in ENGINE:
         return run_engine(name, histories, horizon, period)[0]
+    check_choice("method", name, (*FREE_METHODS, *ENGINE))
     steps = _standard_size(horizon, least=LEAST_SHAPE[2])
     result = _kernel_methods()[name](stack_lanes(histories, period), steps, period)
     return Lanes(result.mean[:horizon, : len(histories)], result.sd[:horizon, : len(histories)])
@@ -77,8 +78,9 @@ def named_residuals(name: str, history: np.ndarray, period: int) -> np.ndarray:
     if name in ENGINE:
         method = method_of(name)
         return method.residuals(method.fit(history[:, None], period))[:, 0]
+    check_choice("method", name, (*FREE_METHODS, *ENGINE))
     result = _kernel_methods()[name](stack_lanes([history], period), LEAST_SHAPE[2], period)
-    return np.asarray(result.residuals)[-len(history) :, 0]
+    return np.asarray(result.residuals)[len(result.residuals) - len(history) :, 0]
 
 # %% ../../nbs/forecast/methods.ipynb #7d1f03ab
 AT_ONCE = 1000  # series of one call of the engine
@@ -122,6 +124,17 @@ def _by_name(methods: Iterable[Any]) -> dict[str, Any]:
     return found
 
 
+def _check_method(method: Any) -> None:
+    """Refuse what is neither the name of a method nor a forecaster; a class is none until it is called."""
+    if isinstance(method, str):
+        check_choice("method", method, METHODS)
+        return
+    if isinstance(method, type):
+        raise InputError.of("method", method, f"a forecaster, made by {method.__name__}(...)")
+    if not all(hasattr(method, part) for part in ("fit", "predict", "clone")):
+        raise InputError.of("method", method, "a name (" + ", ".join(METHODS) + ") or an sktime forecaster")
+
+
 def check_methods(methods: Any, period: int) -> dict[str, Any]:
     """Turn names, forecasters, or a dict of both into a dict from name to method; None means the free methods."""
     if methods is None:
@@ -130,9 +143,8 @@ def check_methods(methods: Any, period: int) -> dict[str, Any]:
         methods = [methods]
     if not isinstance(methods, Mapping):
         methods = _by_name(methods)
-    for method in methods.values():
-        if isinstance(method, str):
-            check_choice("method", method, METHODS)
-        elif not (hasattr(method, "fit") and hasattr(method, "predict") and hasattr(method, "clone")):
-            raise InputError.of("method", method, "a name (" + ", ".join(METHODS) + ") or an sktime forecaster")
+    for name, method in methods.items():
+        if not isinstance(name, str):
+            raise InputError.of("the name of a method", name, "a text, as in {'first': ..., 'second': ...}")
+        _check_method(method)
     return dict(methods)

@@ -130,3 +130,28 @@ def test_a_forecaster_takes_a_ragged_panel_in_one_call(name, table, monkeypatch)
     alone = home(period=PERIOD).fit(panel.loc["b"]).predict(fh=[1, 2])
     np.testing.assert_allclose(ahead.loc["b"], alone, rtol=2e-3)
     assert str(ahead.loc["b"].index[0]) == "2023Q1" and len(fitted.diagnostics_) == 2
+
+
+def test_a_name_that_is_no_method_is_refused_wherever_methods_are_run():
+    for run in (
+        lambda: methods.run_named("x", [np.arange(9.0)], 2, 1),
+        lambda: methods.named_residuals("x", np.ones(9), 1),
+    ):
+        with pytest.raises(InputError, match="method is 'x'; expected one of naive"):
+            run()
+    assert methods.run_named("naive", [], 2, 1).mean.shape == (2, 0)
+    assert methods.named_residuals("naive", np.zeros(0), 1).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({1: "theta"}, "the name of a method is 1; expected a text"),
+        (forecasters.Theta, r"method is .*Theta.*; expected a forecaster, made by Theta\(...\)"),
+        (["theta", None], "method is None; expected a name"),
+        ("thet", "did you mean 'theta'"),
+    ],
+)
+def test_what_is_no_method_is_refused(given, words):
+    with pytest.raises(InputError, match=words):
+        methods.check_methods(given, 12)

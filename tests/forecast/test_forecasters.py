@@ -55,7 +55,7 @@ def test_columns_are_forecast_in_one_call(name, airline, monkeypatch):
     table = pd.DataFrame({"a": airline, "b": airline[::-1].to_numpy()})
     both = make(name).fit(table, fh=[1, 2]).predict()
     assert calls == [(144, 2)]
-    np.testing.assert_allclose(both["a"], make(name).fit(airline).predict(fh=[1, 2]), rtol=1e-6)
+    np.testing.assert_allclose(both["a"], make(name).fit(airline).predict(fh=[1, 2]), rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,6 +101,58 @@ def test_arima_keeps_warnings_as_notes(recwarn, airline):
     assert not [w for w in recwarn.list if "observations" in str(w.message)]
     with pytest.raises(InputError, match="three whole numbers"):
         arima((1, 1, -1))
+
+
+ONE_MISTAKE = [
+    ("Theta", {"period": 0}, "period is 0; expected a whole number of at least 1"),
+    ("CES", {"period": 2.5}, "period is 2.5; expected a whole number"),
+    ("MSTL", {"period": "24"}, "period is '24'; expected a whole number"),
+    ("Theta", {"kind": "dotm"}, "kind is 'dotm'; expected one of STM, OTM, DSTM, DOTM"),
+    ("CES", {"season": "any"}, "season is 'any'; expected auto or one of"),
+    ("ARIMA", {"order": None}, "order is None; expected three whole numbers, none negative"),
+    ("ARIMA", {"order": (1, 1)}, r"order is \(1, 1\); expected three whole numbers"),
+    ("ARIMA", {"order": (np.nan, 0, 0)}, r"order is \(nan, 0, 0\); expected three whole numbers"),
+    ("ARIMA", {"order": "110"}, "order is '110'; expected three whole numbers"),
+    ("ARIMA", {"seasonal_order": (0, -1, 0)}, r"seasonal_order is \(0, -1, 0\); expected three whole numbers"),
+    ("ARIMA", {"constant": "yes"}, "constant is 'yes'; expected True, False or None"),
+    ("Combination", {"models": "theta"}, "models is 'theta'; expected two or more names of methods"),
+    ("Combination", {"models": None}, "models is None; expected two or more"),
+    ("Combination", {"models": ("theta", "prophet")}, "method is 'prophet'; expected one of"),
+    ("Combination", {"models": ("theta", "ces"), "how": "middle"}, "how is 'middle'; expected one of median"),
+]
+
+
+@pytest.mark.parametrize("name, options, words", ONE_MISTAKE)
+def test_a_wrong_option_is_refused_with_its_name_and_value(name, options, words, airline):
+    from finlab.core.errors import InputError
+    from finlab.forecast import forecasters
+
+    made = getattr(forecasters, name)()
+    for option, value in options.items():
+        setattr(made, option, value)  # not by the constructor, where the tests' own check of types would be first
+    with pytest.raises(InputError, match=words):
+        made._fit_kernel(airline.to_numpy()[:, None])
+
+
+@pytest.mark.parametrize("name", ["Theta", "CES", "MSTL", "ETS"])
+def test_a_bad_series_does_not_stop_the_panel_and_says_why(name, airline):
+    from finlab.forecast import ets, forecasters
+
+    kind = ets.ETS if name == "ETS" else forecasters.__dict__[name]
+    good = airline.iloc[:48].to_numpy()
+    odd = {
+        "good": good, "missing": good * np.nan, "infinite": np.r_[good[1:], np.inf], "constant": good * 0 + 7,
+        "short": np.r_[np.full(46, np.nan), 5.0, 6.0], "huge": good * 1e100, "tiny": good * 1e-100, "below": -good,
+    }  # fmt: skip
+    index = airline.index[:48]
+    table = pd.concat({key: pd.DataFrame({"y": values}, index=index) for key, values in odd.items()})
+    fitted = kind(period=4).fit(table)
+    ahead, alone = fitted.predict(fh=[1, 2])["y"], kind(period=4).fit(table.loc["good"]).predict(fh=[1, 2])["y"]
+    np.testing.assert_allclose(ahead["good"], alone, rtol=1e-6)
+    assert ahead.loc[["missing", "infinite"]].isna().all() and np.allclose(ahead["constant"], 7)
+    assert np.isfinite(ahead.loc[["huge", "tiny", "below"]]).all()
+    reasons = fitted.diagnostics_["reason"]
+    assert reasons["good"] == "" and all(reasons[["missing", "infinite", "short"]])
 
 
 CONFORMANCE = """

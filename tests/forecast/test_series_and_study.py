@@ -328,3 +328,19 @@ def test_every_level_of_an_interval_is_drawn():
     study = study_series(read_series(series())[0], horizon=3, level=(50, 60, 70, 80, 95))
     axes = study.plot_forecast().axes[0]
     assert sum("interval" in str(band.get_label()) for band in axes.collections) == 5
+
+
+def test_names_of_columns_are_texts_or_become_texts():
+    numbered = pd.DataFrame({0: MONTHS, 1: VALUES})
+    (only,) = read_series(numbered)
+    assert only.name == "1" and read_series(numbered, date="0", value="1")[0].values.equals(only.values)
+
+
+def test_a_panel_with_names_in_its_index_is_a_long_table():
+    panel = pd.concat({"a": series("y").to_frame(), "b": 2 * series("y").to_frame()}, names=["shop", "month"])
+    found = read_series(panel, id="shop")
+    assert [one.name for one in found] == ["a", "b"] and len(found[1].values) == 48
+    with pytest.raises(InputError, match=r"month: 2020-01-31 is in 2 rows; expected .* id=... as one of shop"):
+        read_series(panel)
+    with pytest.raises(InputError, match="the table has 2 columns 'y'; expected each name once"):
+        read_series(panel.rename_axis(index=["y", "month"]))
