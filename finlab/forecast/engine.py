@@ -30,11 +30,10 @@ class Method(NamedTuple):
     residuals: Callable[[Any], np.ndarray] = lambda model: np.asarray(model.residuals)
 
 
-def _say_reason(codes: Any) -> np.ndarray:
-    from finlab.forecast.kernels.prepare import Reason
+def _say_reasons(codes: np.ndarray) -> np.ndarray:
+    from finlab.forecast.kernels.prepare import say_reasons
 
-    words = {int(code): code.name.lower() for code in Reason} | {int(Reason.FINE): ""}
-    return np.array([words.get(int(code), str(code)) for code in codes], dtype=object)
+    return say_reasons(codes)
 
 
 def _ets() -> Method:
@@ -53,7 +52,7 @@ def _theta() -> Method:
     def told(m: Any) -> dict[str, Any]:
         form = np.full(len(m.alpha), m.kind, dtype=object)
         values = {"form": form, "alpha": m.alpha, "theta": m.theta, "loglik": m.loglik}
-        return values | {"converged": m.converged, "reason": _say_reason(m.reason)}
+        return values | {"converged": m.converged, "reason": _say_reasons(m.reason)}
 
     return Method(theta.fit_theta, theta.filter_theta, theta.forecast_theta, told)
 
@@ -64,7 +63,7 @@ def _ces() -> Method:
     def told(m: Any) -> dict[str, Any]:
         form = np.array([ces.FORMS[int(place)] for place in m.form], dtype=object)
         values = {"form": form, "loglik": m.loglik, "aicc": m.aicc}
-        return values | {"converged": m.converged, "reason": _say_reason(m.reason)}
+        return values | {"converged": m.converged, "reason": _say_reasons(m.reason)}
 
     return Method(ces.fit_ces, ces.filter_ces, ces.forecast_ces, told)
 
@@ -98,7 +97,7 @@ def _mstl() -> Method:
 
     return Method(
         _fit_mstl, lambda m, y: _fit_mstl(y, m.periods[0]), lambda m, horizon: forecast_mstl(m.parts, horizon),
-        lambda m: {"reason": _say_reason(m.parts.reason)},
+        lambda m: {"reason": _say_reasons(m.parts.reason)},
     )  # fmt: skip
 
 # %% ../../nbs/forecast/engine.ipynb #87339c39
@@ -117,9 +116,8 @@ def _arima() -> Method:
     from finlab.forecast.kernels import arima, arima_search
 
     def told(m: Any) -> dict[str, Any]:
-        reason = np.array([arima.REASONS[code] if code else "" for code in m.reason], dtype=object)
         values = {"form": _say_orders(m.orders, m.period), "loglik": m.loglik, "aicc": m.aicc}
-        return values | {"converged": m.converged, "reason": reason}
+        return values | {"converged": m.converged, "reason": _say_reasons(m.reason)}
 
     return Method(
         lambda y, period: arima_search.auto_arima(y, period), arima.filter_arima, arima.forecast_arima, told,

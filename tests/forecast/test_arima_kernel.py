@@ -11,18 +11,9 @@ import pytest
 from finlab.core.compute import double_precision
 from finlab.core.errors import InputError
 from finlab.forecast.kernels import arima_likelihood as exact
-from finlab.forecast.kernels.arima import (
-    BROKEN,
-    CONSTANT,
-    EMPTY,
-    FITTED,
-    SIMPLER,
-    filter_arima,
-    fit_arima,
-    forecast_arima,
-    polynomials,
-)
+from finlab.forecast.kernels.arima import filter_arima, fit_arima, forecast_arima, polynomials
 from finlab.forecast.kernels.arima_search import acceptable, auto_arima, choose_differences, seasonal_strength
+from finlab.forecast.kernels.prepare import Reason
 
 ORDERS = [(1, 2, 0, 0), (2, 1, 1, 1), (0, 1, 0, 1), (2, 0, 1, 0), (0, 0, 2, 2), (3, 3, 2, 1), (5, 5, 0, 0)]
 ORDERS += [(0, 0, 0, 0)]
@@ -207,7 +198,8 @@ def test_odd_series_get_a_reason_and_change_nothing_for_their_neighbours():
         fit, chosen = fit_arima(y, (1, 1, 2)), auto_arima(y)
         alone = fit_arima(y[:, [0, 8]], (1, 1, 2))
         ahead, best = forecast_arima(fit, 4), forecast_arima(chosen, 4)
-    assert fit.reason.tolist() == [FITTED, CONSTANT, SIMPLER, CONSTANT, EMPTY, fit.reason[5], BROKEN, BROKEN, FITTED]
+    expected = [Reason.FINE, Reason.CONSTANT, Reason.SHORT, Reason.CONSTANT, Reason.MISSING, fit.reason[5]]
+    assert fit.reason.tolist() == [*expected, Reason.INFINITE, Reason.INFINITE, Reason.FINE]
     np.testing.assert_allclose(fit.loglik[[0, 8]], alone.loglik, atol=1e-6)
     np.testing.assert_allclose(ahead.mean[:, [0, 8]], forecast_arima(alone, 4).mean, atol=1e-4)
     for result in (ahead, best):
@@ -300,7 +292,7 @@ def test_every_series_of_the_competitions_has_a_model_and_a_forecast(name, testd
     y, horizon = panel(table["train"].to_list()), len(table["test"].iloc[0])
     for fit in (fit_arima(y, (1, 1, 2)), *([auto_arima(y, int(table["m"].iloc[0]))] if group != "Hourly" else [])):
         ahead = forecast_arima(fit, horizon)
-        assert np.isfinite(ahead.mean).all() and (ahead.sd > 0).all() and (fit.reason < EMPTY).all()
+        assert np.isfinite(ahead.mean).all() and (ahead.sd > 0).all() and (fit.reason < Reason.MISSING).all()
 
 
 @pytest.mark.slow

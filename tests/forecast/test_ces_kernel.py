@@ -3,12 +3,13 @@
 import jax
 import numpy as np
 import pytest
+from bad_series import check_bad_neighbours
 from competition import hourly, m3, owa
 
 from finlab.core.compute import double_precision
 from finlab.core.errors import InputError
 from finlab.forecast.kernels import ces, gauss_newton
-from finlab.forecast.kernels.ces import FORMS, Reason, filter_ces, fit_ces, forecast_ces
+from finlab.forecast.kernels.ces import FORMS, filter_ces, fit_ces, forecast_ces
 from finlab.forecast.kernels.prepare import classical_season, inspect_series
 
 
@@ -143,25 +144,7 @@ def test_another_unit_gives_the_same_forecast_in_that_unit(shops, factor):
 
 
 def test_neighbours_of_bad_series_are_untouched_and_every_bad_one_has_a_reason(shops):
-    steps, y = np.arange(45), shops[:, 0]
-    bad = {
-        Reason.INFINITE: [np.where(steps == 20, np.inf, y), np.where(steps == 44, -np.inf, y)],
-        Reason.MISSING: [np.full(45, np.nan)],
-        Reason.CONSTANT: [np.full(45, 7.0), np.zeros(45), np.full(45, -3.0)],
-        Reason.SHORT: [np.where(rows, y, np.nan) for rows in (steps > 41, steps == 44, steps == 3)],
-    }
-    table = np.column_stack([y, *(column for columns in bad.values() for column in columns), shops[:, 1]])
-    fit = fit_ces(table, 4)
-    assert fit.reason.tolist() == [
-        Reason.FINE, *(reason for reason, columns in bad.items() for _ in columns), Reason.FINE
-    ]  # fmt: skip
-    result, alone = forecast_ces(fit, 3), forecast_ces(fit_ces(shops[:, :2], 4), 3)
-    np.testing.assert_allclose(result.mean[:, [0, -1]], alone.mean, rtol=1e-9)
-    np.testing.assert_allclose(result.sd[:, [0, -1]], alone.sd, rtol=1e-9)
-    assert np.isnan(result.mean[:, 1:4]).all() and np.isfinite(result.mean[:, 4:]).all()
-    np.testing.assert_allclose(result.mean[0, 4:7], [7, 0, -3], atol=1e-12)
-    assert (result.sd[:, 4:7] == 0).all()
-    np.testing.assert_allclose(result.mean[0, 7:10], [y[-1], y[-1], y[3]])
+    check_bad_neighbours(shops, 3, lambda table: fit_ces(table, 4), forecast_ces, 1e-9)
 
 
 def test_padding_and_company_change_nothing(shops):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from bad_series import check_bad_neighbours
 from competition import hourly, m3, owa
 
 from finlab.core.errors import InputError
@@ -103,23 +104,7 @@ def test_another_unit_gives_the_same_forecast_in_that_unit(walks, factor):
 
 
 def test_neighbours_of_bad_series_are_untouched_and_every_bad_one_has_a_reason(walks):
-    steps, y = np.arange(50), walks[:, 0]
-    bad = {
-        Reason.INFINITE: [np.where(steps == 20, np.inf, y), np.where(steps == 49, -np.inf, y)],
-        Reason.MISSING: [np.full(50, np.nan)],
-        Reason.CONSTANT: [np.full(50, 7.0), np.zeros(50), np.full(50, -3.0)],
-        Reason.SHORT: [np.where(rows, y, np.nan) for rows in (steps > 44, steps == 49, steps == 3)],
-    }  # fmt: skip
-    table = np.column_stack([y, *(column for columns in bad.values() for column in columns), walks[:, 1]])
-    fit = fit_theta(table, 4)
-    expected = [Reason.FINE, *(reason for reason, columns in bad.items() for _ in columns), Reason.FINE]
-    assert fit.reason.tolist() == expected
-    result, alone = forecast_theta(fit, 3), forecast_theta(fit_theta(walks[:, :2], 4), 3)
-    np.testing.assert_allclose(result.mean[:, [0, -1]], alone.mean, rtol=1e-12)
-    np.testing.assert_allclose(result.sd[:, [0, -1]], alone.sd, rtol=1e-12)
-    assert np.isnan(result.mean[:, 1:4]).all() and np.isfinite(result.mean[:, 4:]).all()
-    assert result.mean[0, 4:7].tolist() == [7, 0, -3] and (result.sd[:, 4:7] == 0).all()
-    assert result.mean[0, 7] == y[-1] and result.mean[0, 9] == pytest.approx(y[3])
+    check_bad_neighbours(walks, 5, lambda table: fit_theta(table, 4), forecast_theta, 1e-12)
 
 
 def test_extreme_numbers_raise_nothing():

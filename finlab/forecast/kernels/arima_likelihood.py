@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['NEARLY_ONE', 'SMALL', 'RIDGE', 'BLOCK', 'LEAST', 'levinson', 'correlations', 'coefficients', 'expanded', 'dense',
-           'surprises', 'first_effects', 'inverse_and_logdet', 'solve_and_logdet', 'products', 'regress',
-           'lane_columns', 'objective', 'log_likelihood']
+           'surprises', 'first_effects', 'past_matrices', 'product', 'turned', 'inverse_and_logdet', 'solve_and_logdet',
+           'products', 'regress', 'lane_columns', 'objective', 'log_likelihood']
 
 # %% ../../../nbs/forecast/kernels/arima_likelihood.ipynb #aa4ff770
 from functools import partial
@@ -144,7 +144,7 @@ def _effects_back(period: int, size: int, kept: tuple, incoming: Any) -> tuple:
 first_effects.defvjp(_effects_there, _effects_back)
 
 # %% ../../../nbs/forecast/kernels/arima_likelihood.ipynb #42211b85
-def _past_matrices(phi: Any, theta: Any, first: Any, tail: Any) -> tuple[Any, Any, Any]:
+def past_matrices(phi: Any, theta: Any, first: Any, tail: Any) -> tuple[Any, Any, Any]:
     """Build inverse covariance of the past, its map into the data, and the products of the shifted shapes.
 
     `phi` and `theta` (size + 1, lanes) are the dense polynomials, `first` (size, lanes) is the first column of the
@@ -170,13 +170,15 @@ def _past_matrices(phi: Any, theta: Any, first: Any, tail: Any) -> tuple[Any, An
 SMALL = 8  # up to this size a product is written out: a call of the library's product takes twenty times as long
 
 
-def _product(a: Any, b: Any) -> Any:
+def product(a: Any, b: Any) -> Any:
+    """Multiply matrices (size, size, lanes) lane by lane."""
     if len(b) <= SMALL:
         return sum(a[:, j, None] * b[None, j] for j in range(len(b)))
     return jnp.einsum("ijl,jkl->ikl", a, b)
 
 
-def _turned(a: Any) -> Any:
+def turned(a: Any) -> Any:
+    """Transpose matrices (size, size, lanes)."""
     return jnp.swapaxes(a, 0, 1)
 
 
@@ -203,7 +205,7 @@ def _inverse_there(matrices: Any) -> tuple[tuple, Any]:
 
 def _inverse_back(inverse: Any, incoming: tuple) -> tuple:
     for_inverse, for_logdet = incoming
-    return (for_logdet * inverse - _product(_product(_turned(inverse), for_inverse), _turned(inverse)),)
+    return (for_logdet * inverse - product(product(turned(inverse), for_inverse), turned(inverse)),)
 
 
 inverse_and_logdet.defvjp(_inverse_there, _inverse_back)
@@ -213,21 +215,21 @@ inverse_and_logdet.defvjp(_inverse_there, _inverse_back)
 def solve_and_logdet(matrices: Any, right: Any) -> tuple[Any, Any]:
     """Solve for the columns of `right` (size, columns, lanes); also the logarithm of the determinants."""
     inverse, logdet = inverse_and_logdet(matrices)
-    return _product(inverse, right), logdet
+    return product(inverse, right), logdet
 
 
 def _solve_there(matrices: Any, right: Any) -> tuple[tuple, tuple]:
     inverse, logdet = inverse_and_logdet(matrices)
-    answer = _product(inverse, right)
+    answer = product(inverse, right)
     return (answer, logdet), (inverse, answer)
 
 
 def _solve_back(kept: tuple, incoming: tuple) -> tuple:
     inverse, answer = kept
     for_answer, for_logdet = incoming
-    right = _product(inverse, for_answer)
+    right = product(inverse, for_answer)
     outer = jnp.einsum("icl,jcl->ijl", right, answer)
-    return for_logdet * inverse - 0.5 * (outer + _turned(outer)), right
+    return for_logdet * inverse - 0.5 * (outer + turned(outer)), right
 
 
 solve_and_logdet.defvjp(_solve_there, _solve_back)
@@ -235,17 +237,17 @@ solve_and_logdet.defvjp(_solve_there, _solve_back)
 
 @jax.custom_vjp
 def _knowledge(inverse: Any, into: Any, shifted: Any) -> Any:
-    return inverse + _product(_turned(into), _product(shifted, into))
+    return inverse + product(turned(into), product(shifted, into))
 
 
 def _knowledge_there(inverse: Any, into: Any, shifted: Any) -> tuple[Any, tuple]:
-    half = _product(shifted, into)
-    return inverse + _product(_turned(into), half), (into, half)
+    half = product(shifted, into)
+    return inverse + product(turned(into), half), (into, half)
 
 
 def _knowledge_back(kept: tuple, incoming: Any) -> tuple:
     into, half = kept  # the incoming gradient is symmetric: `solve_and_logdet` makes it so
-    return incoming, 2 * _product(half, incoming), _product(_product(into, incoming), _turned(into))
+    return incoming, 2 * product(half, incoming), product(product(into, incoming), turned(into))
 
 
 _knowledge.defvjp(_knowledge_there, _knowledge_back)
@@ -259,14 +261,14 @@ def _crossing(ar: Any, sar: Any, period: int) -> Any:
     power, left = None, period
     while left:
         if left % 2:
-            power = base if power is None else _product(power, base)
+            power = base if power is None else product(power, base)
         left //= 2
-        base = _product(base, base) if left else base
+        base = product(base, base) if left else base
     total, step = unit, power  # I and A ** period
     for coefficient in sar:
         total = total - coefficient * step
-        step = _product(step, power)
-    return 0.5 * inverse_and_logdet(_product(_turned(total), total))[1]
+        step = product(step, power)
+    return 0.5 * inverse_and_logdet(product(turned(total), total))[1]
 
 
 def _past_logdet(z: Any, sizes: tuple[int, int, int, int], period: int) -> Any:
@@ -308,7 +310,7 @@ def products(
     effects: Any = first_effects(paths, ma, sma, live, last, period, size)
     back = count - 1 - jnp.arange(size)[:, None]
     tail = jnp.where(back >= 0, jnp.take_along_axis(paths[:, -1], jnp.maximum(back, 0), 0), 0)
-    inverse, into, shifted = _past_matrices(phi, theta, effects[:, -1], tail)
+    inverse, into, shifted = past_matrices(phi, theta, effects[:, -1], tail)
     seen = jnp.einsum("jil,jkl->ikl", into, effects[:, :-1])
     answer, logdet = solve_and_logdet(_knowledge(inverse, into, shifted), seen)
     gram = jnp.einsum("til,tjl->ijl", paths[:, :-1], paths[:, :-1])

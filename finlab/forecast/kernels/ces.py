@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ...core.errors import InputError
+from ...core.checks import check_choice, check_positive_int
 from .gauss_newton import least_squares, no_tangents, outer, with_tangents
 from .minimise import Minimum
 from .naive import Forecast
@@ -25,6 +25,8 @@ from finlab.forecast.kernels.prepare import (
     by_chunks,
     check_table,
     classical_season,
+    corrected_aic,
+    inspect_longer,
     inspect_series,
     round_rows,
 )
@@ -226,11 +228,6 @@ class CesFit(NamedTuple):
     reason: Int[np.ndarray, " series"]
 
 
-def _aicc(loglik: np.ndarray, count: np.ndarray, cost: np.ndarray) -> np.ndarray:
-    left = count - cost - 1
-    return np.where(left > 0, -2 * loglik + 2 * cost + 2 * cost * (cost + 1) / np.maximum(left, 1), np.inf)
-
-
 def _loglik(squares: np.ndarray, count: np.ndarray, unit: np.ndarray) -> np.ndarray:
     n = np.maximum(count, 1)
     return -0.5 * n * (np.log(2 * np.pi * np.maximum(squares, 1e-30 * n) / n) + 1) - n * np.log(unit)
@@ -244,8 +241,7 @@ def fit_ces(y: Float[np.ndarray, "time series"], period: int, season: str = "aut
     Source: Svetunkov, Kourentzes & Ord (2022), Naval Research Logistics 69, sec. 2 to 4; backcasting as in R's smooth.
     """
     y = check_table(y, period)
-    if season not in (*FORMS, "auto"):
-        raise InputError.of("season", season, f"auto or one of {', '.join(FORMS)}")
+    check_choice("season", season, ("auto", *FORMS))
     with np.errstate(all="ignore"):
         series = inspect_series(y, LEAST_VALUES)
         lanes = y.shape[1]
@@ -257,7 +253,7 @@ def fit_ces(y: Float[np.ndarray, "time series"], period: int, season: str = "aut
             fits = np.flatnonzero((series.reason == Reason.FINE) & (seasonal & asked if number else ~seasonal | asked))
             found = _search(series, name, period, fits)
             count = series.count[fits]
-            score = _aicc(_loglik(found.value, count, series.unit[fits]), count, np.full(len(fits), COSTS[name]))
+            score = corrected_aic(_loglik(found.value, count, series.unit[fits]), np.array(COSTS[name]), count)
             better = (score < best[fits]) | (best[fits] == np.inf)
             wins = fits[better]
             best[wins], form[wins], converged[wins] = score[better], number, found.converged[better]
@@ -334,7 +330,7 @@ def _describe(series: Series, period: int, form: np.ndarray, x: np.ndarray, conv
     return CesFit(
         form=form, period=period, alpha=x[:2], beta=x[2:], unit=series.unit, first_state=begun, state=ended,
         steps=len(errors) - series.first, squares=np.where(lost, np.nan, squares * series.unit**2), sigma2=variance,
-        loglik=loglik, aicc=_aicc(loglik, series.count, cost), residuals=errors * series.unit,
+        loglik=loglik, aicc=corrected_aic(loglik, cost, series.count), residuals=errors * series.unit,
         converged=converged & (series.reason <= Reason.CONSTANT), reason=series.reason,
     )  # fmt: skip
 
@@ -344,19 +340,13 @@ def filter_ces(fit: CesFit, y: Float[np.ndarray, "time series"]) -> CesFit:
 
     The first value of every series must be the one that the fit began with; its season is counted from there.
     """
-    y = check_table(y, 1)
-    if y.shape[1] != len(fit.form):
-        raise InputError.of("y", y.shape, f"{len(fit.form)} series, as the fit has")
+    series = inspect_longer(y, fit.unit, fit.reason)
+    x = np.concatenate([fit.alpha, fit.beta])
     with np.errstate(all="ignore"):
-        series = inspect_series(y, 1)
-        lost = np.maximum(np.where(series.reason > Reason.SHORT, series.reason, 0), fit.reason)
-        series = series._replace(z=series.z * (series.unit / fit.unit), unit=fit.unit, reason=lost)
-        x = np.concatenate([fit.alpha, fit.beta])
         _, ended, errors = _run(series, fit.period, fit.form, x, fit.first_state)
-        gone = np.where(lost > Reason.SHORT, np.nan, 1.0)
-        steps = len(y) - series.first
-    alpha, residuals = fit.alpha * gone, errors * fit.unit
-    return fit._replace(alpha=alpha, state=ended, steps=steps, residuals=residuals, reason=lost)
+    alpha = np.where(series.reason > Reason.SHORT, np.nan, fit.alpha)
+    steps, residuals = len(errors) - series.first, errors * fit.unit
+    return fit._replace(alpha=alpha, state=ended, steps=steps, residuals=residuals, reason=series.reason)
 
 # %% ../../../nbs/forecast/kernels/ces.ipynb #8f26c41a
 def _ahead(state: tuple[np.ndarray, ...], x: np.ndarray, form: str, horizon: int, shock: float = 0.0) -> np.ndarray:
@@ -385,8 +375,7 @@ def forecast_ces(fit: CesFit, horizon: int) -> Forecast:
     The variance is that of the recursion with uncorrelated errors; the weights count as known.
     Source: Svetunkov, Kourentzes & Ord (2022), Naval Research Logistics 69, sec. 3.
     """
-    if horizon < 1 or horizon != int(horizon):
-        raise InputError.of("horizon", horizon, "a whole number of at least 1")
+    check_positive_int("horizon", horizon)
     mean, spread = (np.full((horizon, len(fit.form)), np.nan) for _ in range(2))
     x = np.concatenate([fit.alpha, fit.beta])
     with np.errstate(all="ignore"):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ROWS_AT_ONCE', 'INNER', 'INNER_ROBUST', 'OUTER_ROBUST', 'LEAST_TRUST', 'FIRST_SPAN', 'MORE_SPAN', 'PASSES',
-           'LEAST_VALUES', 'Method', 'Decomposition', 'decompose', 'forecast_mstl']
+           'LEAST_VALUES', 'Method', 'stl', 'Decomposition', 'decompose', 'forecast_mstl']
 
 # %% ../../../nbs/forecast/kernels/mstl.ipynb #1e7f78ac
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from ...core.checks import check_positive_int
 from ...core.errors import InputError
 from .naive import Forecast
 from .prepare import Reason, check_table, inspect_series
@@ -28,12 +29,12 @@ class _Loess(NamedTuple):
     weights: np.ndarray  # (rows, width): tricube
     distance: np.ndarray  # (rows, width): of each point from the place of the row
     plain: np.ndarray  # (rows, width): what each point counts when all are seen
-    least_spread: float  # a window whose points lie closer together than this gets their mean
+    least_spread: float  # a window whose points lie closer together than this gets their mean; degree 0: any window
 
 # %% ../../../nbs/forecast/kernels/mstl.ipynb #8c394a7f
 @lru_cache(maxsize=64)
-def _loess(points: int, span: int, ends: bool) -> _Loess:
-    """Prepare a smoothing; with `ends`, also one place before the first point and one after the last."""
+def _loess(points: int, span: int, ends: bool, degree: int) -> _Loess:
+    """Prepare a smoothing by lines (`degree` 1) or means (0); with `ends`, also one place before and one behind."""
     place = np.arange(-1, points + 1) if ends else np.arange(points)
     width = min(span, points)
     left = np.clip(np.clip(place, 0, points - 1) + 1 - (span + 1) // 2, 0, points - width)
@@ -42,7 +43,7 @@ def _loess(points: int, span: int, ends: bool) -> _Loess:
     share = np.abs(distance) / np.maximum(reach, 1e-300)
     weights = np.where(share <= 0.001, 1.0, np.where(share <= 0.999, (1 - share**3) ** 3, 0.0))
     s0, s1, s2 = ((weights * distance**power).sum(axis=1, keepdims=True) for power in range(3))
-    spread, least = np.sqrt(np.maximum(s2 / s0 - (s1 / s0) ** 2, 0)), 0.001 * (points - 1)
+    spread, least = np.sqrt(np.maximum(s2 / s0 - (s1 / s0) ** 2, 0)), 0.001 * (points - 1) if degree else np.inf
     area = np.where(spread > least, s0 * s2 - s1**2, 1.0)
     plain = np.where(spread > least, weights * (s2 - s1 * distance) / area, weights / s0)
     return _Loess(left, weights, distance, plain, least)
@@ -73,9 +74,9 @@ def _multiply(left: np.ndarray, band: np.ndarray, y: np.ndarray) -> np.ndarray:
     return result
 
 # %% ../../../nbs/forecast/kernels/mstl.ipynb #5a72ecb1
-def _smooth(y: np.ndarray, trust: np.ndarray | None, span: int, ends: bool = False) -> np.ndarray:
+def _smooth(y: np.ndarray, trust: np.ndarray | None, span: int, ends: bool = False, degree: int = 1) -> np.ndarray:
     """Smooth every lane of `y`; `trust` is what each value counts, None if all count fully. NaN in an empty window."""
-    loess = _loess(len(y), span, ends)
+    loess = _loess(len(y), span, ends, degree)
     if trust is None:
         return _multiply(loess.left, loess.plain, y)
     moments = [loess.weights * loess.distance**power for power in range(3)]
@@ -103,7 +104,7 @@ def _average(y: np.ndarray, length: int) -> np.ndarray:
     return (sums[length:] - sums[:-length]) / length
 
 
-def _smooth_phases(y: np.ndarray, trust: np.ndarray | None, period: int, span: int) -> np.ndarray:
+def _smooth_phases(y: np.ndarray, trust: np.ndarray | None, period: int, span: int, degree: int) -> np.ndarray:
     """Smooth each phase of the season by itself, to one period beyond both ends."""
     rows, lanes = y.shape
     result = np.empty((rows + 2 * period, lanes))
@@ -115,16 +116,16 @@ def _smooth_phases(y: np.ndarray, trust: np.ndarray | None, period: int, span: i
         pick = np.arange(count)[:, None] * period + np.array(phases)
         side_by_side = y[pick].reshape(count, -1)
         seen = None if trust is None else trust[pick].reshape(count, -1)
-        smooth = _smooth(side_by_side, seen, span, ends=True).reshape(count + 2, len(phases), lanes)
+        smooth = _smooth(side_by_side, seen, span, True, degree).reshape(count + 2, len(phases), lanes)
         result[np.arange(count + 2)[:, None] * period + np.array(phases)] = smooth
     return result
 
 # %% ../../../nbs/forecast/kernels/mstl.ipynb #8dead838
 def _season_and_trend(
-    y: np.ndarray, trend: np.ndarray, trust: np.ndarray | None, period: int, span: int
+    y: np.ndarray, trend: np.ndarray, trust: np.ndarray | None, period: int, span: int, degree: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """One inner iteration of STL."""
-    cycle = np.nan_to_num(_smooth_phases(y - trend, trust, period, span))  # a phase never seen has no season
+    cycle = np.nan_to_num(_smooth_phases(y - trend, trust, period, span, degree))  # a phase never seen has no season
     slow = _smooth(_average(_average(_average(cycle, period), period), 3), None, _odd(period + 1))
     season = cycle[period:-period] - slow
     return season, _smooth(y - season, trust, _odd(1.5 * period / (1 - 1.5 / span)))
@@ -140,17 +141,26 @@ def _outlier_trust(remainder: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def _stl(
-    y: np.ndarray, seen: np.ndarray, period: int, span: int, robust: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Season, trend and trust of series of one length; holes hold any number."""
+    y: np.ndarray, seen: np.ndarray, period: int, span: int, robust: bool, degree: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Season and trend of series of one length; holes hold any number."""
     trust = None if seen.all() else seen * 1.0
     season, trend = np.zeros_like(y), np.zeros_like(y)
     for outer in range(OUTER_ROBUST + 1 if robust else 1):
         for _ in range(INNER_ROBUST if robust else INNER):
-            season, trend = _season_and_trend(y, trend, trust, period, span)
+            season, trend = _season_and_trend(y, trend, trust, period, span, degree)
         if robust and outer < OUTER_ROBUST:
             trust = _outlier_trust(y - season - trend, seen)
-    return season, trend, np.ones_like(y) if trust is None else trust
+    return season, trend
+
+
+def stl(y: Float[np.ndarray, "time series"], period: int, span: int, degree: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Season and trend of whole series of one length; each phase is smoothed by lines (`degree` 1) or means (0).
+
+    Source: Cleveland et al. (1990), J. Official Statistics 6, sec. 2.
+    """
+    with _one_at_a_time, _pools().limit(limits=1):
+        return _stl(y, np.ones(y.shape, dtype=bool), period, span, False, degree)
 
 # %% ../../../nbs/forecast/kernels/mstl.ipynb #6ff974f5
 FIRST_SPAN, MORE_SPAN = 11, 4  # cycles smoothed over, for the shortest season and more for each further one
@@ -184,7 +194,7 @@ def _decompose(
     for _ in range(PASSES if len(periods) > 1 else 1):
         for number, (period, span) in enumerate(zip(periods, spans, strict=True)):
             rest = rest + seasonals[number]
-            seasonals[number], trend, _trust = _stl(rest, seen, period, span, robust)
+            seasonals[number], trend = _stl(rest, seen, period, span, robust)
             rest = rest - seasonals[number]
     return trend, seasonals
 
@@ -213,19 +223,16 @@ def decompose(
     usable = series.reason <= Reason.SHORT
     for first in np.unique(series.first[usable]):
         lanes = np.flatnonzero(usable & (series.first == first))
-        fits = [number for number, period in enumerate(periods) if 2 * period < len(y) - first]
+        many = sum(2 * period < len(y) - first for period in periods)  # that fit, from the shortest on
         seen = series.seen[first:, lanes]
         values = np.where(seen, series.z[first:, lanes], 0.0)
-        own, cycles = (tuple(part[number] for number in fits) for part in (periods, spans))
         with _one_at_a_time, _pools().limit(limits=1):
-            trend[first:, lanes], found = _decompose(values, seen, own, cycles, robust)
+            trend[first:, lanes], found = _decompose(values, seen, periods[:many], spans[:many], robust)
         seasonals[:, first:, lanes] = 0.0
-        for number, part in zip(fits, found, strict=True):
-            seasonals[number, first:, lanes] = part.T
-        if len(fits) < len(periods):
+        seasonals[:many, first:, lanes] = found
+        if many < len(periods):
             reason[lanes] = np.maximum(reason[lanes], Reason.SHORT)
-    remainder = series.z - trend - seasonals.sum(axis=0)
-    unit = series.unit
+    remainder, unit = series.z - trend - seasonals.sum(axis=0), series.unit
     return Decomposition(periods, trend * unit, seasonals * unit, remainder * unit, reason)
 
 # %% ../../../nbs/forecast/kernels/mstl.ipynb #9f5016d8
@@ -242,8 +249,7 @@ def forecast_mstl(parts: Decomposition, horizon: int, method: Method = _theta) -
     Mean, standard deviation and residuals are in the unit of the series; a series without values gets NaN.
     Source: Bandara, Hyndman & Bergmeir (2021), arXiv 2107.13462, sec. 3.
     """
-    if horizon < 1 or horizon != int(horizon):
-        raise InputError.of("horizon", horizon, "a whole number of at least 1")
+    check_positive_int("horizon", horizon)
     flat = method(parts.adjusted, horizon)
     rows = parts.trend.shape[0]
     ahead = np.arange(horizon)

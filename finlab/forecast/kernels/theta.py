@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ...core.errors import InputError
+from ...core.checks import check_choice, check_positive_int
 from .naive import Forecast
 from finlab.forecast.kernels.prepare import (
     Reason,
@@ -24,6 +24,7 @@ from finlab.forecast.kernels.prepare import (
     by_chunks,
     check_table,
     classical_season,
+    inspect_longer,
     inspect_series,
     looks_seasonal,
     put_back,
@@ -256,8 +257,7 @@ def fit_theta(
     Source: Fiorucci et al. (2016), IJF 32, sec. 2 and 3.
     """
     y = check_table(y, period)
-    if kind not in KINDS:
-        raise InputError.of("kind", kind, f"one of {', '.join(KINDS)}")
+    check_choice("kind", kind, KINDS)
     with np.errstate(all="ignore"):
         series = inspect_series(y, LEAST_VALUES)
         season = classical_season(series, period)
@@ -290,16 +290,11 @@ def filter_theta(fit: ThetaFit, y: Float[np.ndarray, "time series"]) -> ThetaFit
 
     The first value of every series must be the one that the fit began with; its season is counted from there.
     """
-    y = check_table(y, 1)
-    if y.shape[1] != len(fit.alpha):
-        raise InputError.of("y", y.shape, f"{len(fit.alpha)} series, as the fit has")
+    series = inspect_longer(y, fit.unit, fit.reason)
     with np.errstate(all="ignore"):
-        series = inspect_series(y, 1)
-        lost = np.maximum(np.where(series.reason > Reason.SHORT, series.reason, 0), fit.reason)
-        series = series._replace(z=series.z * (series.unit / fit.unit), unit=fit.unit, reason=lost)
         z = take_out(fit.season, series.first, series.z)
         line = None if fit.kind in DYNAMIC else fit.line
-        gone = np.where(lost > Reason.SHORT, np.nan, 0.0)
+        gone = np.where(series.reason > Reason.SHORT, np.nan, 0.0)
         found = (fit.alpha + gone, _share(fit.theta) + gone, fit.first_level + gone)
         new = _describe(z, series, fit.season, found, line, fit.kind)
     return new._replace(squares=fit.squares, sigma2=fit.sigma2, loglik=fit.loglik, converged=fit.converged)
@@ -331,8 +326,7 @@ def forecast_theta(fit: ThetaFit, horizon: int) -> Forecast:
     The variance is that of the recursion with normal errors; the parameters count as known.
     Source: Fiorucci et al. (2016), IJF 32, sec. 3.
     """
-    if horizon < 1 or horizon != int(horizon):
-        raise InputError.of("horizon", horizon, "a whole number of at least 1")
+    check_positive_int("horizon", horizon)
     dynamic, omega, alpha = fit.kind in DYNAMIC, _share(fit.theta), fit.alpha
     level, line, covariance = fit.level, fit.line, np.zeros((3, 3, len(alpha)))
     mean, spread = (np.empty((horizon, len(alpha))) for _ in range(2))
