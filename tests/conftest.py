@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from finlab.core.compute import make_room
+
 # Compiled programs are kept beside pytest's own cache: the tiers, and the processes that tests start, share them.
 PROGRAMS = Path(__file__).resolve().parents[1] / ".pytest_cache" / "programs"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
@@ -37,3 +39,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     deadline = os.environ.get("FINLAB_TEST_DEADLINE")
     if deadline and time.time() > float(deadline):
         pytest.skip("left out: CI's time is up")
+
+
+def pytest_runtest_teardown() -> None:
+    """Let JAX forget its programs before the process is full of them; they are kept in the folder."""
+    make_room()

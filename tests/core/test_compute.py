@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 from jaxtyping import Array, Float
 
-from finlab.core.compute import enable_compile_cache, kernel
+from finlab.core import compute
+from finlab.core.compute import enable_compile_cache, kernel, light_options, make_room
 from finlab.core.errors import InputError
 
 CENTS = 16_777_217.0  # the first whole number that single precision cannot hold
@@ -226,7 +227,8 @@ CACHED = """
 import sys, warnings
 warnings.simplefilter("error")
 import jax, numpy as np
-from finlab.core.compute import enable_compile_cache, kernel
+from finlab.core import compute
+from finlab.core.compute import enable_compile_cache, kernel, light_options, make_room
 events = []
 jax.monitoring.register_event_listener(lambda event, **_: events.append(event.rsplit("/", 1)[-1]))
 mean = kernel()(lambda y: y.mean(axis=0))
@@ -320,3 +322,24 @@ def test_a_kernel_computes_under_a_strict_caller_and_leaves_its_rules(strict):
         assert jax.config.values[name] == value
     finally:
         jax.config.update(name, before)
+
+
+def test_programs_are_forgotten_before_the_process_is_full(monkeypatch):
+    double = jax.jit(lambda x: 2 * x)
+    assert double(3.0) == 6 and double._cache_size() == 1
+    assert not make_room() and double._cache_size() == 1
+    monkeypatch.setattr(compute, "FULL", 0.0)
+    assert make_room() and double._cache_size() == 0 and double(3.0) == 6
+
+
+def test_a_system_that_does_not_say_how_full_it_is_changes_nothing(monkeypatch):
+    monkeypatch.setattr(compute, "Path", lambda name: Path("/nowhere") / name)
+    assert compute._pieces() == (0, 1) and not make_room()
+
+
+def test_options_that_the_compiler_does_not_know_are_not_used(monkeypatch):
+    assert light_options() == compute._LIGHT  # with the compiler that is locked
+    monkeypatch.setattr(compute, "_LIGHT", {"no_such_option": True})
+    light_options.cache_clear()
+    assert light_options() is None
+    light_options.cache_clear()

@@ -343,7 +343,7 @@ def regress(gram: Any, holes: int) -> tuple[Any, Any, Any, Any]:
     return squares, answer / length, inverse / length[:, None] / length[None], logdet
 
 # %% ../../../nbs/forecast/kernels/arima_likelihood.ipynb #f09b27c1
-BLOCK = 64  # lanes of one block: 64 matrices of 14 x 14 numbers take 100 kB
+BLOCK = 64  # lanes of one block, half of that for seasonal models: 32 matrices of 26 x 26 numbers take 170 kB
 LEAST = 1e-14  # smallest mean square of a series of size one: below, the fit is perfect and its logarithm without end
 
 
@@ -377,7 +377,7 @@ def objective(z: Any, own: tuple, shared: tuple, sizes: tuple, period: int, hole
     regressors, series), of which the last `holes` are dummies of missing values.
     """
     lanes = z.shape[1]
-    block = min(BLOCK, lanes)
+    block = min(BLOCK // 2 if any(sizes[2:]) else BLOCK, lanes)
     names = own[0]
     fresh = jnp.concatenate([jnp.ones(1, bool), names[1:] != names[:-1]])
     blocks = jnp.max(jnp.where(fresh, jnp.arange(lanes), 0)) // block + 1

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['STRONG_SEASON', 'SEASON_WINDOW', 'WANDERS', 'MOST_DIFFERENCES', 'EDGE', 'TINY', 'STRAIGHT', 'SLANTED', 'MOST', 'ALL',
-           'WHOLE', 'LEVELS', 'RANKING', 'FINAL', 'FINALISTS', 'MOST_ROUNDS', 'ENOUGH_FOR_TWO', 'PORTION',
+           'WHOLE', 'LEVELS', 'RANKING', 'FINAL', 'HOPELESS', 'FINALISTS', 'MOST_ROUNDS', 'ENOUGH_FOR_TWO', 'PORTION',
            'seasonal_strength', 'kpss_statistic', 'choose_differences', 'acceptable', 'Climb', 'largest_orders',
            'auto_arima']
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #8088e57d
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from ...core.errors import InputError
 from . import arima_likelihood as exact
 from finlab.forecast.kernels.arima import (
     ArimaFit,
+    Effort,
     Sizes,
     blank_fit,
     finish,
@@ -39,6 +41,7 @@ from finlab.forecast.kernels.arima_panel import (
     usable_series,
 )
 from .mstl import stl
+from .minimise import cores
 from .prepare import Reason, corrected_aic, round_rows
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #3f3ef480
@@ -145,8 +148,8 @@ WHOLE: Sizes = (5, 5, 2, 2)
 LEVELS: tuple[Sizes, ...] = (
     (2, 2, 0, 0), (5, 5, 0, 0), (2, 2, 1, 1), (5, 5, 1, 1), (2, 2, 2, 2), (5, 5, 2, 2),
 )  # fmt: skip
-RANKING = (24, 1e-4)  # evaluations for each model, relative decrease at which a lane rests
-FINAL = (80, 1e-8)
+RANKING, FINAL = Effort((8, 16), 1e-4), Effort((16, 64), 1e-7)
+HOPELESS = 8.0  # points of AICc above the best after eight evaluations: such a lane is given up
 FINALISTS = 2
 MOST_ROUNDS = 20
 
@@ -164,24 +167,31 @@ def _level(models: np.ndarray) -> np.ndarray:
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #4ba59d3a
 def _evaluate(
-    panel: Panel, series: np.ndarray, models: np.ndarray, begin: np.ndarray, period: int,
-    double: np.ndarray, settings: tuple[int, float],
+    panel: Panel, series: np.ndarray, models: np.ndarray, begin: np.ndarray, period: int, effort: Effort,
+    best: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Fit lanes of `models` (5, lanes) from `begin` (14, lanes); return the parameters and the AICc, inf if refused."""
+    """Fit lanes of `models` (5, lanes) from `begin` (14, lanes); return the parameters and the AICc, inf if refused.
+
+    `best` is the AICc to beat: a lane that is still far above it after the first part of the effort is given up.
+    """
     lanes = len(series)
+    count, scale, parameters = panel.count[series], panel.scale[series], models.sum(axis=0) + 1
+    limit = 0.5 * (best + HOPELESS - corrected_aic(exact.log_likelihood(0.0, count, scale), parameters, count))
     z, value = np.zeros((sum(WHOLE), lanes)), np.full(lanes, np.inf)
-    program = _level(models) + len(LEVELS) * double
-    for number in np.unique(program):
-        mine, sizes = np.flatnonzero(program == number), LEVELS[number % len(LEVELS)]
-        kind = np.float64 if number >= len(LEVELS) else np.float32
+    level = _level(models)
+
+    def program(number: int) -> None:
+        mine, sizes = np.flatnonzero(level == number), LEVELS[number]
         rows, orders = _place(sizes), np.zeros((7, len(mine)), int)
         orders[[0, 2, 3, 5]] = models[:4, mine]
         used = rows_used(orders, sizes)
-        start = np.where(used, begin[rows[:, None], mine], 0.0).astype(kind)
-        end = seek(panel, series[mine], start, used, models[4, mine] > 0, (sizes, period), *settings)
+        start = np.where(used, begin[rows[:, None], mine], 0.0)
+        end = seek(panel, series[mine], start, used, models[4, mine] > 0, (sizes, period), effort, limit[mine])
         z[rows[:, None], mine], value[mine] = np.where(used, end.z, 0.0), end.value
-    count = panel.count[series]
-    criterion = corrected_aic(exact.log_likelihood(value, count, panel.scale[series]), models.sum(axis=0) + 1, count)
+
+    with ThreadPoolExecutor(cores()) as pool:  # the largest first; when they are new, they are compiled side by side
+        list(pool.map(program, np.unique(level)[::-1].tolist()))
+    criterion = corrected_aic(exact.log_likelihood(value, count, scale), parameters, count)
     good = np.isfinite(value) & acceptable(z, WHOLE, period)
     return z, np.where(good, criterion, np.inf)
 
@@ -195,7 +205,6 @@ class Climb(NamedTuple):
     model: np.ndarray
     z: np.ndarray
     best: np.ndarray
-    double: np.ndarray  # which series are ranked in double precision
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #1d901972
 def _number(models: np.ndarray) -> np.ndarray:
@@ -212,8 +221,7 @@ def _try(
     _, fresh = np.unique(series * np.prod(ALL) + numbers, return_index=True)
     fresh = fresh[~climb.tried[series[fresh], numbers[fresh]]]
     series, models, numbers = series[fresh], models[:, fresh], numbers[fresh]
-    begin, double = climb.z[:, series], climb.double[series]
-    z, criterion = _evaluate(panel, series, models, begin, period, double, RANKING)
+    z, criterion = _evaluate(panel, series, models, climb.z[:, series], period, RANKING, climb.best[series])
     climb.tried[series, numbers], climb.criteria[series, numbers] = True, criterion
     climb.kept[:, series, numbers] = z
     order = np.argsort(-criterion, kind="stable")  # the best last, so that it is what remains
@@ -225,14 +233,14 @@ def _try(
     return higher
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #79ef0c6a
-def _climb(panel: Panel, most: np.ndarray, period: int, double: np.ndarray) -> Climb:
+def _climb(panel: Panel, most: np.ndarray, period: int) -> Climb:
     """Run the search for every series of `panel`; `most` (5, series) are the largest orders allowed."""
     series = panel.values.shape[1]
     shape = (series, int(np.prod(ALL)))
     climb = Climb(
         np.zeros(shape, bool), np.full(shape, np.inf), np.zeros((sum(WHOLE), *shape), np.float32),
         np.zeros((5, series), int),
-        np.zeros((sum(WHOLE), series)), np.full(series, np.inf), double,
+        np.zeros((sum(WHOLE), series)), np.full(series, np.inf),
     )  # fmt: skip
     everyone, simple = np.arange(series), most[4]
     larger = np.where(panel.count >= ENOUGH_FOR_TWO, 1, 0)
@@ -261,7 +269,7 @@ def _step(
 ENOUGH_FOR_TWO = 10  # values from which the climb begins with two terms; forecast::auto.arima
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #1e422008
-PORTION = 1024  # series of one search: the tables of tried models take 45 MB
+PORTION = 2048  # series of one search: the tables of tried models take 90 MB
 
 
 def largest_orders(seen: np.ndarray, period: int, twice: np.ndarray) -> np.ndarray:
@@ -323,7 +331,7 @@ def _finals(panel: Panel, climb: Climb, period: int) -> tuple[np.ndarray, np.nda
     again = np.flatnonzero(np.append(True, np.diff(lanes) > 0))  # the best of each series, from a second start
     begin = np.concatenate([warm, starts(WHOLE, len(again))[:, 1]], axis=1)
     lanes, models = np.append(lanes, lanes[again]), np.concatenate([models, models[:, again]], axis=1)
-    z, criterion = _evaluate(panel, lanes, models, begin, period, np.ones(len(lanes), bool), FINAL)
+    z, criterion = _evaluate(panel, lanes, models, begin, period, FINAL, climb.best[lanes])
     order = np.argsort(-criterion, kind="stable")
     chosen, best = np.full(series, -1), np.full(series, np.inf)
     chosen[lanes[order]], best[lanes[order]] = order, criterion[order]
@@ -347,7 +355,7 @@ def _search_portion(fit: ArimaFit, lanes: np.ndarray, holes: int, steps: np.ndar
     most = largest_orders(steps[lanes], period, orders[[1, 4]].sum(axis=0) > 1)
     if len(live):
         part = _columns(panel, live)
-        climb = _climb(part, most[:, live], period, orders[[1, 4], :][:, live].sum(axis=0) == 0)
+        climb = _climb(part, most[:, live], period)
         models, z, good = _finals(part, climb, period)
         orders[np.array([0, 2, 3, 5, 6])[:, None], live] = models
         orders[6, live[~good]] = most[4, live[~good]]

@@ -8,7 +8,7 @@ __all__ = ['ENOUGH', 'FIRST_DAMPING', 'LEAST_DAMPING', 'MOST_DAMPING', 'TAMER', 
 
 # %% ../../../nbs/forecast/kernels/gauss_newton.ipynb #e0ecdb85
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from ...core.compute import light_options
 from ...core.errors import InputError
 from .minimise import Minimum
 from .prepare import by_chunks
@@ -92,8 +93,7 @@ class _Place(NamedTuple):
     runs: Any
 
 
-@partial(jax.jit, static_argnames=("objective", "options"))
-def _descend(
+def _descend_all(
     objective: Squares, options: tuple, place: _Place, own: Any, bounds: Any, tolerance: Any, most: Any
 ) -> _Place:
     low, high = (bound[:, None] for bound in bounds)
@@ -145,18 +145,23 @@ def least_squares(
     for most in ROUNDS:
         if len(active) == 0:
             break
-        work = partial(_work, objective, options, place, own, bounds, tolerance, most, active)
+        work = partial(_work, _descend(), objective, options, place, own, bounds, tolerance, most, active)
         for whole, part in zip(place, by_chunks(work, cost[active]), strict=True):
             whole[..., active] = part
         active = active[~place.done[active]]
     return Minimum(place.x, place.squares, place.done & np.isfinite(place.squares), place.runs)
 
 # %% ../../../nbs/forecast/kernels/gauss_newton.ipynb #73b2e1b0
+@cache
+def _descend() -> Callable[..., _Place]:
+    return jax.jit(_descend_all, static_argnames=("objective", "options"), compiler_options=light_options())
+
+
 def _work(
-    objective: Squares, options: tuple, place: _Place, own: Any, bounds: Any, tolerance: float, most: int,
-    active: np.ndarray, lanes: np.ndarray,
+    descend: Callable[..., _Place], objective: Squares, options: tuple, place: _Place, own: Any, bounds: Any,
+    tolerance: float, most: int, active: np.ndarray, lanes: np.ndarray,
 ) -> _Place:  # fmt: skip
     """One round of one chunk."""
     these = active[lanes]
     here, belongings = jax.tree.map(lambda part: np.asarray(part)[..., these], (place, own))
-    return _descend(objective, options, here, belongings, bounds, tolerance, most)
+    return descend(objective, options, here, belongings, bounds, tolerance, most)

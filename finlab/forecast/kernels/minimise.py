@@ -10,7 +10,8 @@ __all__ = ['MEMORY', 'ENOUGH', 'FIRST_STEP', 'SMALLEST_STEP', 'CALM', 'EACH_ROUN
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
+from threading import Lock
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from ...core.compute import double_precision
+from ...core.compute import double_precision, light_options
 from ...core.errors import InputError
 
 MEMORY = 6  # pairs of steps and gradient changes kept; Nocedal & Wright (2006), sec. 7.2, advise 3 to 20
@@ -147,7 +148,6 @@ class Minimum(NamedTuple):
 Objective = Callable[..., tuple[Any, Any]]
 
 
-@partial(jax.jit, static_argnames=("objective", "options"))
 def _run(
     objective: Objective, options: tuple, now: _Search, own: Any, shared: Any, tolerance: Any, most: Any
 ) -> _Search:
@@ -156,6 +156,20 @@ def _run(
         return _advance(now, value, gradient, tolerance)
 
     return jax.lax.fori_loop(0, most, once, now)
+
+
+_MAKING = Lock()  # two threads that ask at once shall get the same function, and not compile two
+
+
+@cache
+def _make(light: bool) -> Callable[..., _Search]:
+    how = light_options() if light else None
+    return jax.jit(_run, static_argnames=("objective", "options"), compiler_options=how)
+
+
+def _compiled(light: bool) -> Callable[..., _Search]:
+    with _MAKING:
+        return _make(light)
 
 
 def _pick(tree: Any, lanes: np.ndarray) -> Any:
@@ -177,11 +191,13 @@ def minimise(
     cost: Shaped[np.ndarray, " lanes"] | None = None,
     evaluations: int = 200,
     tolerance: float = 1e-8,
+    light: bool = False,
 ) -> Minimum:
     """Minimise `objective` for every lane from `start`; the precision is that of `start`, float32 or float64.
 
     `tolerance` is the relative decrease of the value under which a lane rests, `evaluations` the most that a lane
-    gets. A lane without a finite value at its start is returned as it came, not converged, and stops nobody.
+    gets. A lane without a finite value at its start is returned as it came, not converged, and stops nobody. `light`
+    compiles a large objective sooner (see `light_options`).
     Source: Nocedal & Wright (2006), Numerical Optimization, algorithms 3.1 and 7.5.
     """
     if start.ndim != 2 or start.dtype not in (np.float32, np.float64):
@@ -192,7 +208,7 @@ def minimise(
     chunk = next((size for size in CHUNKS if size >= lanes), CHUNKS[-1])
     with double_precision():
         shared = jax.tree.map(jnp.asarray, shared)
-    work = partial(_work, objective, options, own, shared, start.dtype.type(tolerance), chunk)
+    work = partial(_work, _compiled(light), objective, options, own, shared, start.dtype.type(tolerance), chunk)
     with ThreadPoolExecutor(cores()) as pool:
         for used in range(0, evaluations, EACH_ROUND):
             parts = [order[i : i + chunk] for i in range(0, len(order), chunk)]
@@ -205,13 +221,13 @@ def minimise(
 
 # %% ../../../nbs/forecast/kernels/minimise.ipynb #14738f41
 def _work(
-    objective: Objective, options: tuple, own: Any, shared: Any, tolerance: Any, chunk: int,
+    run: Callable[..., _Search], objective: Objective, options: tuple, own: Any, shared: Any, tolerance: Any, chunk: int,
     lanes: np.ndarray, now: _Search, most: int,
 ) -> _Search:  # fmt: skip
     """One round of one chunk: fill it up by repeating its last lane, run, and take the copies off again."""
     filled = np.concatenate([np.arange(len(lanes)), np.full(chunk - len(lanes), len(lanes) - 1)])
     with double_precision():
-        result = _run(objective, options, _pick(now, filled), _pick(own, lanes[filled]), shared, tolerance, most)
+        result = run(objective, options, _pick(now, filled), _pick(own, lanes[filled]), shared, tolerance, most)
         return _Search(*(np.asarray(part)[..., : len(lanes)] for part in result))
 
 # %% ../../../nbs/forecast/kernels/minimise.ipynb #17cf769b
