@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FREE_METHODS', 'METHODS', 'LEAST_SHAPE', 'AT_ONCE', 'Lanes', 'stack_lanes', 'run_named', 'named_residuals',
-           'run_engine', 'check_methods']
+           'run_engine', 'follow_engine', 'check_methods']
 
 # %% ../../nbs/forecast/methods.ipynb #a0646da3
 from collections.abc import Callable, Iterable, Mapping
@@ -37,7 +37,7 @@ def _kernel_methods() -> dict[str, Callable[[np.ndarray, int, int], Any]]:
 
 
 FREE_METHODS = ("naive", "seasonal_naive", "drift", "ses", "naive2")
-METHODS = (*FREE_METHODS, "arima", *ENGINE)
+METHODS = (*FREE_METHODS, *ENGINE)
 
 # %% ../../nbs/forecast/methods.ipynb #b3907dad
 LEAST_SHAPE = (256, 64, 64)  # time, lanes, horizon: small enough to be quick, large enough that most series share it
@@ -111,6 +111,22 @@ def run_engine(
         said = method.diagnose(model)
         told += [{key: value[lane] for key, value in said.items()} for lane in range(len(histories[part]))]
     return lanes, told
+
+
+def follow_engine(
+    name: str, first: list[np.ndarray], later: list[list[np.ndarray]], horizon: int, period: int
+) -> list[Lanes]:
+    """Fit a method of the engine to each history in `first`, keep its parameters, and forecast from later on.
+
+    `later` holds rounds of longer histories of the same series; for each round there is one `Lanes`.
+    """
+    from finlab.core.compute import keep_programs
+
+    keep_programs()
+    method = method_of(name)
+    model = method.fit(_side_by_side(first), period)
+    rounds = [method.forecast(method.filter(model, _side_by_side(histories)), horizon) for histories in later]
+    return [Lanes(np.asarray(ahead.mean)[:horizon], np.asarray(ahead.sd)[:horizon]) for ahead in rounds]
 
 # %% ../../nbs/forecast/methods.ipynb #4aa99b48
 def _by_name(methods: Iterable[Any]) -> dict[str, Any]:

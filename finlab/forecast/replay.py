@@ -136,10 +136,6 @@ def run_method(
     name: str, method: Any, y: pd.Series, origins: tuple[int, ...], horizon: int, period: int
 ) -> tuple[Lanes, list[tuple[str, str, str]], list[str]]:
     """Forecast `horizon` steps from each origin by one method; give forecasts, failures (name, where, why), notes."""
-    if method == "arima":
-        from finlab.forecast.arima import arima
-
-        method = arima()
     if not isinstance(method, str):
         lanes, failures, notes = _run_forecaster(name, method, y, origins, horizon)
     else:

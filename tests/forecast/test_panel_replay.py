@@ -194,21 +194,35 @@ def test_update_fits_once_and_tells_the_news():
     assert [kind for kind, _ in Counting.seen] == ["fit"] * 11 and len(failures) == 1
 
 
-def test_the_hook_for_updates_by_name(monkeypatch):
-    told = []
-
-    def update(firsts, histories, horizon, period):
-        told.append([(len(first), len(now)) for first, now in zip(firsts, histories, strict=True)])
-        return Lanes(*(np.zeros((horizon, len(histories))) for _ in range(2)))
-
+def test_free_methods_are_estimated_anew_and_say_so():
     folds = folds_of(panel(2))
     lanes, _, notes = run_panel_method("ses", "ses", folds, refit=False)
     assert notes == ["ses was estimated anew at every cut-off: it has no update that keeps its parameters"]
     np.testing.assert_array_equal(lanes.mean, run_by_name("ses", "ses", folds).mean)
     assert run_panel_method("drift", "drift", folds, refit=False)[2] == []
-    monkeypatch.setitem(panel_replay.UPDATES, "ses", update)
-    assert run_panel_method("ses", "ses", folds, refit=False)[0].mean.sum() == 0
-    assert told == [[(40, 40), (40, 43), (40, 46)] * 2]
+
+
+@pytest.mark.parametrize("window", [None, 30])
+def test_the_engine_keeps_its_parameters_as_the_forecasters_do(window):
+    from finlab.forecast.forecasters import Theta
+
+    folds = folds_of(panel(3), window=window)
+    lanes, failures, notes = run_panel_method("theta", "theta", folds, refit=False)
+    one_by_one, _, _ = run_forecaster("theta", Theta(period=12), folds, refit=False)
+    assert not failures and not notes
+    np.testing.assert_allclose(lanes.mean, one_by_one.mean, rtol=1e-6)
+    np.testing.assert_allclose(lanes.sd, one_by_one.sd, rtol=1e-5)
+    anew = run_panel_method("theta", "theta", folds, refit=True)[0]
+    np.testing.assert_allclose(lanes.mean[:, folds.first[:-1]], anew.mean[:, folds.first[:-1]], rtol=1e-9)
+    assert (np.abs(lanes.mean - anew.mean).max(axis=0)[folds.first[1:] - 1] > 1e-6).all()
+
+
+def test_series_with_fewer_cut_offs_are_followed_beside_the_others():
+    long, short = read_series(panel(1)), read_series(panel(1).tail(20).add_prefix("late "))
+    folds, _ = choose_folds(long + short, 4, 5, 3)
+    assert len(set(np.diff(folds.first))) > 1
+    lanes, failures, _ = run_panel_method("theta", "theta", folds, refit=False)
+    assert not failures and np.isfinite(lanes.mean).all()
 
 
 def test_too_short_for_a_method_is_a_failure_with_a_reason():
