@@ -21,7 +21,7 @@ from ..core.checks import check_number, check_positive_int
 from ..core.errors import InputError
 from . import charts
 from .evaluation import Backtest, backtest, check_level
-from .engine import ENGINE
+from .engine import COMBINED, ENGINE
 from .methods import FREE_METHODS, Lanes, check_methods, named_residuals, run_engine, run_named
 from .replay import bounds
 from .residuals import DOUBTFUL, check_residuals
@@ -153,9 +153,12 @@ def forecast(
         period = check_positive_int("period", period)
     everything = read_series(data, id=id, date=date, value=value, period=period)
     notes = [f"{series.name}: {note}" for series in everything for note in series.notes]
+    many = len(everything) > MANY
+    if many and isinstance(models, str) and models == "auto":
+        notes.append(f"{len(everything):,} series: auto is the median of {', '.join(COMBINED)} for all of them")
     groups: dict[tuple[str, int], list[tuple[int, int, Choice]]] = {}
     for place, series in enumerate(everything):
-        for rank, choice in enumerate(_choices(series, horizon, models, len(everything) > MANY)):
+        for rank, choice in enumerate(_choices(series, horizon, models, many)):
             groups.setdefault((choice.name, series.period), []).append((place, rank, choice))
             notes += [choice.why] if choice.why else []
     if not groups:
