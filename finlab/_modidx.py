@@ -688,6 +688,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                             'finlab/forecast/kernels/arima.py'),
                                                'finlab.forecast.kernels.arima.forecast_arima': ( 'forecast/kernels/arima.html#forecast_arima',
                                                                                                  'finlab/forecast/kernels/arima.py'),
+                                               'finlab.forecast.kernels.arima.longest_lags': ( 'forecast/kernels/arima.html#longest_lags',
+                                                                                               'finlab/forecast/kernels/arima.py'),
                                                'finlab.forecast.kernels.arima.polynomials': ( 'forecast/kernels/arima.html#polynomials',
                                                                                               'finlab/forecast/kernels/arima.py'),
                                                'finlab.forecast.kernels.arima.rows_used': ( 'forecast/kernels/arima.html#rows_used',

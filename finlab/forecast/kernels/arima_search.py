@@ -282,13 +282,13 @@ def auto_arima(y: Float[np.ndarray, "time series"], period: int = 1, *, x: Any =
     """
     y, x = check_tables(y, x)
     check_positive_int("period", period)
-    state, steps = usable_series(y, x)
+    state, seen = usable_series(y, x)
     orders = np.zeros((7, y.shape[1]), int)
     fit = blank_fit(y, x, orders, period, WHOLE if period > 1 else (5, 5, 0, 0), state)
     for holes, lanes in hole_groups(y, np.flatnonzero(state < Reason.MISSING)):
-        lanes = lanes[np.argsort(steps[lanes], kind="stable")]
+        lanes = lanes[np.argsort(seen[:, lanes].sum(axis=0), kind="stable")]
         for begin in range(0, len(lanes), PORTION):
-            _search_portion(fit, lanes[begin : begin + PORTION], holes, steps)
+            _search_portion(fit, lanes[begin : begin + PORTION], holes, seen)
     return fit
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #20a7f49b
@@ -333,18 +333,19 @@ def _finals(panel: Panel, climb: Climb, period: int) -> tuple[np.ndarray, np.nda
     return found, parameters, np.isfinite(climb.best)
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #05c2f7bf
-def _search_portion(fit: ArimaFit, lanes: np.ndarray, holes: int, steps: np.ndarray) -> None:
+def _search_portion(fit: ArimaFit, lanes: np.ndarray, holes: int, seen: np.ndarray) -> None:
     """Choose models for some series of `fit` and write them in."""
     y, x, period = fit.y[:, lanes], fit.x[:, :, lanes], fit.period
+    seen = seen[:, lanes]
     d, seasonal_d = choose_differences(_off_regressors(fill_holes(y)[0], x), period)
     twice = d + seasonal_d > 1
     plan = np.zeros((7, len(lanes)), int)
     plan[1], plan[4], plan[6] = d, seasonal_d, ~twice
-    orders = admissible_orders(plan, steps[lanes], period, x.shape[1])
+    orders = admissible_orders(plan, seen, period, x.shape[1])
     panel = make_panel(y, x, orders, period, round_rows(len(y)), holes)
     flat = is_flat(panel, orders)
     live = np.flatnonzero(~flat)
-    most = largest_orders(steps[lanes], period, orders[[1, 4]].sum(axis=0) > 1)
+    most = largest_orders(seen.sum(axis=0), period, orders[[1, 4]].sum(axis=0) > 1)
     if len(live):
         part = _columns(panel, live)
         climb = _climb(part, most[:, live], period, orders[[1, 4], :][:, live].sum(axis=0) == 0)

@@ -221,17 +221,16 @@ def decompose(
     trend, seasonals = np.full(y.shape, np.nan), np.full((len(periods), *y.shape), np.nan)
     reason = series.reason.copy()
     usable = series.reason <= Reason.SHORT
-    for first in np.unique(series.first[usable]):
-        lanes = np.flatnonzero(usable & (series.first == first))
-        many = sum(2 * period < len(y) - first for period in periods)  # that fit, from the shortest on
+    fits = (2 * np.array(periods)[:, None] < series.count).sum(axis=0)  # how many, from the shortest on
+    for first, many in np.unique(np.stack([series.first, fits])[:, usable], axis=1).T:
+        lanes = np.flatnonzero(usable & (series.first == first) & (fits == many))
         seen = series.seen[first:, lanes]
         values = np.where(seen, series.z[first:, lanes], 0.0)
         with _one_at_a_time, _pools().limit(limits=1):
             trend[first:, lanes], found = _decompose(values, seen, periods[:many], spans[:many], robust)
         seasonals[:, first:, lanes] = 0.0
         seasonals[:many, first:, lanes] = found
-        if many < len(periods):
-            reason[lanes] = np.maximum(reason[lanes], Reason.SHORT)
+    reason = np.maximum(reason, np.where(fits < len(periods), Reason.SHORT, 0))
     remainder, unit = series.z - trend - seasonals.sum(axis=0), series.unit
     return Decomposition(periods, trend * unit, seasonals * unit, remainder * unit, reason)
 
