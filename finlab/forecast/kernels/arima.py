@@ -25,12 +25,15 @@ from finlab.forecast.kernels.arima_panel import (
     differences,
     hole_groups,
     is_flat,
+    lanes_at_once,
     make_panel,
+    rows_for,
     usable_series,
+    values_kept,
 )
 from .minimise import cores, minimise
 from .naive import Forecast
-from .prepare import Reason, corrected_aic, round_rows
+from .prepare import Reason, corrected_aic
 
 Orders = tuple[int, ...]
 Sizes = tuple[int, int, int, int]
@@ -90,6 +93,7 @@ def seek(
     if not len(start):  # a model without terms: there is nothing to look for
         return result._replace(value=np.zeros(lanes), converged=np.ones(lanes, bool))
     size = SMALL_GROUP if panel.values.shape[1] <= SMALL_PANEL or len(start) > MANY else GROUP
+    size = lanes_at_once(panel, size)
 
     def group(mine: np.ndarray, most: int) -> None:
         names = np.minimum(np.arange(size), len(mine) - 1).astype(np.int32)
@@ -158,12 +162,13 @@ def fit_arima(
     mean = order[1] + seasonal_order[1] == 0 if constant is None else constant
     asked = np.repeat(np.array([*order, *seasonal_order, int(mean)])[:, None], y.shape[1], axis=1)
     sizes = (order[0], order[2], seasonal_order[0], seasonal_order[2])
-    state, seen = usable_series(y, x)
+    y, state, seen = usable_series(y, x)
     orders = admissible_orders(asked, seen, period, x.shape[1])
-    state = np.where((state == Reason.FINE) & (orders != asked).any(axis=0), Reason.SHORT, state)
+    state = np.where((state < Reason.CONSTANT) & (orders != asked).any(axis=0), Reason.SHORT, state)
     fit = blank_fit(y, x, orders, period, sizes, state)
-    rows = round_rows(max(len(y), *longest_lags(sizes, period)))
+    sizes = sizes if rows_used(orders, sizes).any() else (0, 0, 0, 0)  # where no series can carry a term
     for holes, lanes in hole_groups(y, np.flatnonzero(state < Reason.MISSING)):
+        rows = rows_for(y[:, lanes], holes)
         panel = make_panel(y[:, lanes], x[:, :, lanes], orders[:, lanes], period, rows, holes)
         fit_lanes(fit, lanes, panel, sizes)
     return fit
@@ -219,7 +224,7 @@ def finish(fit: ArimaFit, lanes: np.ndarray, panel: Panel, flat: np.ndarray) -> 
     described = describe(panel, fit.orders[:, lanes], fit.ar[:, lanes], fit.ma[:, lanes], fit.period)
     for whole, part in zip((fit.beta, fit.sigma2, fit.loglik, fit.aicc), described, strict=True):
         whole[..., lanes] = part
-    single = flat & (panel.count - (panel.spots >= 0).sum(axis=0) < 2)  # one value tells nothing of variation
+    single = flat & (values_kept(panel) < 2)  # one value tells nothing of variation
     rules = ((flat, Reason.CONSTANT, 0.0, np.inf), (single, Reason.SHORT, np.nan, np.nan))
     for marked, reason, variance, loglik in rules:
         here = lanes[marked]
@@ -237,7 +242,7 @@ def _known(fit: ArimaFit, lanes: np.ndarray, holes: int) -> Panel:
     """Prepare the series with the known effects taken off: what is left has no regressors but dummies for holes."""
     y = _without_effects(fit, lanes)
     nothing = np.zeros((len(y), 0, len(lanes)))
-    panel = make_panel(y, nothing, fit.orders[:, lanes], fit.period, round_rows(len(y)), holes)
+    panel = make_panel(y, nothing, fit.orders[:, lanes], fit.period, rows_for(y, holes), holes)
     mean = fit.beta[0, lanes] / panel.scale
     return panel._replace(centre=mean)
 
@@ -324,9 +329,9 @@ def filter_arima(fit: ArimaFit, y: Float[np.ndarray, "time series"], x: Any = No
     if y.shape[1] != fit.y.shape[1] or x.shape[1] != fit.x.shape[1]:
         given = f"{y.shape[1]} series and {x.shape[1]} regressors"
         raise InputError.of("y", given, f"{fit.y.shape[1]} series and {fit.x.shape[1]} regressors, as fitted")
-    state, seen = usable_series(y, x)
+    y, state, seen = usable_series(y, x)
     count = seen.sum(axis=0) - fit.orders[1] - fit.period * fit.orders[4]
-    state = np.where((state == Reason.FINE) & (count < 1), Reason.MISSING, state)
+    state = np.where((state < Reason.CONSTANT) & (count < 1), Reason.MISSING, state)
     reason = np.maximum(state, fit.reason)
     moved = fit._replace(y=y, x=x, reason=reason, loglik=np.full(y.shape[1], np.nan))
     for holes, lanes in hole_groups(y, np.flatnonzero(reason < Reason.MISSING)):

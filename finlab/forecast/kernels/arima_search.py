@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['STRONG_SEASON', 'SEASON_WINDOW', 'WANDERS', 'MOST_DIFFERENCES', 'EDGE', 'TINY', 'STRAIGHT', 'SLANTED', 'MOST', 'ALL',
            'WHOLE', 'LEVELS', 'RANKING', 'FINAL', 'FINALISTS', 'MOST_ROUNDS', 'ENOUGH_FOR_TWO', 'PORTION',
-           'seasonal_strength', 'kpss_statistic', 'choose_differences', 'acceptable', 'Climb', 'largest_orders',
-           'auto_arima']
+           'LEAST_SEARCHED', 'seasonal_strength', 'kpss_statistic', 'choose_differences', 'acceptable', 'Climb',
+           'largest_orders', 'auto_arima']
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #8088e57d
 from typing import Any, NamedTuple
@@ -36,10 +36,12 @@ from finlab.forecast.kernels.arima_panel import (
     hole_groups,
     is_flat,
     make_panel,
+    rows_for,
     usable_series,
+    values_kept,
 )
 from .mstl import stl
-from .prepare import Reason, corrected_aic, round_rows
+from .prepare import Reason, corrected_aic
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #3f3ef480
 STRONG_SEASON = 0.64  # Hyndman & Athanasopoulos, forecast::nsdiffs, test "seas"
@@ -180,7 +182,7 @@ def _evaluate(
         start = np.where(used, begin[rows[:, None], mine], 0.0).astype(kind)
         end = seek(panel, series[mine], start, used, models[4, mine] > 0, (sizes, period), *settings)
         z[rows[:, None], mine], value[mine] = np.where(used, end.z, 0.0), end.value
-    count = panel.count[series]
+    count = values_kept(panel)[series]
     criterion = corrected_aic(exact.log_likelihood(value, count, panel.scale[series]), models.sum(axis=0) + 1, count)
     good = np.isfinite(value) & acceptable(z, WHOLE, period)
     return z, np.where(good, criterion, np.inf)
@@ -282,7 +284,7 @@ def auto_arima(y: Float[np.ndarray, "time series"], period: int = 1, *, x: Any =
     """
     y, x = check_tables(y, x)
     check_positive_int("period", period)
-    state, seen = usable_series(y, x)
+    y, state, seen = usable_series(y, x)
     orders = np.zeros((7, y.shape[1]), int)
     fit = blank_fit(y, x, orders, period, WHOLE if period > 1 else (5, 5, 0, 0), state)
     for holes, lanes in hole_groups(y, np.flatnonzero(state < Reason.MISSING)):
@@ -342,9 +344,10 @@ def _search_portion(fit: ArimaFit, lanes: np.ndarray, holes: int, seen: np.ndarr
     plan = np.zeros((7, len(lanes)), int)
     plan[1], plan[4], plan[6] = d, seasonal_d, ~twice
     orders = admissible_orders(plan, seen, period, x.shape[1])
-    panel = make_panel(y, x, orders, period, round_rows(len(y)), holes)
+    panel = make_panel(y, x, orders, period, rows_for(y, holes), holes)
     flat = is_flat(panel, orders)
-    live = np.flatnonzero(~flat)
+    few = ~flat & (values_kept(panel) < LEAST_SEARCHED)
+    live = np.flatnonzero(~flat & ~few)
     most = largest_orders(seen.sum(axis=0), period, orders[[1, 4]].sum(axis=0) > 1)
     if len(live):
         part = _columns(panel, live)
@@ -354,11 +357,15 @@ def _search_portion(fit: ArimaFit, lanes: np.ndarray, holes: int, seen: np.ndarr
         orders[6, live[~good]] = most[4, live[~good]]
         fit.ar[:, lanes[live]], fit.ma[:, lanes[live]] = _polynomials(z, fit, period)
         fit.converged[lanes[live]] = good
+    orders[6, few] = orders[[1, 4]][:, few].sum(axis=0) == 0  # a mean, or the last value
     fit.orders[:, lanes] = orders
-    fit.converged[lanes[flat]] = True
-    simpler = (orders[[1, 4]] != plan[[1, 4]]).any(axis=0)
+    fit.converged[lanes[flat | few]] = True
+    simpler = few | (orders[[1, 4]] != plan[[1, 4]]).any(axis=0)
     fit.reason[lanes[simpler | ~fit.converged[lanes]]] = Reason.SHORT
-    finish(fit, lanes, make_panel(y, x, orders, period, round_rows(len(y)), holes), flat)
+    finish(fit, lanes, make_panel(y, x, orders, period, rows_for(y, holes), holes), flat)
+
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #e6b064a7
+LEAST_SEARCHED = 5  # values; with fewer the charge of AICc for a mean is larger than what values can say for it
 
 
 def _polynomials(z: np.ndarray, fit: ArimaFit, period: int) -> tuple[np.ndarray, np.ndarray]:

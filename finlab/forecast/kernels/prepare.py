@@ -31,18 +31,22 @@ class Reason(IntEnum):
 
     FINE = 0
     UNFINISHED = 1
-    CONSTANT = 2
-    SHORT = 3
-    MISSING = 4
-    INFINITE = 5
+    CUT = 2
+    CONSTANT = 3
+    SHORT = 4
+    MISSING = 5
+    ENDED = 6
+    INFINITE = 7
 
 
 _WORDS = (
     "",
     "the search stopped before it came to rest; the best parameters found",
+    "too many missing values; only the last part of the series is used",
     "no variation; the series is continued as it is",
     "too few values for what was asked; a simpler model",
     "no values",
+    "no values at the end, for too long",
     "infinite or unusable values, or sizes whose squares are no numbers",
 )
 
