@@ -81,14 +81,27 @@ class _Mstl(NamedTuple):
 
 def _seasons_of(period: int, rows: int) -> tuple[int, ...]:
     wished = LONGER_SEASONS.get(period, (period,))
-    return tuple(steps for steps in wished if steps > 1 and 2 * steps <= rows) or (max(period, 2),)
+    fitting = tuple(steps for steps in wished if steps > 1 and 2 * steps <= rows)
+    return fitting or ((period,) if period > 1 else ())
 
 
+def _undivided(y: np.ndarray) -> Any:
+    """A decomposition without seasons: all of the series is trend."""
+    from finlab.forecast.kernels.mstl import LEAST_VALUES, Decomposition
+    from finlab.forecast.kernels.prepare import check_table, inspect_series
+
+    y = check_table(y, 1)
+    series = inspect_series(y, LEAST_VALUES)
+    trend = np.where(series.seen, y, np.nan)
+    return Decomposition((), trend, np.zeros((0, *y.shape)), 0 * trend, series.reason)
+
+# %% ../../nbs/forecast/engine.ipynb #f899a1bf
 def _fit_mstl(y: np.ndarray, period: int) -> _Mstl:
+    """Take the series apart and forecast once for the residuals; to follow new values is to do the same anew."""
     from finlab.forecast.kernels.mstl import decompose, forecast_mstl
 
     periods = _seasons_of(period, len(y))
-    parts = decompose(y, periods)
+    parts = decompose(y, periods) if periods else _undivided(y)
     return _Mstl(parts, periods, np.asarray(forecast_mstl(parts, 1).residuals))
 
 
@@ -96,9 +109,15 @@ def _mstl() -> Method:
     from finlab.forecast.kernels.mstl import forecast_mstl
 
     return Method(
-        _fit_mstl, lambda m, y: _fit_mstl(y, m.periods[0]), lambda m, horizon: forecast_mstl(m.parts, horizon),
-        lambda m: {"reason": _say_reasons(m.parts.reason)},
+        _fit_mstl, lambda m, y: _fit_mstl(y, (*m.periods, 1)[0]), lambda m, horizon: forecast_mstl(m.parts, horizon),
+        lambda m: {"form": _say_seasons(m.parts), "reason": _say_reasons(m.parts.reason)},
     )  # fmt: skip
+
+
+def _say_seasons(parts: Any) -> np.ndarray:
+    """Write the seasons taken out of each series, such as "MSTL[24,168]"; "Theta" without any, "" without values."""
+    said = ["MSTL[" + ",".join(map(str, parts.periods[:many])) + "]" if many else "Theta" for many in parts.used]
+    return np.where(np.isfinite(parts.trend).any(axis=0), np.array(said, dtype=object), "")
 
 # %% ../../nbs/forecast/engine.ipynb #87339c39
 def _say_orders(orders: np.ndarray, period: int) -> np.ndarray:
@@ -152,7 +171,7 @@ def method_of(name: str) -> Method:
     check_choice("method", name, ENGINE)
     return _MAKERS[name]() if name in _MAKERS else combination_of(COMBINED)
 
-# %% ../../nbs/forecast/engine.ipynb #3e5ff510
+# %% ../../nbs/forecast/engine.ipynb #a95f9352
 HOWS = ("median", "mean", "weighted")
 LEAST_HELD_BACK = 6
 
@@ -168,13 +187,14 @@ class Combination(NamedTuple):
 
 
 def _middle(stack: np.ndarray, weights: np.ndarray, how: str) -> np.ndarray:
-    """Combine along the first axis; a member without a number is left out, and the weights of the others grow."""
+    """Combine along the first axis; what is no number is left out; the weights of the rest grow."""
     known = np.isfinite(stack)
     none = ~known.any(axis=0)
     if how == "median":
         filled = np.where(none, 0.0, np.where(known, stack, np.nan))
         return np.where(none, np.nan, np.nanmedian(filled, axis=0))
     shares = np.where(known, weights[:, None, :], 0.0)
+    shares = np.where(shares.sum(axis=0) > 0, shares, known)  # even, where those that are known weigh nothing
     total = shares.sum(axis=0)
     return np.where(none, np.nan, (shares * np.where(known, stack, 0.0)).sum(axis=0) / np.where(total > 0, total, 1))
 
@@ -198,7 +218,7 @@ def _past_weights(names: tuple[str, ...], y: np.ndarray, period: int) -> np.ndar
     total = share.sum(axis=0)
     return np.where(total > 0, share / np.where(total > 0, total, 1.0), 1 / len(names))
 
-# %% ../../nbs/forecast/engine.ipynb #a95f9352
+# %% ../../nbs/forecast/engine.ipynb #59dc730c
 def _forecast_combination(model: Combination, horizon: int) -> Forecast:
     told = [method_of(name).forecast(member, horizon) for name, member in zip(model.names, model.members, strict=True)]
     means = np.stack([np.asarray(each.mean)[:horizon] for each in told])
@@ -238,13 +258,24 @@ def combination_of(names: tuple[str, ...], how: str = "median") -> Method:
 
     return Method(fit, follow, _forecast_combination, _diagnose_combination)
 
-
+# %% ../../nbs/forecast/engine.ipynb #9b05a882
 def _diagnose_combination(model: Combination) -> dict[str, Any]:
-    """The weights, and what each member says of its form and reason."""
-    told: dict[str, Any] = {}
-    for name, member, weight in zip(model.names, model.members, model.weights, strict=True):
-        said = method_of(name).diagnose(member)
+    """Whether all members came to rest, what kept them from a full fit; of each its form, reason and weight."""
+    each = [method_of(name).diagnose(member) for name, member in zip(model.names, model.members, strict=True)]
+    told: dict[str, Any] = {"converged": np.all([said["converged"] for said in each if "converged" in said], axis=0)}
+    told["reason"] = _join_reasons(model.names, [said["reason"] for said in each])
+    for name, said, weight in zip(model.names, each, model.weights, strict=True):
         told |= {f"{name}: {key}": said[key] for key in ("form", "reason") if key in said}
         if model.how == "weighted":
             told[f"{name}: weight"] = weight
     return told
+
+
+def _join_reasons(names: tuple[str, ...], reasons: list[np.ndarray]) -> np.ndarray:
+    """One sentence a series: the reason that all members share, else each one's own after its name."""
+
+    def join(own: tuple[str, ...]) -> str:
+        told = [f"{name}: {reason}" for name, reason in zip(names, own, strict=True) if reason]
+        return own[0] if len(set(own)) == 1 else "; ".join(told)
+
+    return np.array([join(own) for own in zip(*reasons, strict=True)], dtype=object)

@@ -12,6 +12,7 @@ from finlab.core.compute import double_precision
 from finlab.core.errors import InputError
 from finlab.forecast.kernels import arima_likelihood as exact
 from finlab.forecast.kernels.arima import filter_arima, fit_arima, forecast_arima, polynomials
+from finlab.forecast.kernels.arima_panel import MOST_HOLES, after_gaps
 from finlab.forecast.kernels.arima_search import acceptable, auto_arima, choose_differences, seasonal_strength
 from finlab.forecast.kernels.prepare import Reason
 
@@ -198,7 +199,7 @@ def test_odd_series_get_a_reason_and_change_nothing_for_their_neighbours():
         fit, chosen = fit_arima(y, (1, 1, 2)), auto_arima(y)
         alone = fit_arima(y[:, [0, 8]], (1, 1, 2))
         ahead, best = forecast_arima(fit, 4), forecast_arima(chosen, 4)
-    expected = [Reason.FINE, Reason.CONSTANT, Reason.SHORT, Reason.CONSTANT, Reason.MISSING, fit.reason[5]]
+    expected = [Reason.FINE, Reason.CONSTANT, Reason.SHORT, Reason.SHORT, Reason.MISSING, fit.reason[5]]
     assert fit.reason.tolist() == [*expected, Reason.INFINITE, Reason.INFINITE, Reason.FINE]
     np.testing.assert_allclose(fit.loglik[[0, 8]], alone.loglik, atol=1e-6)
     np.testing.assert_allclose(ahead.mean[:, [0, 8]], forecast_arima(alone, 4).mean, atol=1e-4)
@@ -207,6 +208,82 @@ def test_odd_series_get_a_reason_and_change_nothing_for_their_neighbours():
         assert np.isnan(result.mean[:, [4, 6, 7]]).all()
     np.testing.assert_allclose(best.mean[:, 5], [60, 61, 62, 63])
     np.testing.assert_allclose(best.mean[:, 1], 4.0)
+
+
+def test_a_model_without_terms_is_a_random_walk():
+    y = np.random.default_rng(20).normal(size=(40, 3)).cumsum(axis=0)
+    fit = fit_arima(y, (0, 1, 0))
+    ahead = forecast_arima(fit, 3)
+    assert (fit.reason == Reason.FINE).all() and fit.converged.all()
+    np.testing.assert_allclose(ahead.mean, np.tile(y[-1], (3, 1)))
+    changes = np.sqrt((np.diff(y, axis=0) ** 2).mean(axis=0))
+    np.testing.assert_allclose(ahead.sd, changes * np.sqrt([[1], [2], [3]]))
+    np.testing.assert_allclose(forecast_arima(filter_arima(fit, y), 3).mean, ahead.mean)
+
+
+LONG_ORDERS = [((50, 0, 0), (0, 0, 0), 1), ((1, 1, 1), (1, 1, 1), 1000), ((0, 0, 0), (1, 0, 1), 48)]
+
+
+@pytest.mark.parametrize(("order", "seasonal", "period"), LONG_ORDERS)
+def test_orders_longer_than_the_series_become_simpler_ones(order, seasonal, period):
+    y = np.random.default_rng(21).normal(size=(48, 2)).cumsum(axis=0)
+    fit = fit_arima(y, order, seasonal, period)
+    ahead = forecast_arima(fit, 3)
+    assert (fit.reason == Reason.SHORT).all() and (fit.orders[[0, 2, 3, 5]] == 0).all()
+    expected = y[-1] if order[1] else y.mean(axis=0)
+    np.testing.assert_allclose(ahead.mean, np.tile(expected, (3, 1)))
+    np.testing.assert_allclose(forecast_arima(filter_arima(fit, y), 3).sd, ahead.sd)
+
+
+def test_values_are_counted_and_not_rows():
+    sparse = np.full((24, 1), np.nan)
+    sparse[[0, 5, 20, 23], 0] = [3.0, 5, 4, 6]
+    fit = fit_arima(sparse, (0, 1, 1), (0, 1, 1), 4)
+    assert fit.orders[:, 0].tolist() == [0, 1, 0, 0, 0, 0, 0] and fit.reason[0] == Reason.SHORT
+    assert (forecast_arima(fit, 2).sd > 0.1).all()
+
+
+def test_a_phase_that_was_never_seen_is_no_season():
+    y = np.random.default_rng(22).normal(10, 1, (48, 2))
+    y[2::4, 1] = np.nan
+    ahead = forecast_arima(fit_arima(y, (0, 0, 0), (0, 1, 0), 4), 8)
+    assert np.isfinite(ahead.mean).all() and (ahead.sd[:, 1] < 5).all()
+
+
+def test_few_values_are_forecast_by_their_mean():
+    y = np.full((24, 3), np.nan)
+    y[-3:, 0], y[-4:, 1], y[-1, 2] = [101.0, 99, 100], [100, 130, 80, 60], 7
+    fit = auto_arima(y, 4)
+    ahead = forecast_arima(fit, 2)
+    np.testing.assert_allclose(ahead.mean, np.tile([100, 92.5, 7], (2, 1)))
+    assert (fit.reason == Reason.SHORT).all() and (ahead.sd[:, :2] > 0).all() and np.isnan(ahead.sd[:, 2]).all()
+
+
+def test_of_a_series_with_too_many_holes_only_the_last_part_is_used():
+    y = np.random.default_rng(23).normal(size=(5000, 4)).cumsum(axis=0)
+    y[400:4900, 0], y[4790:, 1], y[: 5000 - 150, 3] = np.nan, np.nan, np.nan
+    fit, alone = fit_arima(y, (0, 1, 1)), fit_arima(y[4900:, :1], (0, 1, 1))
+    ahead = forecast_arima(fit, 4)
+    assert fit.reason.tolist() == [Reason.CUT, Reason.ENDED, Reason.FINE, Reason.FINE]
+    np.testing.assert_allclose(ahead.mean[:, :1], forecast_arima(alone, 4).mean, rtol=1e-4)
+    np.testing.assert_allclose(ahead.sd[:, :1], forecast_arima(alone, 4).sd, rtol=1e-4)
+    assert np.isnan(ahead.mean[:, 1]).all() and np.isfinite(ahead.mean[:, 2:]).all()
+    assert filter_arima(fit, y).reason.tolist() == fit.reason.tolist()
+    scattered = np.random.default_rng(24).normal(size=(1000, 1))
+    scattered[::3] = np.nan  # 333 holes: the last 393 steps hold 131 of them
+    kept = after_gaps(scattered)[0]
+    holes = np.isnan(kept[np.flatnonzero(~np.isnan(kept))[0] :]).sum()
+    assert 0.9 * MOST_HOLES < holes <= MOST_HOLES
+
+
+def test_large_and_small_sizes_are_refused_by_reason():
+    y = np.random.default_rng(25).normal(size=(40, 5)) * np.array([1e-300, 1e-100, 1.0, 1e100, 1e300])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit = fit_arima(y, (0, 1, 1))
+        ahead = forecast_arima(fit, 2)
+    assert fit.reason.tolist() == [Reason.INFINITE, Reason.FINE, Reason.FINE, Reason.FINE, Reason.INFINITE]
+    assert np.isfinite(ahead.sd[:, 1:4]).all() and np.isnan(ahead.mean[:, [0, 4]]).all()
 
 
 def test_results_do_not_depend_on_how_lanes_are_grouped():

@@ -1,5 +1,7 @@
 """Complex smoothing against slow twins and the published figures of a peer, and the edges of what data can be."""
 
+import warnings
+
 import jax
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from finlab.core.compute import double_precision
 from finlab.core.errors import InputError
 from finlab.forecast.kernels import ces, gauss_newton
 from finlab.forecast.kernels.ces import FORMS, filter_ces, fit_ces, forecast_ces
-from finlab.forecast.kernels.prepare import classical_season, inspect_series
+from finlab.forecast.kernels.prepare import Reason, classical_season, inspect_series
 
 
 def turned(pair, w0, w1, e):
@@ -156,9 +158,16 @@ def test_padding_and_company_change_nothing(shops):
     assert np.array_equal(fit_ces(many, 4).alpha, tiled.alpha)
 
 
-def test_extreme_numbers_raise_nothing():
-    table = np.random.default_rng(5).normal(0, 1, (40, 5)) * np.array([1e-300, 1e-30, 1.0, 1e100, 1e300])
-    assert np.isfinite(forecast_ces(fit_ces(table, 4), 3).mean).all()
+def test_sizes_whose_squares_are_no_numbers_get_a_reason():
+    rng = np.random.default_rng(5)
+    table = rng.normal(0, 1, (40, 5)) * np.array([1e-300, 1e-30, 1.0, 1e100, 1e300])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit = fit_ces(table, 4)
+        result = forecast_ces(fit, 3)
+    assert fit.reason.tolist() == [Reason.INFINITE, Reason.FINE, Reason.FINE, Reason.FINE, Reason.INFINITE]
+    assert np.isfinite(result.mean[:, 1:4]).all() and np.isfinite(result.sd[:, 1:4]).all()
+    assert np.isnan(result.mean[:, [0, 4]]).all() and np.isnan(result.sd[:, [0, 4]]).all()
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,40 @@ def test_a_member_without_a_number_is_left_out():
         assert middle[0, 0] == pytest.approx(2.0) and np.isnan(middle[0, 1])
 
 
+def test_known_members_that_weigh_nothing_count_evenly():
+    stack = np.array([[[1.0, 1.0]], [[3.0, 3.0]], [[np.nan, 9.0]]])
+    weights = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 1.0]])
+    assert engine._middle(stack, weights, "weighted").tolist() == [[2.0, 9.0]]
+
+
+def test_mstl_says_which_seasons_it_took_out(table):
+    method = engine.method_of("mstl")
+    assert method.diagnose(method.fit(table, PERIOD))["form"].tolist() == ["MSTL[4]"] * 4 + [""]
+    hours = np.random.default_rng(12).normal(size=(400, 2)).cumsum(axis=0)
+    hours[:360, 1] = np.nan
+    assert method.diagnose(method.fit(hours, 24))["form"].tolist() == ["MSTL[24,168]", "Theta"]
+
+
+def test_mstl_without_a_season_is_theta(table):
+    mstl, theta = engine.method_of("mstl"), engine.method_of("theta")
+    model, plain = mstl.fit(table[:-4], 1), theta.fit(table[:-4], 1)
+    np.testing.assert_allclose(mstl.forecast(model, 6).mean, theta.forecast(plain, 6).mean)
+    np.testing.assert_allclose(mstl.residuals(model), theta.residuals(plain))
+    said = mstl.diagnose(model)
+    assert said["form"].tolist() == ["Theta"] * 4 + [""] and said["reason"][0] == "" and said["reason"][4]
+    anew = mstl.forecast(mstl.filter(model, table), 6).mean
+    np.testing.assert_allclose(anew, mstl.forecast(mstl.fit(table, 1), 6).mean)
+
+
+def test_a_combination_says_whether_all_is_well(table):
+    method = engine.combination_of(("theta", "ces"))
+    y = table.copy()
+    y[:-3, 2] = np.nan
+    said = method.diagnose(method.fit(y, PERIOD))
+    assert said["converged"].tolist()[:2] == [True, True] and said["reason"].tolist()[:2] == ["", ""]
+    assert said["reason"][4] == "no values" and not said["converged"][4] and "too few" in said["reason"][2]
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

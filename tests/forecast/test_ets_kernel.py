@@ -1,5 +1,9 @@
 """Exponential smoothing: slow twins, differences, statsmodels, neighbours that must not matter, and odd series."""
 
+import subprocess
+import sys
+import warnings
+
 import jax
 import numpy as np
 import pandas as pd
@@ -301,7 +305,7 @@ BAD = {
     "three": np.r_[np.full(ROWS - 3, np.nan), 1.0, 2.0, 3.0],
     "negative": -50 + np.random.default_rng(16).normal(size=ROWS).cumsum(),
     "zeros": np.zeros(ROWS),
-    "huge": np.random.default_rng(17).uniform(1e150, 2e150, ROWS),
+    "huge": np.random.default_rng(17).uniform(1e148, 2e148, ROWS),
 }
 
 
@@ -323,6 +327,18 @@ def test_one_odd_series_changes_nothing_for_its_neighbours(kind, seven):
         assert np.isfinite(two.mean[:, 2]).all()
     if kind == "three":
         assert "fewer than 4 values" in both.reason[2] and (two.mean[:, 2] == 3).all() and np.isnan(two.sd[:, 2]).all()
+
+
+def test_sizes_whose_squares_are_no_numbers_get_a_reason(seven):
+    table = seven[0] * np.array([1e-300, 1e-30, 1.0, 1e100, 1e300, 1.0, 1e200])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit = ets_search.auto_ets(table, PERIOD)
+        told = ets.forecast_ets(fit, 6)
+    bad = np.isin(np.arange(7), [0, 4, 6])
+    assert (fit.form[bad] == "").all() and (fit.form[~bad] != "").all()
+    assert (fit.reason[bad] == "sizes whose squares are no numbers").all()
+    assert np.isnan(told.mean[:, bad]).all() and np.isfinite(told.sd[:, ~bad]).all()
 
 
 def test_the_order_of_the_series_does_not_matter(seven):
@@ -531,6 +547,13 @@ def test_a_form_that_is_none_is_refused(form):
     for call in (lambda: ets.split_form(form), lambda: ets_search.fit_ets(np.ones((9, 1)), form)):
         with pytest.raises(InputError, match=rf"form.*{form!r}.*error A or M, trend N, A, Ad, M or Md"):
             call()
+
+
+def test_a_form_that_is_no_text_is_refused():
+    # In a process of its own: the hook that checks types refuses it before the function does.
+    code = "import numpy as np; from finlab.forecast.kernels.ets_search import fit_ets; fit_ets(np.ones((9, 1)), None)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr
+    assert "InputError: form is None; expected error A or M" in told
 
 
 Y = np.ones((9, 1))

@@ -1,5 +1,7 @@
 """Local regression, STL and MSTL against statsmodels, and the edges of what data can be."""
 
+import warnings
+
 import numpy as np
 import pytest
 from competition import hourly
@@ -127,6 +129,25 @@ def test_bad_series_have_a_reason_and_an_answer(rhythms):
     np.testing.assert_allclose(result.mean[0, [2, 3]], [7, 0], atol=1e-9)
     assert np.isfinite(result.mean[:, :4]).all() and np.isnan(result.mean[:, 7:]).all()
     np.testing.assert_allclose(parts.trend[:, 0], decompose(rhythms[:, :1], (12,)).trend[:, 0], rtol=1e-12)
+
+
+def test_sizes_whose_squares_are_no_numbers_get_a_reason():
+    rng = np.random.default_rng(5)
+    table = rng.normal(0, 1, (40, 5)) * np.array([1e-300, 1e-30, 1.0, 1e100, 1e300])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit = decompose(table, (4,))
+        result = forecast_mstl(fit, 3)
+    assert fit.reason.tolist() == [Reason.INFINITE, Reason.FINE, Reason.FINE, Reason.FINE, Reason.INFINITE]
+    assert np.isfinite(result.mean[:, 1:4]).all() and np.isfinite(result.sd[:, 1:4]).all()
+    assert np.isnan(result.mean[:, [0, 4]]).all() and np.isnan(result.sd[:, [0, 4]]).all()
+
+
+def test_values_decide_which_seasons_fit_and_not_rows(rhythms):
+    sparse = np.where(np.arange(150)[:, None] % 10 == 0, rhythms, np.nan)  # 15 values in 150 rows
+    parts = decompose(np.column_stack([rhythms, sparse]), (5, 12))
+    assert parts.used.tolist() == [2] * 4 + [1] * 4 and (parts.reason[4:] == Reason.SHORT).all()
+    assert (parts.seasonals[1, 60:, 4:] == 0).all()
 
 
 def test_a_forecast_is_that_of_the_method_plus_the_last_cycle(rhythms):

@@ -10,7 +10,7 @@ from sktime.forecasting.naive import NaiveForecaster
 
 from finlab.forecast import backtest_panel, panel_replay
 from finlab.forecast.methods import FREE_METHODS
-from finlab.forecast.panel_replay import Lanes, choose_folds, run_by_name, run_forecaster, run_panel_method
+from finlab.forecast.panel_replay import choose_folds, run_by_name, run_forecaster, run_panel_method
 from finlab.forecast.series import read_series
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*remember_data:FutureWarning")

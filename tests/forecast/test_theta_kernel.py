@@ -1,5 +1,7 @@
 """The Theta family against slow twins and the published method, and the edges of what data can be."""
 
+import warnings
+
 import numpy as np
 import pytest
 from bad_series import check_bad_neighbours
@@ -107,11 +109,16 @@ def test_neighbours_of_bad_series_are_untouched_and_every_bad_one_has_a_reason(w
     check_bad_neighbours(walks, 5, lambda table: fit_theta(table, 4), forecast_theta, 1e-12)
 
 
-def test_extreme_numbers_raise_nothing():
+def test_sizes_whose_squares_are_no_numbers_get_a_reason():
     rng = np.random.default_rng(5)
     table = rng.normal(0, 1, (40, 5)) * np.array([1e-300, 1e-30, 1.0, 1e100, 1e300])
-    result = forecast_theta(fit_theta(table, 4), 3)
-    assert np.isfinite(result.mean).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit = fit_theta(table, 4)
+        result = forecast_theta(fit, 3)
+    assert fit.reason.tolist() == [Reason.INFINITE, Reason.FINE, Reason.FINE, Reason.FINE, Reason.INFINITE]
+    assert np.isfinite(result.mean[:, 1:4]).all() and np.isfinite(result.sd[:, 1:4]).all()
+    assert np.isnan(result.mean[:, [0, 4]]).all() and np.isnan(result.sd[:, [0, 4]]).all()
 
 
 def test_a_hole_moves_nothing_but_the_level_by_its_own_forecast(walks):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Orders', 'Sizes', 'SLOW', 'GROUP', 'SMALL_GROUP', 'SMALL_PANEL', 'MANY', 'THOROUGH', 'ArimaFit', 'starts', 'Effort',
-           'Found', 'seek', 'polynomials', 'fit_arima', 'blank_fit', 'rows_used', 'fit_lanes', 'finish',
+           'Found', 'seek', 'polynomials', 'fit_arima', 'longest_lags', 'blank_fit', 'rows_used', 'fit_lanes', 'finish',
            'forecast_arima', 'filter_arima']
 
 # %% ../../../nbs/forecast/kernels/arima.ipynb #76ffdd21
@@ -25,12 +25,15 @@ from finlab.forecast.kernels.arima_panel import (
     differences,
     hole_groups,
     is_flat,
+    lanes_at_once,
     make_panel,
+    rows_for,
     usable_series,
+    values_kept,
 )
 from .minimise import cores, minimise
 from .naive import Forecast
-from .prepare import Reason, corrected_aic, round_rows
+from .prepare import Reason, corrected_aic
 
 Orders = tuple[int, ...]
 Sizes = tuple[int, int, int, int]
@@ -98,7 +101,10 @@ def seek(
     """
     lanes = len(series)
     result = Found(np.array(start), np.full(lanes, np.inf), np.zeros(lanes, bool))
+    if not len(start):  # a model without terms: there is nothing to look for
+        return result._replace(value=np.zeros(lanes), converged=np.ones(lanes, bool))
     size = SMALL_GROUP if panel.values.shape[1] <= SMALL_PANEL or len(start) > MANY else GROUP
+    size = lanes_at_once(panel, size)
 
     def group(mine: np.ndarray, most: int) -> None:
         names = np.minimum(np.arange(size), len(mine) - 1).astype(np.int32)
@@ -168,23 +174,30 @@ def fit_arima(
     mean = order[1] + seasonal_order[1] == 0 if constant is None else constant
     asked = np.repeat(np.array([*order, *seasonal_order, int(mean)])[:, None], y.shape[1], axis=1)
     sizes = (order[0], order[2], seasonal_order[0], seasonal_order[2])
-    state, steps = usable_series(y, x)
-    orders = admissible_orders(asked, steps, period, x.shape[1])
-    state = np.where((state == Reason.FINE) & (orders != asked).any(axis=0), Reason.SHORT, state)
+    y, state, seen = usable_series(y, x)
+    orders = admissible_orders(asked, seen, period, x.shape[1])
+    state = np.where((state < Reason.CONSTANT) & (orders != asked).any(axis=0), Reason.SHORT, state)
     fit = blank_fit(y, x, orders, period, sizes, state)
-    rows = round_rows(len(y))
+    sizes = sizes if rows_used(orders, sizes).any() else (0, 0, 0, 0)  # where no series can carry a term
     for holes, lanes in hole_groups(y, np.flatnonzero(state < Reason.MISSING)):
+        rows = rows_for(y[:, lanes], holes)
         panel = make_panel(y[:, lanes], x[:, :, lanes], orders[:, lanes], period, rows, holes)
         fit_lanes(fit, lanes, panel, sizes)
     return fit
 
 # %% ../../../nbs/forecast/kernels/arima.ipynb #5d95f39e
+def longest_lags(sizes: Sizes, period: int) -> tuple[int, int]:
+    """The longest lags of autoregression and moving average in a program of `sizes`, at least 1."""
+    p, q, seasonal_p, seasonal_q = sizes
+    return max(p + period * seasonal_p, 1), max(q + period * seasonal_q, 1)
+
+
 def blank_fit(
     y: np.ndarray, x: np.ndarray, orders: np.ndarray, period: int, sizes: Sizes, reason: np.ndarray
 ) -> ArimaFit:
     """A fit with nothing in it: no terms, NaN everywhere, to be filled in group by group."""
     series = y.shape[1]
-    lags = [max(sizes[k] + period * sizes[k + 2], 1) for k in (0, 1)]
+    lags = longest_lags(sizes, period)
     sigma2, loglik, aicc = (np.full(series, np.nan) for _ in range(3))
     ar, ma = (np.zeros((size, series)) for size in lags)
     beta, converged = np.full((1 + x.shape[1], series), np.nan), np.zeros(series, bool)
@@ -204,10 +217,10 @@ def fit_lanes(fit: ArimaFit, lanes: np.ndarray, panel: Panel, sizes: Sizes) -> N
     live = np.flatnonzero(~flat)
     used = rows_used(orders, sizes)
     begin = starts(sizes, len(live))
-    begin = np.where(used[:, None, live], begin, 0.0).reshape(len(used), -1)
+    begin = np.where(used[:, None, live], begin, 0.0).reshape(len(used), 2 * len(live))
     twice = np.tile(live, 2)
     end = seek(panel, twice, begin, used[:, twice], orders[6][twice] > 0, (sizes, period), THOROUGH)
-    better = end.value.reshape(2, -1).argmin(axis=0)
+    better = end.value.reshape(2, len(live)).argmin(axis=0)
     place = better * len(live) + np.arange(len(live))
     z = np.zeros((len(used), len(lanes)))
     z[:, live] = end.z[:, place]
@@ -223,9 +236,11 @@ def finish(fit: ArimaFit, lanes: np.ndarray, panel: Panel, flat: np.ndarray) -> 
     described = describe(panel, fit.orders[:, lanes], fit.ar[:, lanes], fit.ma[:, lanes], fit.period)
     for whole, part in zip((fit.beta, fit.sigma2, fit.loglik, fit.aicc), described, strict=True):
         whole[..., lanes] = part
-    perfect = lanes[flat]
-    fit.sigma2[perfect], fit.loglik[perfect], fit.aicc[perfect] = 0.0, np.inf, -np.inf
-    fit.reason[perfect] = Reason.CONSTANT
+    single = flat & (values_kept(panel) < 2)  # one value tells nothing of variation
+    rules = ((flat, Reason.CONSTANT, 0.0, np.inf), (single, Reason.SHORT, np.nan, np.nan))
+    for marked, reason, variance, loglik in rules:
+        here = lanes[marked]
+        fit.sigma2[here], fit.loglik[here], fit.aicc[here], fit.reason[here] = variance, loglik, -loglik, reason
     fit.reason[lanes[~fit.converged[lanes] & (fit.reason[lanes] == Reason.FINE)]] = Reason.UNFINISHED
 
 # %% ../../../nbs/forecast/kernels/arima.ipynb #2e2993e2
@@ -239,7 +254,7 @@ def _known(fit: ArimaFit, lanes: np.ndarray, holes: int) -> Panel:
     """Prepare the series with the known effects taken off: what is left has no regressors but dummies for holes."""
     y = _without_effects(fit, lanes)
     nothing = np.zeros((len(y), 0, len(lanes)))
-    panel = make_panel(y, nothing, fit.orders[:, lanes], fit.period, round_rows(len(y)), holes)
+    panel = make_panel(y, nothing, fit.orders[:, lanes], fit.period, rows_for(y, holes), holes)
     mean = fit.beta[0, lanes] / panel.scale
     return panel._replace(centre=mean)
 
@@ -326,9 +341,9 @@ def filter_arima(fit: ArimaFit, y: Float[np.ndarray, "time series"], x: Any = No
     if y.shape[1] != fit.y.shape[1] or x.shape[1] != fit.x.shape[1]:
         given = f"{y.shape[1]} series and {x.shape[1]} regressors"
         raise InputError.of("y", given, f"{fit.y.shape[1]} series and {fit.x.shape[1]} regressors, as fitted")
-    state, steps = usable_series(y, x)
-    lost = fit.orders[1] + fit.period * fit.orders[4]
-    state = np.where((state == Reason.FINE) & (steps <= lost), Reason.MISSING, state)
+    y, state, seen = usable_series(y, x)
+    count = seen.sum(axis=0) - fit.orders[1] - fit.period * fit.orders[4]
+    state = np.where((state < Reason.CONSTANT) & (count < 1), Reason.MISSING, state)
     reason = np.maximum(state, fit.reason)
     moved = fit._replace(y=y, x=x, reason=reason, loglik=np.full(y.shape[1], np.nan))
     for holes, lanes in hole_groups(y, np.flatnonzero(reason < Reason.MISSING)):
@@ -336,7 +351,8 @@ def filter_arima(fit: ArimaFit, y: Float[np.ndarray, "time series"], x: Any = No
         errors, variances = filter_panel(panel, fit.ar[:, lanes], fit.ma[:, lanes], fit.orders[:, lanes], fit.period)
         errors[:, 1] = 0.0
         white = whiten(panel, errors, variances)
-        ratio = white.squares * panel.scale**2 / white.kept / fit.sigma2[lanes]
-        moved.loglik[lanes] = white.loglik + 0.5 * white.kept * (1 + np.log(ratio) - ratio)
+        with np.errstate(all="ignore"):  # a series without variation has a variance of 0, and no likelihood
+            ratio = white.squares * panel.scale**2 / white.kept / fit.sigma2[lanes]
+            moved.loglik[lanes] = white.loglik + 0.5 * white.kept * (1 + np.log(ratio) - ratio)
     estimated = fit.orders[[0, 2, 3, 5, 6]].sum(axis=0) + x.shape[1] + 1
-    return moved._replace(aicc=corrected_aic(moved.loglik, estimated, (~np.isnan(y)).sum(axis=0) - lost))
+    return moved._replace(aicc=corrected_aic(moved.loglik, estimated, count))

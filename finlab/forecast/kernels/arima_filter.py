@@ -17,7 +17,7 @@ from jax import lax
 
 from ...core.compute import double_precision
 from . import arima_likelihood as exact
-from .arima_panel import Panel
+from .arima_panel import Panel, lanes_at_once, values_kept
 from .minimise import cores
 from .prepare import corrected_aic
 
@@ -104,7 +104,7 @@ def filter_panel(
     panel: Panel, ar: np.ndarray, ma: np.ndarray, orders: np.ndarray, period: int, horizon: int = 0
 ) -> list[np.ndarray]:
     """Run the filter over all series in chunks, on all cores; lanes with long lags go together."""
-    series = ar.shape[1]
+    series, lanes = ar.shape[1], lanes_at_once(panel, FILTER_LANES)
     d, seasonal_d = orders[1], orders[4]
     most = (int(d.max(initial=0)), int(seasonal_d.max(initial=0)))
     lags = np.maximum(_reach(ar), _reach(ma))
@@ -115,7 +115,7 @@ def filter_panel(
 
     def chunk(mine: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         size = next((size for size in SIZES if size >= lags[mine].max()), int(lags[mine].max()))
-        full = np.concatenate([mine, np.full(-len(mine) % FILTER_LANES, mine[-1])])
+        full = np.concatenate([mine, np.full(-len(mine) % lanes, mine[-1])])
         polynomials = [_resize(part[:, full], size) for part in (ar, ma)]
         own = (*polynomials, full, panel.count[full], orders[6][full] > 0, d[full], seasonal_d[full])
         with double_precision():
@@ -123,7 +123,7 @@ def filter_panel(
             return mine, [np.asarray(part)[..., : len(mine)] for part in out]
 
     with ThreadPoolExecutor(cores()) as pool:
-        for mine, parts in pool.map(chunk, [order[k : k + FILTER_LANES] for k in range(0, series, FILTER_LANES)]):
+        for mine, parts in pool.map(chunk, [order[k : k + lanes] for k in range(0, series, lanes)]):
             results = results or [np.empty((*part.shape[:-1], series)) for part in parts]
             for whole, part in zip(results, parts, strict=True):
                 whole[..., mine] = part
@@ -157,7 +157,7 @@ def whiten(panel: Panel, errors: np.ndarray, variances: np.ndarray) -> Whitened:
     with double_precision():
         fitted = exact.regress(jnp.asarray(gram), panel.holes)
         squares, answer, inverse, more = (np.asarray(part) for part in fitted)
-    kept = panel.count - (panel.spots >= 0).sum(axis=0)
+    kept = values_kept(panel)
     usual = kept * np.log(np.maximum(squares / np.maximum(kept, 1), exact.LEAST))
     value = 0.5 * (usual + np.log(variances).sum(axis=0) + more)
     return Whitened(answer, inverse, squares, kept, exact.log_likelihood(value, kept, panel.scale))

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['STRONG_SEASON', 'SEASON_WINDOW', 'WANDERS', 'MOST_DIFFERENCES', 'EDGE', 'TINY', 'STRAIGHT', 'SLANTED', 'MOST', 'ALL',
            'WHOLE', 'LEVELS', 'RANKING', 'FINAL', 'HOPELESS', 'FINALISTS', 'MOST_ROUNDS', 'ENOUGH_FOR_TWO', 'PORTION',
-           'seasonal_strength', 'kpss_statistic', 'choose_differences', 'acceptable', 'Climb', 'largest_orders',
-           'auto_arima']
+           'LEAST_SEARCHED', 'seasonal_strength', 'kpss_statistic', 'choose_differences', 'acceptable', 'Climb',
+           'largest_orders', 'auto_arima']
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #8088e57d
 from concurrent.futures import ThreadPoolExecutor
@@ -38,11 +38,13 @@ from finlab.forecast.kernels.arima_panel import (
     hole_groups,
     is_flat,
     make_panel,
+    rows_for,
     usable_series,
+    values_kept,
 )
 from .mstl import stl
 from .minimise import cores
-from .prepare import Reason, corrected_aic, round_rows
+from .prepare import Reason, corrected_aic
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #3f3ef480
 STRONG_SEASON = 0.64  # Hyndman & Athanasopoulos, forecast::nsdiffs, test "seas"
@@ -175,7 +177,7 @@ def _evaluate(
     `best` is the AICc to beat: a lane that is still far above it after the first part of the effort is given up.
     """
     lanes = len(series)
-    count, scale, parameters = panel.count[series], panel.scale[series], models.sum(axis=0) + 1
+    count, scale, parameters = values_kept(panel)[series], panel.scale[series], models.sum(axis=0) + 1
     limit = 0.5 * (best + HOPELESS - corrected_aic(exact.log_likelihood(0.0, count, scale), parameters, count))
     z, value = np.zeros((sum(WHOLE), lanes)), np.full(lanes, np.inf)
     level = _level(models)
@@ -290,13 +292,13 @@ def auto_arima(y: Float[np.ndarray, "time series"], period: int = 1, *, x: Any =
     """
     y, x = check_tables(y, x)
     check_positive_int("period", period)
-    state, steps = usable_series(y, x)
+    y, state, seen = usable_series(y, x)
     orders = np.zeros((7, y.shape[1]), int)
     fit = blank_fit(y, x, orders, period, WHOLE if period > 1 else (5, 5, 0, 0), state)
     for holes, lanes in hole_groups(y, np.flatnonzero(state < Reason.MISSING)):
-        lanes = lanes[np.argsort(steps[lanes], kind="stable")]
+        lanes = lanes[np.argsort(seen[:, lanes].sum(axis=0), kind="stable")]
         for begin in range(0, len(lanes), PORTION):
-            _search_portion(fit, lanes[begin : begin + PORTION], holes, steps)
+            _search_portion(fit, lanes[begin : begin + PORTION], holes, seen)
     return fit
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #20a7f49b
@@ -341,18 +343,20 @@ def _finals(panel: Panel, climb: Climb, period: int) -> tuple[np.ndarray, np.nda
     return found, parameters, np.isfinite(climb.best)
 
 # %% ../../../nbs/forecast/kernels/arima_search.ipynb #05c2f7bf
-def _search_portion(fit: ArimaFit, lanes: np.ndarray, holes: int, steps: np.ndarray) -> None:
+def _search_portion(fit: ArimaFit, lanes: np.ndarray, holes: int, seen: np.ndarray) -> None:
     """Choose models for some series of `fit` and write them in."""
     y, x, period = fit.y[:, lanes], fit.x[:, :, lanes], fit.period
+    seen = seen[:, lanes]
     d, seasonal_d = choose_differences(_off_regressors(fill_holes(y)[0], x), period)
     twice = d + seasonal_d > 1
     plan = np.zeros((7, len(lanes)), int)
     plan[1], plan[4], plan[6] = d, seasonal_d, ~twice
-    orders = admissible_orders(plan, steps[lanes], period, x.shape[1])
-    panel = make_panel(y, x, orders, period, round_rows(len(y)), holes)
+    orders = admissible_orders(plan, seen, period, x.shape[1])
+    panel = make_panel(y, x, orders, period, rows_for(y, holes), holes)
     flat = is_flat(panel, orders)
-    live = np.flatnonzero(~flat)
-    most = largest_orders(steps[lanes], period, orders[[1, 4]].sum(axis=0) > 1)
+    few = ~flat & (values_kept(panel) < LEAST_SEARCHED)
+    live = np.flatnonzero(~flat & ~few)
+    most = largest_orders(seen.sum(axis=0), period, orders[[1, 4]].sum(axis=0) > 1)
     if len(live):
         part = _columns(panel, live)
         climb = _climb(part, most[:, live], period)
@@ -361,11 +365,15 @@ def _search_portion(fit: ArimaFit, lanes: np.ndarray, holes: int, steps: np.ndar
         orders[6, live[~good]] = most[4, live[~good]]
         fit.ar[:, lanes[live]], fit.ma[:, lanes[live]] = _polynomials(z, fit, period)
         fit.converged[lanes[live]] = good
+    orders[6, few] = orders[[1, 4]][:, few].sum(axis=0) == 0  # a mean, or the last value
     fit.orders[:, lanes] = orders
-    fit.converged[lanes[flat]] = True
-    simpler = (orders[[1, 4]] != plan[[1, 4]]).any(axis=0)
+    fit.converged[lanes[flat | few]] = True
+    simpler = few | (orders[[1, 4]] != plan[[1, 4]]).any(axis=0)
     fit.reason[lanes[simpler | ~fit.converged[lanes]]] = Reason.SHORT
-    finish(fit, lanes, make_panel(y, x, orders, period, round_rows(len(y)), holes), flat)
+    finish(fit, lanes, make_panel(y, x, orders, period, rows_for(y, holes), holes), flat)
+
+# %% ../../../nbs/forecast/kernels/arima_search.ipynb #e6b064a7
+LEAST_SEARCHED = 5  # values; with fewer the charge of AICc for a mean is larger than what values can say for it
 
 
 def _polynomials(z: np.ndarray, fit: ArimaFit, period: int) -> tuple[np.ndarray, np.ndarray]:

@@ -259,7 +259,8 @@ def fit_ces(y: Float[np.ndarray, "time series"], period: int, season: str = "aut
             best[wins], form[wins], converged[wins] = score[better], number, found.converged[better]
             x[:, wins] = np.nan
             x[: len(found.x), wins] = found.x[:, better]
-        return _describe(series, period, form, _overrule(x, series), converged)
+        reason = np.where((series.reason == Reason.FINE) & ~converged, Reason.UNFINISHED, series.reason)
+        return _describe(series._replace(reason=reason), period, form, _overrule(x, series), converged)
 
 # %% ../../../nbs/forecast/kernels/ces.ipynb #89b1874a
 def _overrule(x: np.ndarray, series: Series) -> np.ndarray:
@@ -326,7 +327,7 @@ def _describe(series: Series, period: int, form: np.ndarray, x: np.ndarray, conv
     left = series.count - np.where(short, 1, cost + 1)
     variance = np.where(left > 0, squares / np.maximum(left, 1), np.nan) * series.unit**2
     variance = np.where(series.reason == Reason.CONSTANT, 0.0, np.where(lost, np.nan, variance))
-    loglik = np.where(lost, np.nan, _loglik(squares, series.count, series.unit))
+    loglik = np.where(np.isnan(variance), np.nan, _loglik(squares, series.count, series.unit))
     return CesFit(
         form=form, period=period, alpha=x[:2], beta=x[2:], unit=series.unit, first_state=begun, state=ended,
         steps=len(errors) - series.first, squares=np.where(lost, np.nan, squares * series.unit**2), sigma2=variance,

@@ -259,7 +259,7 @@ def split_form(form: str) -> tuple[str, str, str]:
 
     Raises InputError for one that is none; a multiplicative season with additive errors is admitted when named.
     """
-    parts = (form[:1], form[1:-1], form[-1:])
+    parts = (form[:1], form[1:-1], form[-1:]) if isinstance(form, str) else ("", "", "")
     if parts[0] in ("A", "M") and parts[1] in ("N", "A", "Ad", "M", "Md") and parts[2] in ("N", "A", "M"):
         return parts
     raise InputError.of("form", form, "error A or M, trend N, A, Ad, M or Md, season N, A or M, such as 'AAdN'")

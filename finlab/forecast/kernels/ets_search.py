@@ -45,6 +45,7 @@ from finlab.forecast.kernels.ets_starts import (
     prepare_series,
 )
 from .minimise import cores, minimise
+from .prepare import Reason, inspect_series
 
 # %% ../../../nbs/forecast/kernels/ets_search.ipynb #f48090e0
 class _Job(NamedTuple):
@@ -262,9 +263,8 @@ def _say_why(fit: EtsFit, prepared: Prepared, forms: tuple[str, ...]) -> None:
 
 
 def _repeat_last(fit: EtsFit, y: np.ndarray) -> EtsFit:
-    """Give finite series that are too short for any form their last value as forecast, without a spread."""
-    finite = ~np.isnan(y).all(axis=0) & ~np.isinf(y).any(axis=0)
-    short = np.flatnonzero((fit.form == "") & finite)
+    """Give usable series that are too short for any form their last value as forecast, without a spread."""
+    short = np.flatnonzero((fit.form == "") & (inspect_series(y, 1).reason < Reason.MISSING))
     for lane in short:
         fit.form[lane], fit.alpha[lane], fit.phi[lane] = "ANN", 1.0, 1.0
         fit.level_first[lane] = y[~np.isnan(y[:, lane]), lane][0]

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...core.compute import double_precision
 from .ets import LOWEST, beta_limit, split_form, standard_rows
+from .prepare import Reason, inspect_series
 
 # %% ../../../nbs/forecast/kernels/ets_starts.ipynb #595970a0
 LEAST_VALUES = 4  # one weight, one level and the variance leave one value to learn from
@@ -41,6 +42,7 @@ def prepare_series(y: np.ndarray) -> Prepared:
     reason = np.full(y.shape[1], "", dtype=object)
     reason[count < LEAST_VALUES] = f"fewer than {LEAST_VALUES} values"
     reason[count == 0] = "no values"
+    reason[inspect_series(padded, 1).reason == Reason.INFINITE] = "sizes whose squares are no numbers"
     reason[np.isinf(padded).any(axis=0)] = "an infinite value"
     good = np.where(reason == "", padded, np.where(seen, 0.0, np.nan))
     unit = np.where(seen, np.abs(good), 0.0).sum(axis=0) / np.maximum(count, 1)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ROWS_AT_ONCE', 'INNER', 'INNER_ROBUST', 'OUTER_ROBUST', 'LEAST_TRUST', 'FIRST_SPAN', 'MORE_SPAN', 'PASSES',
-           'LEAST_VALUES', 'Method', 'stl', 'Decomposition', 'decompose', 'forecast_mstl']
+           'LEAST_VALUES', 'Method', 'stl', 'seasons_that_fit', 'Decomposition', 'decompose', 'forecast_mstl']
 
 # %% ../../../nbs/forecast/kernels/mstl.ipynb #1e7f78ac
 from collections.abc import Callable
@@ -168,6 +168,11 @@ PASSES = 2  # over all seasons; Bandara et al. (2021), as in statsmodels and R's
 LEAST_VALUES = 4
 
 
+def seasons_that_fit(periods: tuple[int, ...], count: np.ndarray) -> np.ndarray:
+    """How many of `periods`, from the shortest on, have more than two cycles in each series of `count` values."""
+    return (2 * np.array(sorted(periods), int)[:, None] < count).sum(axis=0)
+
+# %% ../../../nbs/forecast/kernels/mstl.ipynb #00b82afb
 class Decomposition(NamedTuple):
     """The parts of every series, in its unit: y = trend + sum of seasonals + remainder. NaN before the first value."""
 
@@ -176,6 +181,11 @@ class Decomposition(NamedTuple):
     seasonals: Float[np.ndarray, "periods time series"]
     remainder: Float[np.ndarray, "time series"]  # NaN at holes
     reason: Int[np.ndarray, " series"]  # SHORT: some period was left out
+
+    @property
+    def used(self) -> np.ndarray:
+        """How many of the periods each series has room for."""
+        return seasons_that_fit(self.periods, np.isfinite(self.remainder).sum(axis=0))
 
     @property
     def adjusted(self) -> np.ndarray:
@@ -198,7 +208,7 @@ def _decompose(
             rest = rest - seasonals[number]
     return trend, seasonals
 
-# %% ../../../nbs/forecast/kernels/mstl.ipynb #00b82afb
+# %% ../../../nbs/forecast/kernels/mstl.ipynb #c2527e0b
 def decompose(
     y: Float[np.ndarray, "time series"], periods: tuple[int, ...], *, spans: tuple[int, ...] | None = None,
     robust: bool = False,
@@ -221,17 +231,16 @@ def decompose(
     trend, seasonals = np.full(y.shape, np.nan), np.full((len(periods), *y.shape), np.nan)
     reason = series.reason.copy()
     usable = series.reason <= Reason.SHORT
-    for first in np.unique(series.first[usable]):
-        lanes = np.flatnonzero(usable & (series.first == first))
-        many = sum(2 * period < len(y) - first for period in periods)  # that fit, from the shortest on
+    fits = seasons_that_fit(periods, series.count)
+    for first, many in np.unique(np.stack([series.first, fits])[:, usable], axis=1).T:
+        lanes = np.flatnonzero(usable & (series.first == first) & (fits == many))
         seen = series.seen[first:, lanes]
         values = np.where(seen, series.z[first:, lanes], 0.0)
         with _one_at_a_time, _pools().limit(limits=1):
             trend[first:, lanes], found = _decompose(values, seen, periods[:many], spans[:many], robust)
         seasonals[:, first:, lanes] = 0.0
         seasonals[:many, first:, lanes] = found
-        if many < len(periods):
-            reason[lanes] = np.maximum(reason[lanes], Reason.SHORT)
+    reason = np.maximum(reason, np.where(fits < len(periods), Reason.SHORT, 0))
     remainder, unit = series.z - trend - seasonals.sum(axis=0), series.unit
     return Decomposition(periods, trend * unit, seasonals * unit, remainder * unit, reason)
 
