@@ -18,6 +18,7 @@ import pandas as pd
 
 from ..core.checks import check_choice, check_positive_int, did_you_mean
 from ..core.errors import InputError
+from . import charts
 from .comparison import compare_losses, holm, origins_needed, outcome
 from .evaluation import check_level
 from .methods import METHODS, check_methods
@@ -168,9 +169,10 @@ class PanelBacktest(PanelFigures):
         """Say in a few sentences what was found."""
         return "\n".join(summarise_panel(self))
 
-    def plot(self, kind: str = "steps") -> "Figure":
+    def plot(self, kind: str = "steps", say: charts.Say | None = None) -> "Figure":
         """Draw the error by steps ahead ("steps"), or the skill score of every method with its interval ("skill")."""
-        return {"steps": plot_steps, "skill": plot_skill}[check_choice("kind", kind, ("steps", "skill"))](self)
+        draw = {"steps": plot_steps, "skill": plot_skill}[check_choice("kind", kind, ("steps", "skill"))]
+        return draw(self, say or charts.say_in_english)
 
     def _repr_html_(self) -> str:
         lines = "".join(f"<p>{escape(line)}</p>" for line in self.summary().splitlines())
@@ -252,31 +254,31 @@ def summarise_panel(result: PanelBacktest) -> list[str]:
     return [*found, *_limits(result), *result.replay.notes]
 
 # %% ../../nbs/forecast/panel.ipynb #aace8434
-def plot_steps(result: PanelFigures) -> "Figure":
+def plot_steps(result: PanelFigures, say: charts.Say = charts.say_in_english) -> "Figure":
     """Draw the mean absolute error at each step ahead, scaled as in MASE, averaged over the compared series."""
     from finlab.core.plotting import finish, new_figure
 
-    figure, axes = new_figure("Error by steps ahead", "mean absolute error, scaled as MASE")
+    figure, axes = new_figure(say("steps"), say("steps_error"))
     for name in result.table.index:
         error = result.by_step.loc[name, "MASE"]
         if np.isfinite(error).any():
             style = "--" if name == result.replay.benchmark else "-"
             axes.plot(error.index.to_numpy(), error.to_numpy(), style, marker=".", label=str(name))
-    axes.set_xlabel("steps ahead")
+    axes.set_xlabel(say("steps_ahead"))
     axes.set_ylim(bottom=0)
     return finish(figure)
 
 # %% ../../nbs/forecast/panel.ipynb #1e353aad
-def plot_skill(result: PanelFigures) -> "Figure":
+def plot_skill(result: PanelFigures, say: charts.Say = charts.say_in_english) -> "Figure":
     """Draw the skill score of every compared method against the benchmark, with its bootstrap interval."""
     from finlab.core.plotting import finish, new_figure
 
-    figure, axes = new_figure(f"Error saved on a typical series, against {result.replay.benchmark}", "percent")
+    figure, axes = new_figure(say("skill", benchmark=result.replay.benchmark), say("skill_percent"))
     ranked = result.table[result.table["skill"].notna() & (result.table.index != result.replay.benchmark)]
     places = np.arange(len(ranked))
     middle, low, high = np.array(100 * ranked[["skill", "skill_low", "skill_high"]]).T
     axes.vlines(places, low, high, color="C0", linewidth=2)
-    axes.plot(places, middle, "o", color="C0", label="error saved, with its 95% interval")
+    axes.plot(places, middle, "o", color="C0", label=say("skill_saved"))
     axes.axhline(0, color="0.4", linewidth=1)
     axes.set_xticks(places, [str(name) for name in ranked.index])
     axes.set_xlim(-0.5, max(len(ranked), 1) - 0.5)

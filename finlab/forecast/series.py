@@ -356,8 +356,8 @@ def _one_piece(
 def _check_any(found: list[NamedSeries], unread: dict[str, str] | None) -> None:
     """Refuse a source of which no series can be read."""
     if not found and unread:
-        name, reason = next(iter(unread.items()))
-        raise InputError(f"none of the {len(unread):,} series can be read; {name}: {reason}")
+        first = next(iter(unread.values()))
+        raise InputError(first if len(unread) == 1 else f"none of {len(unread):,} series can be read; the first: {first}")
 
 # %% ../../nbs/forecast/series.ipynb #c069b091
 def read_series(
@@ -399,7 +399,7 @@ def read_series(
             except InputError as problem:
                 if unread is None:
                     raise
-                unread[piece.name] = str(problem).removeprefix(f"{piece.name}: ").removeprefix(f"{piece.name}, ")
+                unread[piece.name] = str(problem)
         _check_any(found, unread)
         for read in reads:
             read["as_of"] = max(series.as_of for series in found)
