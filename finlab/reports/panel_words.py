@@ -83,7 +83,7 @@ PANEL_DECISION = {
     ),
     "growth": (
         "In the next season **{up} of the series are expected to rise and {down} to fall**, compared with the last "
-        "season. For {clear} the change is larger than half their 95% interval; for the rest it may be noise.",
+        "season. For {clear} the change is larger than half the width of its 95% interval; for the rest it may be noise.",
         "与上一季相比，下一季**预计 {up} 的序列上升，{down} 下降**。其中 {clear} 的变化超过其 95% 区间的一半；其余可能只是噪声。",
     ),
     "sum": (
