@@ -1415,6 +1415,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'finlab.forecast.panel.panel_tests': ('forecast/panel.html#panel_tests', 'finlab/forecast/panel.py'),
                                        'finlab.forecast.panel.plot_skill': ('forecast/panel.html#plot_skill', 'finlab/forecast/panel.py'),
                                        'finlab.forecast.panel.plot_steps': ('forecast/panel.html#plot_steps', 'finlab/forecast/panel.py'),
+                                       'finlab.forecast.panel.say_in_english': ( 'forecast/panel.html#say_in_english',
+                                                                                 'finlab/forecast/panel.py'),
                                        'finlab.forecast.panel.summarise_panel': ( 'forecast/panel.html#summarise_panel',
                                                                                   'finlab/forecast/panel.py')},
             'finlab.forecast.panel_replay': { 'finlab.forecast.panel_replay.Folds': ( 'forecast/panel_replay.html#folds',

@@ -339,10 +339,11 @@ def _pieces(data: Any, label: str, id: str | None, date: str | None, value: str 
 # %% ../../nbs/forecast/series.ipynb #a7efe0c9
 def _without_neighbours(piece: Piece) -> Piece:
     """Turn the values of a piece into numbers if they are texts only because another series of the table has one."""
-    if is_numeric(piece.values) or not hasattr(piece.values, "isna"):
+    if is_numeric(piece.values):
         return piece
-    numbers = pd.to_numeric(piece.values, errors="coerce")
-    return piece if (numbers.isna() & piece.values.notna()).any() else piece._replace(values=numbers)
+    column = pd.Series(piece.values)
+    numbers = pd.Series(pd.to_numeric(column, errors="coerce"))
+    return piece if (numbers.isna() & column.notna()).any() else piece._replace(values=numbers)
 
 # %% ../../nbs/forecast/series.ipynb #b7f3979e
 def _one_piece(

@@ -108,7 +108,7 @@ def forecast_all(series: "list[NamedSeries]", horizon: int, names: Iterable[str]
         notes += frame.attrs["notes"]
         shape = (len(rest), horizon)
         part = {column: frame[column].to_numpy().reshape(shape) for column in frame if column not in ("unique_id", "model")}
-        good = np.isfinite(part["mean"].astype(float)).all(axis=1)
+        good = np.asarray(np.isfinite(part["mean"].astype(float)).all(axis=1))
         for place, one in enumerate(rest):
             said = name if good[place] else ""
             about = form_of(frame.attrs["diagnostics"][place])

@@ -282,9 +282,8 @@ def _test(study: PanelStudy) -> list[Any]:
     how = say("panel.whole", n=n) if whole else say("panel.sample", n=n, total=f"{len(study.series):,}")
     frame = back.table[["MASE", "RMSSE", "OWA", "coverage-80", "coverage-95"]].reset_index()
     frame.insert(1, label("forecast.col.verdict", benchmark=rival), [_verdict(back, name) for name in frame["method"]])
-    rows = [row for _, row in back.table.iterrows()]
-    frame["win_rate"] = [_percent(row["win_rate"]) for row in rows]
-    saved = [tuple(_percent(row[name]) for name in ("skill", "skill_low", "skill_high")) for row in rows]
+    frame["win_rate"] = [_percent(share) for share in back.table["win_rate"].tolist()]
+    saved = [tuple(map(_percent, row)) for row in back.table[["skill", "skill_low", "skill_high"]].to_numpy().tolist()]
     at = {name: place for place, name in enumerate(frame["method"])}[rival]
     frame["skill"] = ["—" if place == at else f"{s} ({low} – {high})" for place, (s, low, high) in enumerate(saved)]
     frame.loc[at, "win_rate"] = "—"
@@ -319,19 +318,18 @@ def plot_changes(changes: pd.DataFrame) -> "Figure":
 
 # %% ../../nbs/reports/panels.ipynb #1532db4a
 def _shown(frame: pd.DataFrame, columns: list[str]) -> Table:
-    """Show a few series with their amounts as one says them, and shares in percent."""
+    """Show a few series, shares in percent."""
     told = frame[columns].reset_index()
     for column in columns:
         if column in ("change", "spread"):
             told[column] = [f"{value:+,.0%}" if column == "change" else f"{value:,.0%}" for value in told[column]]
-        elif column in ("last", "next", "half"):
-            told[column] = [_amount(value) for value in told[column]]
     return table(told.replace("nan%", "—"), prefix="panel.col.", decimals={"strength": 2, "own": 2, "rival": 2})
 
 
 def _outstanding(study: PanelStudy) -> list[Any]:
     """The series that stand out: rises, falls, widest intervals, worst past errors; a table each."""
-    changes, parts = study.changes, [say("panel.ranked")]
+    changes: Any = study.changes
+    parts: list[Any] = [say("panel.ranked")]
     columns = ["last", "next", "change", "strength"]
     for key, some in (("rises", changes["strength"].nlargest(TOP)), ("falls", changes["strength"].nsmallest(TOP))):
         some = some[some > 0 if key == "rises" else some < 0]
@@ -340,10 +338,14 @@ def _outstanding(study: PanelStudy) -> list[Any]:
     wide = changes["spread"].nlargest(TOP)
     if len(wide):
         parts += [say("panel.widest"), _shown(changes.loc[wide.index], ["next", "half", "spread"])]
-    worst = study.errors["own"].nlargest(TOP)
+    errors: Any = study.errors
+    worst = errors["own"].nlargest(TOP)
     if len(worst):
-        about = say("panel.worst_over", model=study.model, horizon=study.horizon)
-        parts += [say("panel.worst"), about, _shown(study.errors.loc[worst.index].rename_axis("series"), ["own", "rival"])]
+        back = study.back
+        sampled = back is not None and len(back.replay.folds.series) < len(study.series)
+        about = say("panel.worst_over" if sampled else "panel.worst_in", model=study.model, horizon=study.horizon)
+        columns = ["own"] if back is not None and study.model == back.replay.benchmark else ["own", "rival"]
+        parts += [say("panel.worst"), about, _shown(errors.loc[worst.index].rename_axis("series"), columns)]
     return parts
 
 # %% ../../nbs/reports/panels.ipynb #ee9f24d1
