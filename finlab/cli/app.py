@@ -103,19 +103,28 @@ def forecast(
     ] = None,
 ) -> None:
     """Forecast the series of a table as data: one row a series and date, with 80% and 95% intervals."""
-    from finlab.cli.console import check_output, show, write_frame
+    from finlab.cli.console import check_output, show, summarise_notes, write_frame
     from finlab.data.sources import options_from_texts
     from finlab.forecast.series import read_series
+    from finlab.forecast.study import MANY
     from finlab.forecast.study import forecast as forecast_series
 
     check_output(output, source)
     how = {"table": table, "dayfirst": dayfirst, "read": options_from_texts(pairs(read or [], "-r"))}
-    series = read_series(source, id=id, date=date, value=value, period=period, **how)
+    unread: dict[str, str] = {}
+    series = read_series(source, id=id, date=date, value=value, period=period, unread=unread, **how)
+    names, many = [*unread, *(one.name for one in series)], len(series) + len(unread) > MANY
+    if unread and not many:
+        raise InputError(next(iter(unread.values())))
     frame = forecast_series(series, horizon, models=model)
-    for note in frame.attrs.get("notes", []):
+    lost = [f"{name}: left out: {why.removeprefix(name).lstrip(':, ')}" for name, why in unread.items()]
+    notes = [*lost, *frame.attrs.get("notes", [])]
+    for note in summarise_notes(notes, names) if many else notes:
         say(note)
+    if many:
+        say(f"{len(series):,} series, {horizon} steps ahead, by {', '.join(frame['model'].unique())}")
     if output is None:
-        show(frame)
+        show(frame, 2 * horizon if many else 60)
         return
     write_frame(frame, output)
     say(f"{len(frame):,} rows in {output}")

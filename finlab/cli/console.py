@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 WRITERS = {".parquet": "to_parquet", ".csv": "to_csv", ".json": "to_json"}
 WIDEST_TEXT = 48  # characters of a cell that are shown
+MOST_NOTES = 10  # lines of notes on a panel
 
 
 def say(message: str) -> None:
@@ -33,6 +34,19 @@ def pairs(texts: list[str], option: str) -> dict[str, str]:
             raise InputError(f"{option} {text!r}: {name.strip()} is given twice, with {found[name.strip()]!r} before")
         found[name.strip()] = value
     return found
+
+
+def summarise_notes(notes: list[str], names: list[str], most: int = MOST_NOTES) -> list[str]:
+    """Put the notes on many series into at most `most` lines: how many series, the first of them, the reason."""
+    from finlab.reports.panel_figures import count_notes
+
+    counted = count_notes(notes, names)
+    lines = []
+    for reason, found in counted[:most]:
+        some = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        lines.append(f"{len(found):,} series ({some}): {reason}" if len(found) > 1 else f"{some}: {reason}".lstrip(": "))
+    rest = sum(len(found) for _, found in counted[most:])
+    return [*lines, f"... and {rest:,} more"] if rest else lines
 
 
 def show(frame: "pd.DataFrame", rows: int = 60) -> None:

@@ -337,6 +337,30 @@ def _pieces(data: Any, label: str, id: str | None, date: str | None, value: str 
     return [pieces[0]._replace(name=label)] if label and len(pieces) == 1 else pieces
 
 # %% ../../nbs/forecast/series.ipynb #a7efe0c9
+def _without_neighbours(piece: Piece) -> Piece:
+    """Turn the values of a piece into numbers if they are texts only because another series of the table has one."""
+    if is_numeric(piece.values):
+        return piece
+    column = pd.Series(piece.values)
+    numbers = pd.Series(pd.to_numeric(column, errors="coerce"))
+    return piece if (numbers.isna() & column.notna()).any() else piece._replace(values=numbers)
+
+# %% ../../nbs/forecast/series.ipynb #b7f3979e
+def _one_piece(
+    piece: Piece, remarks: tuple[str, ...], dayfirst: bool | None, period: int | None, unit: str, source: str
+) -> NamedSeries:
+    dates, told = read_noted_dates(piece.dates, f"{piece.name}: date", dayfirst)
+    numbers = read_values(piece.values, piece.name)
+    return one_series(dates, numbers, piece.name, period=period, unit=unit, source=source, notes=(*remarks, *told))
+
+
+def _check_any(found: list[NamedSeries], unread: dict[str, str] | None) -> None:
+    """Refuse a source of which no series can be read."""
+    if not found and unread:
+        first = next(iter(unread.values()))
+        raise InputError(first if len(unread) == 1 else f"none of {len(unread):,} series can be read; the first: {first}")
+
+# %% ../../nbs/forecast/series.ipynb #c069b091
 def read_series(
     source: Any,
     *,
@@ -349,13 +373,14 @@ def read_series(
     table: str | None = None,
     dayfirst: bool | None = None,
     read: Mapping[str, Any] | None = None,
+    unread: dict[str, str] | None = None,
 ) -> list[NamedSeries]:
     """Read regular series from a Series, a table, a file, a table of the store, a database URL or "sample:NAME".
 
     `id`, `date` and `value` name the columns of a long table; `period` replaces the season that follows from the dates;
     `table` is the one to read in a database; `dayfirst` says whether 01/02/2024 is in February; `read` says how a file
-    is written, as for `Store.load`: {"decimal": ",", "encoding": "cp1252"}.
-    Raises InputError naming the series, the row, the value and what was expected.
+    is written, as for `Store.load`: {"decimal": ",", "encoding": "cp1252"}. Raises InputError naming the series, the row, the value
+    and what was expected; if a dict `unread` is given, each bad series goes there with the reason and the rest is read.
     """
     from finlab.core import trace
 
@@ -369,10 +394,14 @@ def read_series(
             return ready if period is None else [replace(one, period=period) for one in ready]
         found = []
         for piece in _pieces(data, label, id, date, value):
-            dates, told = read_noted_dates(piece.dates, f"{piece.name}: date", dayfirst)
-            numbers = read_values(piece.values, piece.name)
-            more = {"unit": _unit_of(data, piece.name, unit), "source": origin, "notes": (*remarks, *told)}
-            found.append(one_series(dates, numbers, piece.name, period=period, **more))
+            try:
+                piece = piece if unread is None else _without_neighbours(piece)
+                found.append(_one_piece(piece, remarks, dayfirst, period, _unit_of(data, piece.name, unit), origin))
+            except InputError as problem:
+                if unread is None:
+                    raise
+                unread[piece.name] = str(problem)
+        _check_any(found, unread)
         for read in reads:
             read["as_of"] = max(series.as_of for series in found)
             read["due"] = min(series.due for series in found)  # one series that is late makes a source stale

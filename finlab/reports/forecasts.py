@@ -22,6 +22,7 @@ from .page import Prose, Table, result, say, table
 from .provenance import freshness, freshness_words
 
 if TYPE_CHECKING:
+    from finlab.reports.panels import PanelStudy
     from finlab.forecast.series import NamedSeries
     from finlab.forecast.study import ForecastStudy
 
@@ -33,8 +34,8 @@ MOST_SERIES = 12  # on one page
 def read_all(source: Any, **options: Any) -> "list[NamedSeries]":
     """Read all series of `source` (a file, a table of the store, sample:NAME, a frame, ...), or the sample series.
 
-    `options` are `id`, `date`, `value` (names of columns), `period`, `unit`, `table` in a database, `dayfirst`, and
-    `read`, a list of name=value that says how a file is written.
+    `options` are `id`, `date`, `value` (names of columns), `period`, `unit`, `table` in a database, `dayfirst`,
+    `read`, a list of name=value that says how a file is written, and `unread`, a dict for series that cannot be read.
     """
     from finlab.forecast.series import read_series
 
@@ -99,16 +100,27 @@ def study_all(
     series: list[str] | None = None,
     methods: list[str] | None = None,
     **options: Any,
-) -> "Studies":
-    """Read and study the series of a source; see `read_all` for the `options`, `study_series` for the rest."""
+) -> "Studies | PanelStudy":
+    """Read and study the series of a source, as a panel if they are more than a dozen and none is picked by name.
+
+    See `read_all` for the `options`, `study_series` and `study_panel` for the rest.
+    """
     from finlab.core.progress import progress
     from finlab.forecast.methods import check_methods
     from finlab.forecast.study import study_series
 
     if methods:
         check_methods(methods, 1)
-    found = pick(read_all(source, **options), series or [])
-    chosen = [replace(one, unit=label_or(one.unit, f"unit.{one.unit}")) for one in found[:MOST_SERIES]]
+    unread: dict[str, str] = {}
+    found = pick(read_all(source, unread=unread, **options), series or [])
+    chosen = [replace(one, unit=label_or(one.unit, f"unit.{one.unit}")) for one in found]
+    if not series and len(found) + len(unread) > MOST_SERIES:
+        from finlab.reports.panels import study_panel
+
+        return study_panel(chosen, horizon, methods, unread=unread, source=source, options=options)
+    if unread:
+        raise InputError(next(iter(unread.values())))
+    chosen = chosen[:MOST_SERIES]
     done = [study_series(one, horizon, models=methods or "auto") for one in progress(chosen, title="study")]
     return Studies(done, horizon, len(found) - len(chosen))
 
@@ -322,6 +334,10 @@ class Studies:
         told = [(study, _notes(study)) for study in self.studies]
         parts = [part for study, lines in told if lines for part in (*_heading(study), Prose("\n".join(lines)))]
         return Parts(*([say("forecast.notes"), *parts] if parts else []))
+
+    def reading(self) -> Parts:
+        """How to read the page."""
+        return Parts(say("forecast.reading"))
 
     def record(self) -> None:
         """Record the named results: for each series the last forecast, and the error of the method in the test."""

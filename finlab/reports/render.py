@@ -27,6 +27,7 @@ from ..core.describe import speaking
 from ..core.errors import InputError
 from .formulas import set_formula
 from .labels import chart_words, has_label, label
+from .lookup import LOOK_UP, write_look_up
 from .markup import Hooks, tidy
 from .parameters import tags_of
 from .prose import Outline, write_prose
@@ -42,6 +43,7 @@ class Draft:
     outline: Outline = field(default_factory=Outline)
     problems: list[str] = field(default_factory=list)
     tables: int = 0
+    look_ups: int = 0
     has_code: bool = False
 
     def say(self, key: str, **fields: Any) -> str:
@@ -62,7 +64,7 @@ class Draft:
         return Hooks(self.describe, lambda address: self.say("picture_left_out", address=address), self.name_table)
 
 # %% ../../nbs/reports/render.ipynb #f801cc48
-FORMS = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "application/json")
+FORMS = (LOOK_UP, "text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "application/json")
 NOISE = re.compile(r"^\s*(?:\[?(?:array\(\[)?<(?:Axes|Figure|matplotlib|seaborn|AxesSubplot)|Text\([-\d]|<IPython)")
 NEEDS_SCRIPT = re.compile(r"javascript|vnd\.|widget")
 MOST_PICTURE = 8_000_000  # bytes of one picture on the page
@@ -139,6 +141,9 @@ def _write_latex(content: str, draft: Draft) -> str:
 
 def write_form(kind: str, content: Any, metadata: Mapping[str, Any], draft: Draft) -> str:
     """Write an output in the form `kind`; empty if it leaves nothing to show."""
+    if kind == LOOK_UP:
+        draft.look_ups += 1
+        return write_look_up(content, draft.look_ups, draft.say)
     if kind == "application/json":
         return write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str), draft)
     text = joined(content)
@@ -313,7 +318,7 @@ def write_cover(made: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
         "failure": made.get("message", "") if mood == "bad" else "",
     }
 
-# %% ../../nbs/reports/render.ipynb #ac3baf3e
+# %% ../../nbs/reports/render.ipynb #21730e72
 THEME = Path(finlab.__file__).parent / "reports" / "theme"
 
 
@@ -326,8 +331,8 @@ class Theme(NamedTuple):
     script_hash: str
 
 
-@lru_cache(maxsize=1)
-def theme() -> Theme:
+@lru_cache(maxsize=2)
+def theme(with_look_up: bool = False) -> Theme:
     """Read the skeleton, style sheet and script of the page, without comments and indentation."""
     from jinja2 import Environment, FileSystemLoader
 
@@ -335,12 +340,13 @@ def theme() -> Theme:
     style = re.sub(r"/\*.*?\*/", "", (THEME / "page.css").read_text(encoding="utf-8"), flags=re.S)
     style = re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", style)).replace(";}", "}")
     style = re.sub(r"([{;][\w-]+): ", r"\1:", style).strip()
-    lines = (line.strip() for line in (THEME / "page.js").read_text(encoding="utf-8").splitlines())
+    parts = ("page.js", "lookup.js") if with_look_up else ("page.js",)
+    lines = [line.strip() for part in parts for line in (THEME / part).read_text(encoding="utf-8").splitlines()]
     script = "\n".join(line for line in lines if line and not line.startswith("//"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return Theme(environment.get_template("page.html.j2"), style, script, digest)
 
-# %% ../../nbs/reports/render.ipynb #29a5d682
+# %% ../../nbs/reports/render.ipynb #5f35dedd
 class Rendered(NamedTuple):
     """A finished page: its HTML, its title, and notes for the author about what could not be shown."""
 
@@ -361,8 +367,9 @@ def render_page(
 
     if not isinstance(nb, Mapping) or not isinstance(nb.get("cells"), list):
         raise InputError.of("nb", nb, "a notebook: a mapping with a list of cells")
-    draft, made, shared = Draft(lang), provenance or {}, theme()
+    draft, made = Draft(lang), provenance or {}
     body = "".join(write_cell(cell, draft) for cell in nb["cells"])
+    shared = theme(draft.look_ups > 0)
     with speaking(chart_words(lang)):
         tables = [table.as_dict() for table in provenance_tables(made, draft.say)] if made else []
         cover = write_cover(made, draft)

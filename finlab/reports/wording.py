@@ -76,6 +76,12 @@ FORECAST_METHODS = {
     "drift": ("drift (the line from the first to the last value)", "drift（首末值连线外推）"),
     "ses": ("ses (a weighted mean of the past)", "ses（历史加权平均）"),
     "arima": ("arima (the classic ARIMA(1,1,2))", "arima（经典 ARIMA(1,1,2)）"),
+    "theta": ("theta (half a trend, half a weighted mean)", "theta（一半趋势，一半加权平均）"),
+    "auto_ets": ("auto_ets (smoothing of level, trend and season, its form chosen)", "auto_ets（自动选形式的指数平滑）"),
+    "auto_arima": ("auto_arima (ARIMA, its orders chosen)", "auto_arima（自动定阶的 ARIMA）"),
+    "ces": ("ces (complex exponential smoothing)", "ces（复指数平滑）"),
+    "mstl": ("mstl (trend and seasons taken apart)", "mstl（分解趋势与多重季节）"),
+    "combination": ("combination (the median of auto_ets, auto_arima, theta and ces)", "combination（auto_ets、auto_arima、theta、ces 的中位数）"),
 }
 add_labels(FORECAST_METHODS, "forecast.method.")
 FORECAST_CHARTS = {
@@ -89,6 +95,12 @@ FORECAST_CHARTS = {
     "errors_of": ("{name}: one-step errors of {model}", "{name}：{model} 的一步误差"),
     "error": ("actual minus forecast", "实际值减预测值"),
     "normal_errors": ("95% of normal errors", "95% 的正态误差"),
+    "steps": ("Error by steps ahead", "各预测步的误差"),
+    "steps_error": ("mean absolute error, scaled as MASE", "平均绝对误差，按 MASE 的尺度"),
+    "steps_ahead": ("steps ahead", "提前期数"),
+    "skill": ("Error saved on a typical series, against {benchmark}", "典型序列上减少的误差（相对 {benchmark}）"),
+    "skill_percent": ("percent", "%"),
+    "skill_saved": ("error saved, with its 95% interval", "减少的误差及其 95% 区间"),
 }
 add_labels(FORECAST_CHARTS, "forecast.chart.")
 
@@ -266,7 +278,7 @@ FROM_ELSEWHERE["zh"] |= {
     "forecast.param.horizon": "预测期数",
     "forecast.param.period": "一个季节的期数（月度数据为 12）；留空则由日期推断",
     "forecast.param.unit": "数值的单位，随每个数值显示",
-    "forecast.param.methods": "要比较的方法（naive、seasonal_naive、drift、ses、naive2、arima）；留空则用全部简单方法",
+    "forecast.param.methods": "要比较的方法（naive、theta、auto_ets、combination 等）；留空：少量序列用简单方法，面板用快速方法",
     "forecast.param.lang": "页面语言",
     "unit.thousand passengers a month": "千人/月",
     "unit.persons a month": "人/月",
