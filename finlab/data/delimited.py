@@ -345,7 +345,7 @@ def keep_local_days(connection: duckdb.DuckDBPyConnection, kinds: list[str], nam
         notes.append(f"column {names[place]!r} holds {what} (offsets {', '.join(found.offsets)})")
     return notes
 
-# %% ../../nbs/data/delimited.ipynb #49bfa1b3
+# %% ../../nbs/data/delimited.ipynb #5f0ce3fa
 def _check_date_format(date_format: str) -> None:
     with connect_memory() as connection:
         try:
@@ -377,7 +377,7 @@ def _typed_table(
         f"nullif(c{place}, '')" if kind == "text" else typed(kind, _value(f"c{place}"), layout)
         for place, kind in enumerate(kinds)
     ]
-    table = connection.sql("SELECT " + ", ".join(parts) + " FROM raw").to_arrow_table().rename_columns(names)
+    table = connection.sql("SELECT " + ", ".join(parts) + " FROM raw ORDER BY rowid").to_arrow_table().rename_columns(names)
     for place in [place for place, kind in enumerate(kinds) if kind == "time with a zone"]:
         zone = _zone_of(connection, place)
         if zone:

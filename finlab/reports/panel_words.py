@@ -191,7 +191,6 @@ PANEL_WORDS = {
     "col.spread": ("± in percent", "± 百分比"),
     "col.own": ("MASE", "MASE"),
     "col.rival": ("MASE of the benchmark", "基准的 MASE"),
-    "outcome.mixed": ("mixed", "不一致"),
     "chart.changes": ("Expected change of the next season", "下一季相对上一季的预期变化"),
     "chart.count": ("number of series", "序列数"),
     "chart.percent": ("expected change in percent; the outer bars hold all beyond", "预期变化（%）；两端的柱包含其外的所有序列"),
@@ -200,14 +199,7 @@ PANEL_WORDS = {
     "result.coverage": ("of the values that came, in the 95% intervals of {model}", "真实值落入 {model} 的 95% 区间的比例"),
 }  # fmt: skip
 add_labels(PANEL_WORDS, "panel.")
-add_labels(
-    {
-        "result.series": ("series forecast", "预测的序列数"),
-        "result.skill": ("error saved", "减少的误差"),
-        "result.coverage-95": ("coverage of 95%", "95% 区间覆盖率"),
-        "forecast.outcome.mixed": ("cannot be ranked", "无法排序"),
-    }
-)
+add_labels({"outcome.mixed": ("cannot be ranked", "无法排序")}, "forecast.")
 
 # %% ../../nbs/reports/panel_words.ipynb #6d86d25e
 PANEL_READING = {

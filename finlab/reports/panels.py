@@ -120,9 +120,9 @@ class PanelStudy:
 SHOWN_NAMES = 3
 
 
-def name_some(names: list[str], most: int = SHOWN_NAMES) -> str:
+def name_some(names: list[str], most: int = SHOWN_NAMES, between: str = "") -> str:
     """Name the first few of `names`, and say how many more there are."""
-    shown = label("forecast.list.comma").join(_escaped(name) for name in names[:most])
+    shown = (between or label("forecast.list.comma")).join(_escaped(name) for name in names[:most])
     return shown if len(names) <= most else label("panel.and_more", names=shown, count=f"{len(names) - most:,}")
 
 # %% ../../nbs/reports/panels.ipynb #e6b5c371
@@ -264,7 +264,7 @@ def _unread(study: PanelStudy) -> list[Prose]:
     if not study.unread:
         return []
     some = [reason if reason.startswith(name) else f"{name}: {reason}" for name, reason in study.unread.items()]
-    return [say("panel.unread", count=f"{len(some):,}", names=name_some(some))]
+    return [say("panel.unread", count=f"{len(some):,}", names=name_some(some, between=" · "))]
 
 # %% ../../nbs/reports/panels.ipynb #2004d142
 def _verdict(back: "PanelBacktest", method: str) -> str:
@@ -285,7 +285,7 @@ def _test(study: PanelStudy) -> list[Any]:
     frame["win_rate"] = [_percent(share) for share in back.table["win_rate"].tolist()]
     saved = [tuple(map(_percent, row)) for row in back.table[["skill", "skill_low", "skill_high"]].to_numpy().tolist()]
     at = {name: place for place, name in enumerate(frame["method"])}[rival]
-    frame["skill"] = ["—" if place == at else f"{s} ({low} – {high})" for place, (s, low, high) in enumerate(saved)]
+    frame["skill"] = ["—" if place == at else f"{s} ({label('alt.range', low=low, high=high)})" for place, (s, low, high) in enumerate(saved)]
     frame.loc[at, "win_rate"] = "—"
     shown = table(frame, prefix="panel.col.", decimals=dict.fromkeys(frame.columns[2:7], 2))
     slow = [say("panel.slow_left_out")] if study.left_out_slow else []

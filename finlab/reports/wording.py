@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FORECAST', 'FORECAST_METHODS', 'FORECAST_CHARTS', 'FORECAST_SECTIONS', 'FORECAST_END', 'FORECAST_WORDS',
-           'FORECAST_OUTCOMES']
+           'FORECAST_OUTCOMES', 'RESULTS']
 
 # %% ../../nbs/reports/wording.ipynb #b8d40a13
 from .labels import FROM_ELSEWHERE, add_labels
@@ -263,7 +263,14 @@ FORECAST_OUTCOMES = {
     "note": ("for {when}; 95% between {low} and {high}", "{when}；95% 区间：{low} 至 {high}"),
 }
 add_labels(FORECAST_OUTCOMES, "forecast.")
-add_labels({"result.forecast": ("forecast", "预测"), "result.mase": ("MASE", "MASE")})
+RESULTS = {
+    "forecast": ("forecast", "预测"),
+    "mase": ("MASE", "MASE"),
+    "series": ("series forecast", "预测的序列数"),
+    "skill": ("error saved", "减少的误差"),
+    "coverage-95": ("coverage of 95%", "95% 区间覆盖率"),
+}
+add_labels(RESULTS, "result.")
 
 # %% ../../nbs/reports/wording.ipynb #d6f93b2c
 FROM_ELSEWHERE["zh"] |= {

@@ -348,3 +348,24 @@ def test_lines_before_the_header_are_skipped_as_they_are_told(finlab, workbench:
     code, out, _ = finlab("data", "load", "sales.csv", "-o", "header=false")
     assert code == OK
     assert "61 rows" in out
+
+
+def test_a_panel_is_summed_up_and_its_notes_are_counted(finlab, workbench: Path) -> None:
+    days = pd.date_range("2022-01-01", periods=36, freq="MS").strftime("%Y-%m-%d")
+    parts = [pd.DataFrame({"shop": f"s{k}", "date": days, "sales": range(k, k + 36)}) for k in range(40)]
+    short = [pd.DataFrame({"shop": f"short{k}", "date": days[:2], "sales": 1}) for k in range(15)]
+    pd.concat([*parts, *short]).to_csv("panel.csv", index=False)
+    names = ["--id", "shop", "--date", "date", "--value", "sales", "--model", "drift", "--horizon", "3"]
+    code, out, err = finlab("forecast", "panel.csv", *names)
+    assert code == OK and len(out.splitlines()) < 12 and "(120 rows)" in out
+    assert err.splitlines()[0].startswith("finlab: 15 series (short0, short1, short2, ...): left out: ")
+    assert err.splitlines()[-1] == "finlab: 40 series, 3 steps ahead, by drift" and len(err.splitlines()) == 2
+    code, _, err = finlab("forecast", "panel.csv", *names, "-o", "all.csv")
+    assert code == OK and len(pd.read_csv("all.csv")) == 120 and "120 rows in all.csv" in err
+
+
+def test_many_kinds_of_notes_end_with_a_number() -> None:
+    from finlab.cli.console import summarise_notes
+
+    notes = [f"a: reason {'x' * k}" for k in range(14)]
+    assert summarise_notes(notes, ["a"])[-1] == "... and 4 more" and len(summarise_notes(notes, ["a"])) == 11

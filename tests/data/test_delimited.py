@@ -194,3 +194,10 @@ def test_options_that_cannot_be_are_named(tmp_path: Path, options: dict[str, str
     path.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=next(iter(options.values()))):
         read_delimited(path, **options)
+
+
+def test_a_long_file_keeps_its_order(tmp_path: Path) -> None:
+    count = 300_000  # several pieces, read by several threads
+    body = "\n".join(f"series {n // 1000},{n}" for n in range(count))
+    for _ in range(3):
+        assert read(tmp_path, f"id,n\n{body}\n")["n"].to_pylist() == list(range(count))
