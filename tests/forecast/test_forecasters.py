@@ -1,7 +1,6 @@
 """The sktime forecasters: a fast look at each, and sktime's own conformance checks (slow)."""
 
 import json
-import os
 import subprocess
 import sys
 from importlib import import_module
@@ -164,17 +163,15 @@ print(json.dumps({"n": len(found), "failed": {key: str(told) for key, told in fo
 """
 
 
-LONG = pytest.mark.skipif("FINLAB_LONG_CHECKS" not in os.environ, reason="minutes each: set FINLAB_LONG_CHECKS=1")
-ENGINE = ("ARIMA", "AutoARIMA", "CES", "MSTL", "Combination")
-CHECKED = [name for name in NAMES if name not in ("AutoETS", "ETS")]
+ENGINE = ("Theta", "MSTL", "CES", "Combination", "ARIMA", "AutoARIMA")
+LONG = ("MSTL", "CES", "Combination", "ETS", "AutoETS", "ARIMA", "AutoARIMA")  # half a minute each, or some minutes
+LIGHT = [name for name in (*NAMES, "Conformal", "Theta") if name not in LONG]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [*CHECKED, "Conformal", "Theta", *(pytest.param(n, marks=LONG) for n in ("AutoETS", "ETS", *ENGINE))]
-)
+@pytest.mark.parametrize("name", [*LIGHT, *(pytest.param(name, marks=pytest.mark.long) for name in LONG)])
 def test_a_forecaster_passes_sktimes_own_checks(name):
-    home = "forecasters" if name in ("Theta", *ENGINE) else ROOMS.get(name, "naive")
+    home = "forecasters" if name in ENGINE else ROOMS.get(name, "naive")
     room = f"finlab.forecast.{home}"
     # In a process of its own: the hook that checks shapes wraps constructors, whose signature sktime inspects.
     command = [sys.executable, "-W", "ignore", "-c", CONFORMANCE, room, name]
