@@ -14,9 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...core.compute import double_precision
 from .ets import LOWEST, beta_limit, split_form, standard_rows
-from .prepare import Reason, inspect_series
+from .prepare import Reason, by_chunks, inspect_series
 
 # %% ../../../nbs/forecast/kernels/ets_starts.ipynb #595970a0
 LEAST_VALUES = 4  # one weight, one level and the variance leave one value to learn from
@@ -230,8 +229,13 @@ def look_around(prepared: Prepared, index: np.ndarray, season: str, kind: str, b
     by_row = index[np.arange(len(prepared.y)) % period]
     adjusted = prepared.y / by_row if season == "M" else prepared.y - by_row
     extra = by_row if season == "A" else np.zeros_like(prepared.y)
-    grid = _grid(kind, season, period, bounds)
-    with double_precision():
-        tried = _try_all(_Trial(adjusted, extra, prepared.start, *np.split(grid, 3, axis=1)), float(kind != "N"))
-        plain, relative = ({n: np.asarray(v) for n, v in zip(_FOUND, part, strict=True)} for part in tried)
+    grid = np.split(_grid(kind, season, period, bounds), 3, axis=1)
+
+    def work(lanes: np.ndarray) -> tuple:
+        trial = _Trial(adjusted[:, lanes], extra[:, lanes], prepared.start[lanes], *grid)
+        plain, relative = _try_all(trial, float(kind != "N"))
+        return *plain, *relative
+
+    tried = by_chunks(work, prepared.start)
+    plain, relative = (dict(zip(_FOUND, part, strict=True)) for part in (tried[: len(_FOUND)], tried[len(_FOUND) :]))
     return plain, relative
