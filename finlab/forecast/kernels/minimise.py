@@ -133,7 +133,7 @@ def _advance(now: _Search, value: Any, gradient: Any, tolerance: Any) -> _Search
 
 # %% ../../../nbs/forecast/kernels/minimise.ipynb #b95a07d0
 EACH_ROUND = 8  # evaluations between two packings
-CHUNKS = (64, 512, 2048)  # lanes of one program: small batches take the smallest that holds them
+CHUNKS = (64, 512, 2048)  # lanes of one program: the largest that a batch fills, the least one only for small batches
 
 
 class Minimum(NamedTuple):
@@ -205,7 +205,7 @@ def minimise(
     lanes = start.shape[1]
     order = np.arange(lanes) if cost is None else np.argsort(cost, kind="stable")
     final = _begin(np.array(start))
-    chunk = next((size for size in CHUNKS if size >= lanes), CHUNKS[-1])
+    chunk = CHUNKS[0] if lanes <= CHUNKS[0] else max(CHUNKS[1], *(size for size in CHUNKS if size <= lanes))
     with double_precision():
         shared = jax.tree.map(jnp.asarray, shared)
     work = partial(_work, _compiled(light), objective, options, own, shared, start.dtype.type(tolerance), chunk)
