@@ -44,7 +44,9 @@ def summarise_notes(notes: list[str], names: list[str], most: int = MOST_NOTES) 
     lines = []
     for reason, found in counted[:most]:
         some = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
-        lines.append(f"{len(found):,} series ({some}): {reason}" if len(found) > 1 else f"{some}: {reason}".lstrip(": "))
+        lines.append(
+            f"{len(found):,} series ({some}): {reason}" if len(found) > 1 else f"{some}: {reason}".lstrip(": ")
+        )
     rest = sum(len(found) for _, found in counted[most:])
     return [*lines, f"... and {rest:,} more"] if rest else lines
 

@@ -377,7 +377,8 @@ def _typed_table(
         f"nullif(c{place}, '')" if kind == "text" else typed(kind, _value(f"c{place}"), layout)
         for place, kind in enumerate(kinds)
     ]
-    table = connection.sql("SELECT " + ", ".join(parts) + " FROM raw ORDER BY rowid").to_arrow_table().rename_columns(names)
+    chosen = connection.sql("SELECT " + ", ".join(parts) + " FROM raw ORDER BY rowid")
+    table = chosen.to_arrow_table().rename_columns(names)
     for place in [place for place, kind in enumerate(kinds) if kind == "time with a zone"]:
         zone = _zone_of(connection, place)
         if zone:

@@ -358,7 +358,8 @@ def _check_any(found: list[NamedSeries], unread: dict[str, str] | None) -> None:
     """Refuse a source of which no series can be read."""
     if not found and unread:
         first = next(iter(unread.values()))
-        raise InputError(first if len(unread) == 1 else f"none of {len(unread):,} series can be read; the first: {first}")
+        many = f"none of {len(unread):,} series can be read; the first: {first}"
+        raise InputError(first if len(unread) == 1 else many)
 
 # %% ../../nbs/forecast/series.ipynb #c069b091
 def read_series(
@@ -379,8 +380,9 @@ def read_series(
 
     `id`, `date` and `value` name the columns of a long table; `period` replaces the season that follows from the dates;
     `table` is the one to read in a database; `dayfirst` says whether 01/02/2024 is in February; `read` says how a file
-    is written, as for `Store.load`: {"decimal": ",", "encoding": "cp1252"}. Raises InputError naming the series, the row, the value
-    and what was expected; if a dict `unread` is given, each bad series goes there with the reason and the rest is read.
+    is written, as for `Store.load`: {"decimal": ",", "encoding": "cp1252"}. Raises InputError naming the series, the
+    row, the value and what was expected; if a dict `unread` is given, each bad series goes there with the reason and
+    the rest is read.
     """
     from finlab.core import trace
 

@@ -21,7 +21,10 @@ from .labels import add_labels
 LOOK_UP_WORDS = {
     "field": ("Name of a series", "序列名称"),
     "button": ("Show", "显示"),
-    "hint": ("Type a part of a name and choose; Enter shows the first match.", "输入名称的一部分后选择；按回车显示第一个匹配项。"),
+    "hint": (
+        "Type a part of a name and choose; Enter shows the first match.",
+        "输入名称的一部分后选择；按回车显示第一个匹配项。",
+    ),
     "found": ("{count} series match “{text}”.", "{count} 个序列匹配“{text}”。"),
     "none": ("No series matches “{text}”.", "没有序列匹配“{text}”。"),
     "shown": ("Shown: {name}.", "已显示：{name}。"),

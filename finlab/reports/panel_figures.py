@@ -107,7 +107,8 @@ def forecast_all(series: "list[NamedSeries]", horizon: int, names: Iterable[str]
         frame = forecast(rest, horizon, models=name, level=LEVELS)
         notes += frame.attrs["notes"]
         shape = (len(rest), horizon)
-        part = {column: frame[column].to_numpy().reshape(shape) for column in frame if column not in ("unique_id", "model")}
+        columns = [column for column in frame if column not in ("unique_id", "model")]
+        part = {column: frame[column].to_numpy().reshape(shape) for column in columns}
         good = np.asarray(np.isfinite(part["mean"].astype(float)).all(axis=1))
         for place, one in enumerate(rest):
             said = name if good[place] else ""
@@ -142,7 +143,8 @@ def changes_of(series: "list[NamedSeries]", ahead: Ahead) -> pd.DataFrame:
         season_change(one.values.to_numpy(dtype=float), one.period, ahead.mean[place], half[place])
         for place, one in enumerate(series)
     ]
-    frame = pd.DataFrame(rows, columns=["last", "next", "half"], index=pd.Index([one.name for one in series], name="series"))
+    names = pd.Index([one.name for one in series], name="series")
+    frame = pd.DataFrame(rows, columns=["last", "next", "half"], index=names)
     moved = frame["next"] - frame["last"]
     frame["change"] = (moved / frame["last"]).where(frame["last"] > 0)
     frame["strength"] = (moved / frame["half"]).where(frame["half"] > 0)

@@ -15,15 +15,24 @@ PANEL_ANSWER = {
         "What will the next {horizon} steps of {count} series bring, and is more known about them than the simplest "
         "guess? Each method had to prove itself on the past of the panel first; where none did, this page says so. "
         "Any series can be [looked up](#{anchor}) below.",
-        "{count} 个序列未来 {horizon} 期会怎样？我们知道的是否比最简单的猜测更多？每种方法都先在整个面板的过去上接受检验；"
+        "{count} 个序列未来 {horizon} "
+        "期会怎样？我们知道的是否比最简单的猜测更多？每种方法都先在整个面板的过去上接受检验；"
         "没有方法通过检验时，本页会如实说明。下方可[查询任一序列](#{anchor})。",
     ),
-    "by": ("**{count} of {total} series** are forecast by {model}.", "**{total} 个序列中的 {count} 个**由 {model} 预测。"),
-    "by_more": ("{count} are forecast by {model}, as {first} made no forecast there.", "{count} 个由 {model} 预测，因为 {first} 未能给出预测。"),
+    "by": (
+        "**{count} of {total} series** are forecast by {model}.",
+        "**{total} 个序列中的 {count} 个**由 {model} 预测。",
+    ),
+    "by_more": (
+        "{count} are forecast by {model}, as {first} made no forecast there.",
+        "{count} 个由 {model} 预测，因为 {first} 未能给出预测。",
+    ),
     "by_none": ("{count} could not be forecast at all: see the notes.", "{count} 个完全无法预测，见“说明”。"),
     "proven": (
-        "The past proves that {model} beats {benchmark}: MASE {score} against {base}, {p}, over {n} series replayed from "
-        "{cutoffs} dates each. On a typical series it saves **{skill}** of the benchmark's error (95% interval: {low} to "
+        "The past proves that {model} beats {benchmark}: MASE {score} against {base}, {p}, over {n} series "
+        "replayed from "
+        "{cutoffs} dates each. On a typical series it saves **{skill}** of the benchmark's error (95% "
+        "interval: {low} to "
         "{high}), and it is better on {win} of the series.",
         "过去证明 {model} 优于 {benchmark}：MASE {score} 对 {base}，{p}，共 {n} 个序列，各从 {cutoffs} 个时点重演。"
         "在典型序列上它比基准减少 **{skill}** 的误差（95% 区间：{low} 至 {high}），在 {win} 的序列上更好。",
@@ -39,7 +48,8 @@ PANEL_ANSWER = {
         "但可能只是运气（{p}），因此采用 {short}。",
     ),
     "unproven.mixed": (
-        "There is **no evidence** that any method beats {benchmark}: {leader} had the smallest mean error (MASE {score} "
+        "There is **no evidence** that any method beats {benchmark}: {leader} had the smallest mean error "
+        "(MASE {score} "
         "against {base} over {n} series), but most series say the opposite, so {short} is what we use.",
         "**没有证据**表明有方法优于 {benchmark}：{leader} 的平均误差最小（MASE {score} 对 {base}，{n} 个序列），"
         "但多数序列相反，因此采用 {short}。",
@@ -69,7 +79,8 @@ PANEL_DECISION = {
         "其 80% 区间只包含了 {c80} 的真实值，95% 区间 {c95}：区间过窄，计划时应留出更多余地。",
     ),
     "wide": (
-        "Its 80% intervals held {c80} of the values that came, its 95% intervals {c95}: they are wider than they need be.",
+        "Its 80% intervals held {c80} of the values that came, its 95% intervals {c95}: they are wider than "
+        "they need be.",
         "其 80% 区间包含了 {c80} 的真实值，95% 区间 {c95}：区间偏宽。",
     ),
     "decide.proven": (
@@ -78,13 +89,16 @@ PANEL_DECISION = {
         "对决策而言：就整个面板，这些预测是更好的计划依据。单个序列仍可能出错，重要时请先查看其自身的区间。",
     ),
     "decide.unproven": (
-        "For a decision: plan with the simple forecast and its interval. On these data nothing justifies paying for more.",
+        "For a decision: plan with the simple forecast and its interval. On these data nothing justifies "
+        "paying for more.",
         "对决策而言：用简单预测及其区间做计划即可；这些数据不足以支持更复杂的方法。",
     ),
     "growth": (
         "In the next season **{up} of the series are expected to rise and {down} to fall**, compared with the last "
-        "season. For {clear} the change is larger than half the width of its 95% interval; for the rest it may be noise.",
-        "与上一季相比，下一季**预计 {up} 的序列上升，{down} 下降**。其中 {clear} 的变化超过其 95% 区间的一半；其余可能只是噪声。",
+        "season. For {clear} the change is larger than half the width of its 95% interval; for the rest it "
+        "may be noise.",
+        "与上一季相比，下一季**预计 {up} 的序列上升，{down} 下降**。其中 {clear} 的变化超过其 95% 区间的一半；"
+        "其余可能只是噪声。",
     ),
     "sum": (
         "All series together: **{next}** expected for {start} to {end}, after {last} in the same steps of the last "
@@ -106,30 +120,38 @@ add_labels(PANEL_DECISION, "panel.")
 
 # %% ../../nbs/reports/panel_words.ipynb #a88c1fec
 PANEL_SECTIONS = {
-    "unread": ("{count} more series could not be used and are left out: {names}.", "另有 {count} 个序列无法使用，已略去：{names}。"),
+    "unread": (
+        "{count} more series could not be used and are left out: {names}.",
+        "另有 {count} 个序列无法使用，已略去：{names}。",
+    ),
     "and_more": ("{names}, and {count} more", "{names}，另有 {count} 个"),
     "test": (
-        "## The test on the past\n\nFrom {cutoffs} dates of the past each method forecast what came next, knowing only what "
+        "## The test on the past\n\nFrom {cutoffs} dates of the past each method forecast what came next, "
+        "knowing only what "
         "was known then. The error (MASE, RMSSE) is in units of the error that repeating the last season makes: the "
-        "smaller, the better. A method counts as better only if the mean of the differences and their ranks both say so, "
+        "smaller, the better. A method counts as better only if the mean of the differences and their ranks "
+        "both say so, "
         "after a correction for trying several methods (Holm).",
         "## 对过去的检验\n\n各方法从过去的 {cutoffs} 个时点出发，只用当时已知的数据预测之后的值。"
         "误差（MASE、RMSSE）以“重复上一季”的误差为单位，越小越好。只有差值的均值与秩检验都支持，"
         "并经多重比较校正（Holm）后，才算更好。",
     ),
     "sample": (
-        "Replayed were **{n} series, drawn at random** from the {total} (with a fixed seed, so the same ones each time); "
+        "Replayed were **{n} series, drawn at random** from the {total} (with a fixed seed, so the same ones "
+        "each time); "
         "forecast were all of them.",
         "重演的是从 {total} 个序列中**随机抽取的 {n} 个**（种子固定，每次相同）；预测则覆盖全部序列。",
     ),
     "whole": ("Replayed were all {n} series that are long enough.", "重演了所有足够长的 {n} 个序列。"),
     "slow_left_out": (
-        "The combination of methods was not tried: on a panel of this size it takes long. Ask for it with the parameter "
+        "The combination of methods was not tried: on a panel of this size it takes long. Ask for it with the "
+        "parameter "
         "`methods`.",
         "面板较大，未尝试方法组合，因为耗时较长；可用参数 `methods` 指定。",
     ),
     "changes": (
-        "## What is expected\n\nThe next season of each series (up to {horizon} steps) against the same steps of its last one.",
+        "## What is expected\n\nThe next season of each series (up to {horizon} steps) against the same steps "
+        "of its last one.",
         "## 预期变化\n\n各序列的下一季（至多 {horizon} 期）与上一季同期相比。",
     ),
     "rises": ("### Largest rises", "### 最大上升"),
@@ -157,7 +179,10 @@ PANEL_SECTIONS = {
     ),
     "no_notes": ("- Nothing failed.", "- 没有失败。"),
     "counted": ("- {count} series: {reason} ({names})", "- {count} 个序列：{reason}（{names}）"),
-    "failed": ("- {method} made no forecast from {count} of {n} dates: {reason}", "- {method} 在 {n} 个时点中的 {count} 个没有预测：{reason}"),
+    "failed": (
+        "- {method} made no forecast from {count} of {n} dates: {reason}",
+        "- {method} 在 {n} 个时点中的 {count} 个没有预测：{reason}",
+    ),
     "left_notes": ("- and {count} more kinds of notes", "- 另有 {count} 类说明"),
 }  # fmt: skip
 add_labels(PANEL_SECTIONS, "panel.")
@@ -193,10 +218,19 @@ PANEL_WORDS = {
     "col.rival": ("MASE of the benchmark", "基准的 MASE"),
     "chart.changes": ("Expected change of the next season", "下一季相对上一季的预期变化"),
     "chart.count": ("number of series", "序列数"),
-    "chart.percent": ("expected change in percent; the outer bars hold all beyond", "预期变化（%）；两端的柱包含其外的所有序列"),
+    "chart.percent": (
+        "expected change in percent; the outer bars hold all beyond",
+        "预期变化（%）；两端的柱包含其外的所有序列",
+    ),
     "result.note": ("of {model}, over {n} series", "{model}，{n} 个序列"),
-    "result.skill": ("error saved against {benchmark}, 95% interval {low} to {high}", "相对 {benchmark} 减少的误差，95% 区间 {low} 至 {high}"),
-    "result.coverage": ("of the values that came, in the 95% intervals of {model}", "真实值落入 {model} 的 95% 区间的比例"),
+    "result.skill": (
+        "error saved against {benchmark}, 95% interval {low} to {high}",
+        "相对 {benchmark} 减少的误差，95% 区间 {low} 至 {high}",
+    ),
+    "result.coverage": (
+        "of the values that came, in the 95% intervals of {model}",
+        "真实值落入 {model} 的 95% 区间的比例",
+    ),
 }  # fmt: skip
 add_labels(PANEL_WORDS, "panel.")
 add_labels({"outcome.mixed": ("cannot be ranked", "无法排序")}, "forecast.")
@@ -205,14 +239,18 @@ add_labels({"outcome.mixed": ("cannot be ranked", "无法排序")}, "forecast.")
 PANEL_READING = {
     "reading": (
         "## How to read this page\n\n"
-        "- **The naive forecasts are no straw men.** *naive* says that nothing changes, *seasonal_naive* repeats the last "
+        "- **The naive forecasts are no straw men.** *naive* says that nothing changes, *seasonal_naive* "
+        "repeats the last "
         "season, *naive2* takes the season out first. Much of what is sold as forecasting does not beat them.\n"
-        "- **A proof over a panel is about the panel**: on average over series like these. It does not say which single "
+        "- **A proof over a panel is about the panel**: on average over series like these. It does not say "
+        "which single "
         "series is forecast well.\n"
-        "- **A band is a promise under a condition**: that the future errs as the past did. **Coverage** (in 80%, in 95%) "
+        "- **A band is a promise under a condition**: that the future errs as the past did. **Coverage** (in "
+        "80%, in 95%) "
         "is the share of truths that fell inside in the replay.\n"
         "- **Wins** is the share of series on which a method has the smaller error than the benchmark. **Error saved** "
-        "compares the typical (geometric mean) error with that of the benchmark; its interval comes from drawing series "
+        "compares the typical (geometric mean) error with that of the benchmark; its interval comes from "
+        "drawing series "
         "again and again (bootstrap).\n"
         "- **OWA** averages the error and the percentage error relative to naive2, which has 1.",
         "## 如何阅读本页\n\n"

@@ -285,7 +285,8 @@ def _test(study: PanelStudy) -> list[Any]:
     frame["win_rate"] = [_percent(share) for share in back.table["win_rate"].tolist()]
     saved = [tuple(map(_percent, row)) for row in back.table[["skill", "skill_low", "skill_high"]].to_numpy().tolist()]
     at = {name: place for place, name in enumerate(frame["method"])}[rival]
-    frame["skill"] = ["—" if place == at else f"{s} ({label('alt.range', low=low, high=high)})" for place, (s, low, high) in enumerate(saved)]
+    told = [f"{skill} ({label('alt.range', low=low, high=high)})" for skill, low, high in saved]
+    frame["skill"] = ["—" if place == at else words for place, words in enumerate(told)]
     frame.loc[at, "win_rate"] = "—"
     shown = table(frame, prefix="panel.col.", decimals=dict.fromkeys(frame.columns[2:7], 2))
     slow = [say("panel.slow_left_out")] if study.left_out_slow else []

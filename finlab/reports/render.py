@@ -64,7 +64,9 @@ class Draft:
         return Hooks(self.describe, lambda address: self.say("picture_left_out", address=address), self.name_table)
 
 # %% ../../nbs/reports/render.ipynb #f801cc48
-FORMS = (LOOK_UP, "text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "application/json")
+FORMS = (
+    LOOK_UP, "text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "application/json",
+)  # fmt: skip
 NOISE = re.compile(r"^\s*(?:\[?(?:array\(\[)?<(?:Axes|Figure|matplotlib|seaborn|AxesSubplot)|Text\([-\d]|<IPython)")
 NEEDS_SCRIPT = re.compile(r"javascript|vnd\.|widget")
 MOST_PICTURE = 8_000_000  # bytes of one picture on the page

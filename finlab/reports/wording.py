@@ -77,11 +77,17 @@ FORECAST_METHODS = {
     "ses": ("ses (a weighted mean of the past)", "ses（历史加权平均）"),
     "arima": ("arima (the classic ARIMA(1,1,2))", "arima（经典 ARIMA(1,1,2)）"),
     "theta": ("theta (half a trend, half a weighted mean)", "theta（一半趋势，一半加权平均）"),
-    "auto_ets": ("auto_ets (smoothing of level, trend and season, its form chosen)", "auto_ets（自动选形式的指数平滑）"),
+    "auto_ets": (
+        "auto_ets (smoothing of level, trend and season, its form chosen)",
+        "auto_ets（自动选形式的指数平滑）",
+    ),
     "auto_arima": ("auto_arima (ARIMA, its orders chosen)", "auto_arima（自动定阶的 ARIMA）"),
     "ces": ("ces (complex exponential smoothing)", "ces（复指数平滑）"),
     "mstl": ("mstl (trend and seasons taken apart)", "mstl（分解趋势与多重季节）"),
-    "combination": ("combination (the median of auto_ets, auto_arima, theta and ces)", "combination（auto_ets、auto_arima、theta、ces 的中位数）"),
+    "combination": (
+        "combination (the median of auto_ets, auto_arima, theta and ces)",
+        "combination（auto_ets、auto_arima、theta、ces 的中位数）",
+    ),
 }
 add_labels(FORECAST_METHODS, "forecast.method.")
 FORECAST_CHARTS = {
@@ -285,7 +291,9 @@ FROM_ELSEWHERE["zh"] |= {
     "forecast.param.horizon": "预测期数",
     "forecast.param.period": "一个季节的期数（月度数据为 12）；留空则由日期推断",
     "forecast.param.unit": "数值的单位，随每个数值显示",
-    "forecast.param.methods": "要比较的方法（naive、theta、auto_ets、combination 等）；留空：少量序列用简单方法，面板用快速方法",
+    "forecast.param.methods": (
+        "要比较的方法（naive、theta、auto_ets、combination 等）；留空：少量序列用简单方法，面板用快速方法"
+    ),
     "forecast.param.lang": "页面语言",
     "unit.thousand passengers a month": "千人/月",
     "unit.persons a month": "人/月",

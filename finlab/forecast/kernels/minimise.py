@@ -221,8 +221,8 @@ def minimise(
 
 # %% ../../../nbs/forecast/kernels/minimise.ipynb #14738f41
 def _work(
-    run: Callable[..., _Search], objective: Objective, options: tuple, own: Any, shared: Any, tolerance: Any, chunk: int,
-    lanes: np.ndarray, now: _Search, most: int,
+    run: Callable[..., _Search], objective: Objective, options: tuple, own: Any, shared: Any, tolerance: Any,
+    chunk: int, lanes: np.ndarray, now: _Search, most: int,
 ) -> _Search:  # fmt: skip
     """One round of one chunk: fill it up by repeating its last lane, run, and take the copies off again."""
     filled = np.concatenate([np.arange(len(lanes)), np.full(chunk - len(lanes), len(lanes) - 1)])
