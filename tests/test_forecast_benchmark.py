@@ -114,8 +114,9 @@ def test_coverage_by_third() -> None:
     inside[:6], inside[12:, :2] = True, True
     assert intervals.by_third(inside) == [1.0, 0.0, 0.5]
     assert intervals.ends_of(80) == pytest.approx((0.1, 0.9))
-    assert [key for key in intervals.plans("simulated") if "off" in key] == []
-    assert intervals.plans("analytic")["95 off"].bar == "<= 0.03"
+    assert {kind: intervals.plans(kind)["95 off"].bar for kind in intervals.KINDS} == {
+        "default (combination)": "<= 0.03", "analytic": "", "simulated": "", "conformal": "",
+    }  # fmt: skip
 
 
 def test_a_kernel_that_is_not_there_is_an_import_error() -> None:

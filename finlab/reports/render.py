@@ -144,8 +144,9 @@ def _write_latex(content: str, draft: Draft) -> str:
 def write_form(kind: str, content: Any, metadata: Mapping[str, Any], draft: Draft) -> str:
     """Write an output in the form `kind`; empty if it leaves nothing to show."""
     if kind == LOOK_UP:
-        draft.look_ups += 1
-        return write_look_up(content, draft.look_ups, draft.say)
+        written = write_look_up(content, draft.look_ups + 1, draft.say)
+        draft.look_ups += bool(written)
+        return written
     if kind == "application/json":
         return write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str), draft)
     text = joined(content)

@@ -107,7 +107,7 @@ ONE_MISTAKE = [
     ("CES", {"period": 2.5}, "period is 2.5; expected a whole number"),
     ("MSTL", {"period": "24"}, "period is '24'; expected a whole number"),
     ("Theta", {"kind": "dotm"}, "kind is 'dotm'; expected one of STM, OTM, DSTM, DOTM"),
-    ("CES", {"season": "any"}, "season is 'any'; expected auto or one of"),
+    ("CES", {"season": "any"}, "season is 'any'; expected one of auto"),
     ("ARIMA", {"order": None}, "order is None; expected three whole numbers, none negative"),
     ("ARIMA", {"order": (1, 1)}, r"order is \(1, 1\); expected three whole numbers"),
     ("ARIMA", {"order": (np.nan, 0, 0)}, r"order is \(nan, 0, 0\); expected three whole numbers"),

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from finlab.forecast import backtest, comparison, forecast, read_series, scores
+from finlab.forecast.arima import arima
 from finlab.forecast.kernels import naive as kernels
 from finlab.forecast.methods import stack_lanes
 
@@ -258,11 +259,27 @@ def test_holm_adjusts_as_statsmodels_does(seed):
 
 
 @pytest.mark.parametrize("sample", ["airline", "nile"])
-def test_the_intervals_of_arima_are_those_of_statsmodels(sample):
+def test_the_classic_arima_is_at_least_as_likely_as_that_of_statsmodels(sample):
     from statsmodels.tsa.arima.model import ARIMA
 
     series = real(sample)
     ours = forecast(series, 6, models="arima")
+    fitted = ARIMA(series.values.to_numpy(), order=(1, 1, 2)).fit(method_kwargs={"maxiter": 500})
+    assert ours.attrs["diagnostics"][0]["loglik"] >= fitted.llf - 0.01
+    theirs = fitted.get_forecast(6)  # not of the same parameters: each search stops a little elsewhere
+    spread = theirs.se_mean
+    assert (np.abs(ours["mean"].to_numpy() - theirs.predicted_mean) < 0.02 * spread).all()
+    for level in (80, 95):
+        ends = theirs.conf_int(alpha=1 - level / 100)
+        assert (np.abs(ours[[f"lo-{level}", f"hi-{level}"]].to_numpy() - ends) < 0.04 * spread[:, None]).all()
+
+
+@pytest.mark.parametrize("sample", ["airline", "nile"])
+def test_the_intervals_of_the_adapter_are_those_of_statsmodels(sample):
+    from statsmodels.tsa.arima.model import ARIMA
+
+    series = real(sample)
+    ours = forecast(series, 6, models={"arima": arima()})
     theirs = ARIMA(series.values.to_numpy(), order=(1, 1, 2)).fit().get_forecast(6)
     np.testing.assert_allclose(ours["mean"], theirs.predicted_mean, rtol=STOPS)
     for level in (80, 95):

@@ -4,19 +4,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from finlab.forecast.methods import FREE_METHODS
 from finlab.forecast.study import ForecastStudy, study_series
 from finlab.reports.forecasts import Studies, study_all
 
 
-def study(values: np.ndarray) -> ForecastStudy:
+def study(values: np.ndarray, models: object = "auto") -> ForecastStudy:
     from finlab.forecast.series import read_series
 
     index = pd.period_range("2012-01", periods=len(values), freq="M")
-    return study_series(read_series(pd.Series(values, index=index, name="sales"))[0], 12)
+    return study_series(read_series(pd.Series(values, index=index, name="sales"))[0], 12, models=models)
 
 
-def answer(values: np.ndarray) -> str:
-    return str(list(Studies([study(values)], 12).answer())[-1])
+def answer(values: np.ndarray, models: object = "auto") -> str:
+    return str(list(Studies([study(values, models)], 12).answer())[-1])
 
 
 def noise(n: int) -> np.ndarray:
@@ -36,7 +37,7 @@ def test_too_little_past_is_said_and_no_luck_is_claimed() -> None:
 
 
 def test_a_method_that_wins_is_named_with_its_test() -> None:
-    told = answer(100 + 2.0 * np.arange(240) + 0.3 * noise(240))
+    told = answer(100 + 2.0 * np.arange(240) + 0.3 * noise(240), FREE_METHODS)
     assert "drift (the line from the first to the last value) really beats naive2" in told
     assert "over " in told
 
@@ -50,11 +51,12 @@ def test_the_coverage_of_the_intervals_is_told(spread: float, words: str) -> Non
 
 
 def test_charts_speak_the_language_of_the_page() -> None:
-    from finlab.forecast.charts import CHART_WORDS
+    from finlab.forecast import charts, panel
     from finlab.reports.labels import LABELS, use_language
 
     prefix = "forecast.chart."
-    assert {key.removeprefix(prefix): text for key, text in LABELS["en"].items() if prefix in key} == CHART_WORDS
+    found = {key.removeprefix(prefix): text for key, text in LABELS["en"].items() if prefix in key}
+    assert found == charts.CHART_WORDS | panel.CHART_WORDS
     done = Studies([study(100 + np.arange(60) + noise(60))], 12)
     use_language("zh")
     try:
