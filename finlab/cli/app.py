@@ -108,13 +108,14 @@ def forecast(
     from finlab.forecast.series import read_series
     from finlab.forecast.study import MANY
     from finlab.forecast.study import forecast as forecast_series
+    from finlab.reports.forecasts import MOST_SERIES
 
     check_output(output, source)
     how = {"table": table, "dayfirst": dayfirst, "read": options_from_texts(pairs(read or [], "-r"))}
     unread: dict[str, str] = {}
     series = read_series(source, id=id, date=date, value=value, period=period, unread=unread, **how)
     names, many = [*unread, *(one.name for one in series)], len(series) + len(unread) > MANY
-    if unread and not many:
+    if unread and len(names) <= MOST_SERIES:  # up to here a report stops, too
         raise InputError(next(iter(unread.values())))
     frame = forecast_series(series, horizon, models=model)
     lost = [f"{name}: left out: {why.removeprefix(name).lstrip(':, ')}" for name, why in unread.items()]

@@ -36,6 +36,12 @@ CHART_WORDS = {
     "errors_of": "{name}: one-step errors of {model}",
     "error": "actual minus forecast",
     "normal_errors": "95% of normal errors",
+    "steps": "Error by steps ahead",
+    "steps_error": "mean absolute error, scaled as MASE",
+    "steps_ahead": "steps ahead",
+    "skill": "Error saved on a typical series, against {benchmark}",
+    "skill_percent": "percent",
+    "skill_saved": "error saved, with its 95% interval",
 }
 Say = Callable[..., str]  # a word of a chart by its key in CHART_WORDS, with the fields that it names
 

@@ -81,7 +81,7 @@ class _Mstl(NamedTuple):
 
 def _seasons_of(period: int, rows: int) -> tuple[int, ...]:
     wished = LONGER_SEASONS.get(period, (period,))
-    fitting = tuple(steps for steps in wished if steps > 1 and 2 * steps <= rows)
+    fitting = tuple(steps for steps in wished if steps > 1 and 2 * steps < rows)
     return fitting or ((period,) if period > 1 else ())
 
 

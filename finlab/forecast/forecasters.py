@@ -55,6 +55,12 @@ def _beside(X: np.ndarray | None) -> np.ndarray | None:
     return None if X is None else np.moveaxis(X, 2, 1)
 
 
+def _past(X: np.ndarray | None) -> np.ndarray | None:
+    """The regressors of the history; what is not finite lies where y is missing, and any number does there."""
+    known = _beside(X)
+    return None if known is None else np.where(np.isfinite(known), known, 0.0)
+
+
 class _Arima(_FromEngine):
     """What `ARIMA` and `AutoARIMA` share: regressors, and the method's way to go on."""
 
@@ -67,8 +73,7 @@ class _Arima(_FromEngine):
         return arima_kernels.forecast_arima(model, horizon, _beside(X))
 
     def _filter_kernel(self, model: Any, y: np.ndarray, X: np.ndarray | None = None) -> Any:
-        known = _beside(X)
-        return arima_kernels.filter_arima(model, y, None if known is None else np.nan_to_num(known))
+        return arima_kernels.filter_arima(model, y, _past(X))
 
 
 class AutoARIMA(_Arima):
@@ -87,9 +92,7 @@ class AutoARIMA(_Arima):
         super().__init__()
 
     def _fit_kernel(self, y: np.ndarray, X: np.ndarray | None = None) -> Any:
-        known = _beside(X)
-        period = check_positive_int("period", self.period)
-        return arima_search.auto_arima(y, period, x=None if known is None else np.nan_to_num(known))
+        return arima_search.auto_arima(y, check_positive_int("period", self.period), x=_past(X))
 
 # %% ../../nbs/forecast/forecasters.ipynb #a29cf1e5
 def _is_count(part: Any) -> bool:
@@ -127,13 +130,11 @@ class ARIMA(_Arima):
         super().__init__()
 
     def _fit_kernel(self, y: np.ndarray, X: np.ndarray | None = None) -> Any:
-        known = _beside(X)
-        known = None if known is None else np.nan_to_num(known)
         period = check_positive_int("period", self.period)
         order, seasonal_order = _counts("order", self.order), _counts("seasonal_order", self.seasonal_order)
         if not isinstance(self.constant, (bool, np.bool_, type(None))):
             raise InputError.of("constant", self.constant, "True, False or None")
-        return arima_kernels.fit_arima(y, order, seasonal_order, period, constant=self.constant, x=known)
+        return arima_kernels.fit_arima(y, order, seasonal_order, period, constant=self.constant, x=_past(X))
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MOST_CELLS', 'LEAST_VALUES', 'Short', 'Failure', 'WITHOUT_PARAMETERS', 'ANEW', 'Folds', 'read_panel', 'choose_folds',
-           'average_by_series', 'lane_scales', 'forecast_by_name', 'chunks', 'run_by_name', 'takes_panels',
-           'panel_groups', 'stack_panel', 'run_forecaster', 'run_panel_method', 'PanelReplay']
+           'average_by_series', 'lane_scales', 'chunks', 'run_by_name', 'takes_panels', 'panel_groups', 'stack_panel',
+           'run_forecaster', 'run_panel_method', 'PanelReplay']
 
 # %% ../../nbs/forecast/panel_replay.ipynb #f59d5f31
 import math
@@ -21,7 +21,7 @@ from ..core.errors import InputError
 from . import scores as score
 from .comparison import ROUNDING
 from .engine import ENGINE
-from .methods import AT_ONCE, LEAST_SHAPE, Lanes, follow_engine, run_named
+from .methods import AT_ONCE, LEAST_SHAPE, Lanes, blank_lanes, follow_engine, run_named
 from .series import NamedSeries, cut_frame, read_series
 
 MOST_CELLS = 1 << 22  # of one table of histories: 32 MiB as float64; the kernels need a few times that
@@ -156,11 +156,6 @@ def lane_scales(folds: Folds, power: int = 1) -> np.ndarray:
     return np.where(scale > (ROUNDING * largest) ** power, scale, np.nan)
 
 # %% ../../nbs/forecast/panel_replay.ipynb #04c1279e
-def forecast_by_name(name: str, histories: list[np.ndarray], horizon: int, period: int) -> Lanes:
-    """Forecast from the end of each history by a method of that name: the one door to all methods by name."""
-    return run_named(name, histories, horizon, period)
-
-
 def chunks(lengths: np.ndarray, most_cells: int = MOST_CELLS) -> Iterator[np.ndarray]:
     """Deal lanes out into calls, lanes of like length together, so that no table has more than `most_cells` cells."""
     rows = max(LEAST_SHAPE[0], 1 << (int(lengths.max(initial=1)) - 1).bit_length())
@@ -173,14 +168,14 @@ def run_by_name(name: str, title: str, folds: Folds, most_cells: int = MOST_CELL
     """Forecast all lanes by a named method: one batched call a chunk, with a progress line."""
     from finlab.core.progress import progress
 
-    lanes = Lanes(*(np.full((folds.horizon, len(folds.cut)), np.nan) for _ in range(2)))
+    lanes = blank_lanes(folds.horizon, len(folds.cut))
     lengths = folds.cut - folds.begin
     calls = []
     for period in np.unique(folds.periods):
         places = np.flatnonzero(folds.periods == period)
         calls += [(int(period), places[part]) for part in chunks(lengths[places], most_cells)]
     for period, part in progress(calls, title=title):
-        found = forecast_by_name(name, [folds.histories[lane] for lane in part], folds.horizon, period)
+        found = run_named(name, [folds.histories[lane] for lane in part], folds.horizon, period)
         lanes.mean[:, part], lanes.sd[:, part] = found.mean, found.sd
     return lanes
 
@@ -286,7 +281,7 @@ def run_forecaster(
     from finlab.core.progress import progress
     from finlab.forecast.arima import notes_from
 
-    lanes = Lanes(*(np.full((folds.horizon, len(folds.cut)), np.nan) for _ in range(2)))
+    lanes = blank_lanes(folds.horizon, len(folds.cut))
     failures: list[Failure] = []
     notes: list[str] = []
     with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
@@ -310,7 +305,7 @@ def _update_by_name(name: str, title: str, folds: Folds) -> tuple[Lanes, list[st
     if name not in ENGINE or name in ANEW:
         note = f"{title} was estimated anew at every cut-off: it has no update that keeps its parameters"
         return run_by_name(name, title, folds), [] if name in WITHOUT_PARAMETERS else [note]
-    lanes = Lanes(*(np.full((folds.horizon, len(folds.cut)), np.nan) for _ in range(2)))
+    lanes = blank_lanes(folds.horizon, len(folds.cut))
     periods = np.array([one.period for one in folds.series])
     calls = []
     for period in np.unique(periods):

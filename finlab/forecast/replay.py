@@ -17,7 +17,7 @@ import pandas as pd
 from ..core.checks import check_positive_int
 from ..core.errors import InputError
 from .comparison import origins_needed
-from .methods import Lanes, run_named
+from .methods import Lanes, blank_lanes, run_named
 from .rhythm import BUSINESS, FREQUENCIES, find_frequency, read_dates
 
 PERIODS = {frequency.code: frequency.period for frequency in (*FREQUENCIES, BUSINESS)}  # steps in a season
@@ -118,7 +118,7 @@ def _run_forecaster(
     from finlab.core.progress import progress
     from finlab.forecast.arima import quiet_forecast
 
-    lanes = Lanes(*(np.full((horizon, len(origins)), np.nan) for _ in range(2)))
+    lanes = blank_lanes(horizon, len(origins))
     failures, notes, known = [], [], _for_sktime(y)
     for place, cut in enumerate(progress(origins, title=name)):
         try:

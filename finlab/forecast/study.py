@@ -22,7 +22,15 @@ from ..core.errors import InputError
 from . import charts
 from .evaluation import Backtest, backtest, check_level
 from .engine import COMBINED, ENGINE
-from .methods import FREE_METHODS, Lanes, check_methods, named_residuals, run_engine, run_named
+from finlab.forecast.methods import (
+    FREE_METHODS,
+    Lanes,
+    blank_lanes,
+    check_methods,
+    named_residuals,
+    run_engine,
+    run_named,
+)
 from .replay import bounds
 from .residuals import DOUBTFUL, check_residuals
 from .rhythm import say_moment
@@ -90,7 +98,7 @@ def _run_choice(choice: Choice, group: list[NamedSeries], horizon: int) -> Run:
     from finlab.forecast.arima import quiet_forecast
 
     forecaster = choice.method
-    lanes, notes = Lanes(*(np.full((horizon, len(group)), np.nan) for _ in range(2))), []
+    lanes, notes = blank_lanes(horizon, len(group)), []
     for place, series in enumerate(progress(group, title=choice.name)):
         try:
             result = quiet_forecast(forecaster, series.with_periods(), horizon)

@@ -77,7 +77,7 @@ def pack(values: np.ndarray) -> tuple[int, list[int | None]]:
 # %% ../../nbs/reports/lookup.ipynb #0d879fc7
 def pack_forecast(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[int, list[Any]]:
     """Pack a forecast: a power of ten, and mean, distances down and, if they are others, up; levels are rows."""
-    power = power_of(mean)
+    power = power_of(mean) if np.any(np.nan_to_num(mean)) else power_of(np.ravel(high - low))
     down, up = (whole_numbers(np.ravel(part), power) for part in (mean - low, high - mean))
     same = all(a == b or (a is not None and b is not None and abs(a - b) <= 1) for a, b in zip(down, up, strict=True))
     return power, [whole_numbers(mean, power), down, *([] if same else [up])]

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['MOST_REPLAYED', 'CUTOFFS', 'SEED', 'SEASONLESS', 'SEASONAL', 'QUICK_VALUES', 'LEVELS', 'PAST_STEPS', 'MOST_PAST',
-           'LEAST_PAST', 'PAST_NUMBERS', 'is_quick', 'candidates', 'draw_sample', 'replay_panel', 'past_errors',
-           'Ahead', 'form_of', 'forecast_all', 'season_change', 'changes_of', 'count_notes', 'pack_panel',
-           'command_for']
+           'LEAST_PAST', 'PAST_NUMBERS', 'is_quick', 'candidates', 'step_of', 'span_of', 'long_enough', 'draw_sample',
+           'replay_panel', 'past_errors', 'Ahead', 'form_of', 'forecast_all', 'season_change', 'changes_of',
+           'count_notes', 'pack_panel', 'command_for']
 
 # %% ../../nbs/reports/panel_figures.ipynb #fac6b90e
 import math
@@ -45,9 +45,24 @@ def candidates(series: "list[NamedSeries]") -> list[str]:
     return [*names, *(["combination"] if is_quick(series) else [])]
 
 
+def step_of(horizon: int) -> int:
+    """Choose how far the cut-offs lie apart: neighbours would all tell of the same few steps."""
+    return max(1, horizon // CUTOFFS)
+
+
+def span_of(horizon: int) -> int:
+    """Count the last steps of each series that the replay forecasts."""
+    return horizon + (CUTOFFS - 1) * step_of(horizon)
+
+
+def long_enough(series: "list[NamedSeries]", horizon: int) -> "list[NamedSeries]":
+    """List the series that are long enough for all cut-offs; all of them if none is."""
+    return [one for one in series if len(one.values) > span_of(horizon) + one.period] or series
+
+
 def draw_sample(series: "list[NamedSeries]", horizon: int) -> "list[NamedSeries]":
-    """Draw at most 300 series to be replayed, of those that are long enough for all cut-offs if there are any."""
-    long = [one for one in series if len(one.values) >= horizon + one.period + CUTOFFS] or series
+    """Draw at most 300 series to be replayed, of those that are long enough."""
+    long = long_enough(series, horizon)
     if len(long) <= MOST_REPLAYED:
         return long
     places = np.random.default_rng(SEED).choice(len(long), MOST_REPLAYED, replace=False)
@@ -59,7 +74,7 @@ def replay_panel(series: "list[NamedSeries]", horizon: int, methods: list[str]) 
     from finlab.forecast.panel import backtest_panel
 
     try:
-        return backtest_panel(draw_sample(series, horizon), methods, horizon, cutoffs=CUTOFFS)
+        return backtest_panel(draw_sample(series, horizon), methods, horizon, cutoffs=CUTOFFS, step=step_of(horizon))
     except InputError:
         return None
 
@@ -129,8 +144,11 @@ def _gathered(rows: list[dict[str, Any]], notes: list[str]) -> Ahead:
 
 # %% ../../nbs/reports/panel_figures.ipynb #9ca70a45
 def season_change(values: np.ndarray, period: int, mean: np.ndarray, half: np.ndarray) -> tuple[float, float, float]:
-    """Give the sum of the last season, of the next one, and half the width of the latter's interval."""
-    steps = min(len(mean), period) if period > 1 else min(len(mean), len(values))
+    """Give the sum of the last season, of the next one, and half its intervals' widths; NaN if the past is too short.
+
+    Without a season it is as many steps as are forecast. The sum of half widths is an upper bound for the sum's own.
+    """
+    steps = min(len(mean), period) if period > 1 else len(mean)
     begin = len(values) - (period if period > 1 else steps)
     last = float(values[begin : begin + steps].sum()) if begin >= 0 else math.nan
     return last, float(mean[:steps].sum()), float(half[:steps].sum())

@@ -33,9 +33,11 @@ from finlab.reports.panel_figures import (
     count_notes,
     forecast_all,
     is_quick,
+    long_enough,
     pack_panel,
     past_errors,
     replay_panel,
+    span_of,
 )
 from .page import Prose, Table, result, say, table
 from .provenance import freshness, freshness_words
@@ -92,8 +94,8 @@ class PanelStudy:
 
     def forecast(self) -> Parts:
         """What is expected of the panel, what stands out, and any series to look up."""
-        note = say("panel.rounded", command=self.command.replace("`", "'"))
-        on_paper = label("panel.whole_table", command=self.command)
+        note = say("panel.rounded", command=self.command.replace("`", "'"), model=self.model)
+        on_paper = label("panel.whole_table")
         lookup = LookUp(pack_panel(self.series, self.ahead, self.errors), on_paper)
         found = [say("panel.changes", horizon=self.horizon), plot_changes(self.changes), *_outstanding(self)]
         return Parts(*found, say("panel.look_up"), lookup, note)
@@ -142,7 +144,7 @@ def _proof(study: PanelStudy) -> str:
     if back is None or not len(back.losses):
         return label("panel.untested", model=_method(study.model))
     rival, leader, n = back.replay.benchmark, back.leader, f"{len(back.losses):,}"
-    told = {"benchmark": _method(rival), "short": rival, "n": n, "cutoffs": CUTOFFS}
+    told = {"benchmark": _method(rival), "short": rival, "n": n, "cutoffs": CUTOFFS, "span": span_of(study.horizon)}
     if back.best == rival and leader == rival:
         return label("panel.no_better", **told)
     name = leader if back.best == rival else back.best
@@ -175,7 +177,9 @@ def _coverage(study: PanelStudy) -> list[str]:
 
 def _decision(study: PanelStudy) -> str:
     back = study.back
-    proven = back is not None and study.model == back.best != back.replay.benchmark
+    if back is None or not len(back.losses):
+        return label("panel.decide.untested")
+    proven = study.model == back.best != back.replay.benchmark
     return label("panel.decide.proven" if proven else "panel.decide.unproven")
 
 
@@ -252,7 +256,8 @@ def _facts(study: PanelStudy) -> Table:
         "lengths": label("panel.fact.lengths_told", least=n.min(), most=n.max(), middle=f"{np.median(n):,.0f}"),
         "dates": label("panel.fact.dates_told", **dates),
         "rhythm": _rhythms(study),
-        "unit": "; ".join(name if len(units) == 1 else f"{name} ({count:,})" for name, count in units),
+        "unit": "; ".join([name if len(units) == 1 else f"{name} ({count:,})" for name, count in units[:SHOWN_NAMES]])
+        + ("; …" if len(units) > SHOWN_NAMES else ""),
         "fresh": stalest,
         "stale": f"{stale:,}",
     }
@@ -268,8 +273,10 @@ def _unread(study: PanelStudy) -> list[Prose]:
 
 # %% ../../nbs/reports/panels.ipynb #2004d142
 def _verdict(back: "PanelBacktest", method: str) -> str:
-    known = method == back.replay.benchmark or method in back.tests.index
-    return _outcome(back.tests, back.replay.benchmark, method) if known else "—"
+    if method != back.replay.benchmark and method not in back.tests.index:
+        return "—"
+    few = method in back.tests.index and back.tests.loc[method, "outcome"] == "too few"
+    return label("panel.too_few") if few else _outcome(back.tests, back.replay.benchmark, method)
 
 
 def _test(study: PanelStudy) -> list[Any]:
@@ -278,8 +285,9 @@ def _test(study: PanelStudy) -> list[Any]:
     if back is None or not len(back.losses):
         return [say("panel.untested", model=_method(study.model))]
     rival, n = back.replay.benchmark, f"{len(back.replay.folds.series):,}"
-    whole = len(back.replay.folds.series) < MOST_REPLAYED
-    how = say("panel.whole", n=n) if whole else say("panel.sample", n=n, total=f"{len(study.series):,}")
+    total = len(long_enough(study.series, study.horizon))
+    whole = total <= MOST_REPLAYED
+    how = say("panel.whole", n=n) if whole else say("panel.sample", n=n, total=f"{total:,}")
     frame = back.table[["MASE", "RMSSE", "OWA", "coverage-80", "coverage-95"]].reset_index()
     frame.insert(1, label("forecast.col.verdict", benchmark=rival), [_verdict(back, name) for name in frame["method"]])
     frame["win_rate"] = [_percent(share) for share in back.table["win_rate"].tolist()]
@@ -289,8 +297,10 @@ def _test(study: PanelStudy) -> list[Any]:
     frame["skill"] = ["—" if place == at else words for place, words in enumerate(told)]
     frame.loc[at, "win_rate"] = "—"
     shown = table(frame, prefix="panel.col.", decimals=dict.fromkeys(frame.columns[2:7], 2))
-    slow = [say("panel.slow_left_out")] if study.left_out_slow else []
-    return [how, shown, *slow, back.plot("steps", _in_charts), back.plot("skill", _in_charts)]
+    aside = [name for name in back.table.index if name not in back.losses.columns]
+    more = [say("panel.slow_left_out")] if study.left_out_slow else []
+    more += [say("panel.aside", names=", ".join(aside))] if aside else []
+    return [how, shown, *more, back.plot("steps", _in_charts), back.plot("skill", _in_charts)]
 
 
 def _percent(share: float) -> str:
@@ -323,8 +333,9 @@ def _shown(frame: pd.DataFrame, columns: list[str]) -> Table:
     told = frame[columns].reset_index()
     for column in columns:
         if column in ("change", "spread"):
-            told[column] = [f"{value:+,.0%}" if column == "change" else f"{value:,.0%}" for value in told[column]]
-    return table(told.replace("nan%", "—"), prefix="panel.col.", decimals={"strength": 2, "own": 2, "rival": 2})
+            sign = "+" if column == "change" else ""
+            told[column] = [f"{value:{sign},.0%}" if math.isfinite(value) else "—" for value in told[column]]
+    return table(told, prefix="panel.col.", decimals={"strength": 2, "own": 2, "rival": 2})
 
 
 def _outstanding(study: PanelStudy) -> list[Any]:

@@ -287,12 +287,12 @@ FROM_ELSEWHERE["zh"] |= {
     "forecast.param.table": "source 为数据库时要读取的表",
     "forecast.param.dayfirst": "01/02/2024 为二月（true）还是一月（false）；留空则由日期推断",
     "forecast.param.read": "文件的写法，形如 名称=值：\"decimal=,\"、encoding=cp1252、sheet=Sales",
-    "forecast.param.series": "只用这些序列（按名称）",
+    "forecast.param.series": "只用这些序列（按名称）；超过 12 个且未指定时，页面按面板呈现",
     "forecast.param.horizon": "预测期数",
     "forecast.param.period": "一个季节的期数（月度数据为 12）；留空则由日期推断",
     "forecast.param.unit": "数值的单位，随每个数值显示",
     "forecast.param.methods": (
-        "要比较的方法（naive、theta、auto_ets、combination 等）；留空：少量序列用简单方法，面板用快速方法"
+        "要比较的方法（naive、theta、auto_ets、combination 等）；留空：简单方法与 theta；面板另加 auto_ets、ces、combination"
     ),
     "forecast.param.lang": "页面语言",
     "unit.thousand passengers a month": "千人/月",

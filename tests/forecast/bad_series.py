@@ -1,5 +1,6 @@
 """Series that no kernel can fit fully, between healthy ones that must not notice."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -28,3 +29,15 @@ def check_bad_neighbours(
     assert np.isnan(result.mean[:, 1:4]).all() and np.isfinite(result.mean[:, 4:]).all()
     np.testing.assert_allclose(result.mean[0, 4:10], [7, 0, -3, y[-1], y[-1], y[3]], rtol=rtol, atol=1e-12)
     assert (result.sd[:, 4:7] == 0).all()
+
+
+def check_extreme_sizes(fit: Callable[[np.ndarray], Any], forecast: Callable[[Any, int], Any]) -> None:
+    """Numbers whose squares leave the range of floats get a reason, without a warning; large ones are forecast."""
+    table = np.random.default_rng(5).normal(0, 1, (40, 5)) * np.array([1e-300, 1e-30, 1.0, 1e100, 1e300])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted = fit(table)
+        result = forecast(fitted, 3)
+    assert fitted.reason.tolist() == [Reason.INFINITE, Reason.FINE, Reason.FINE, Reason.FINE, Reason.INFINITE]
+    assert np.isfinite(result.mean[:, 1:4]).all() and np.isfinite(result.sd[:, 1:4]).all()
+    assert np.isnan(result.mean[:, [0, 4]]).all() and np.isnan(result.sd[:, [0, 4]]).all()

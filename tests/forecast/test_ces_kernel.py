@@ -1,18 +1,16 @@
 """Complex smoothing against slow twins and the published figures of a peer, and the edges of what data can be."""
 
-import warnings
-
 import jax
 import numpy as np
 import pytest
-from bad_series import check_bad_neighbours
+from bad_series import check_bad_neighbours, check_extreme_sizes
 from competition import hourly, m3, owa
 
 from finlab.core.compute import double_precision
 from finlab.core.errors import InputError
 from finlab.forecast.kernels import ces, gauss_newton
 from finlab.forecast.kernels.ces import FORMS, filter_ces, fit_ces, forecast_ces
-from finlab.forecast.kernels.prepare import Reason, classical_season, inspect_series
+from finlab.forecast.kernels.prepare import classical_season, inspect_series
 
 
 def turned(pair, w0, w1, e):
@@ -159,15 +157,7 @@ def test_padding_and_company_change_nothing(shops):
 
 
 def test_sizes_whose_squares_are_no_numbers_get_a_reason():
-    rng = np.random.default_rng(5)
-    table = rng.normal(0, 1, (40, 5)) * np.array([1e-300, 1e-30, 1.0, 1e100, 1e300])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fit = fit_ces(table, 4)
-        result = forecast_ces(fit, 3)
-    assert fit.reason.tolist() == [Reason.INFINITE, Reason.FINE, Reason.FINE, Reason.FINE, Reason.INFINITE]
-    assert np.isfinite(result.mean[:, 1:4]).all() and np.isfinite(result.sd[:, 1:4]).all()
-    assert np.isnan(result.mean[:, [0, 4]]).all() and np.isnan(result.sd[:, [0, 4]]).all()
+    check_extreme_sizes(lambda table: fit_ces(table, 4), forecast_ces)
 
 
 @pytest.mark.parametrize(

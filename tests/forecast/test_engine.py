@@ -90,6 +90,8 @@ def test_mstl_says_which_seasons_it_took_out(table):
     hours = np.random.default_rng(12).normal(size=(400, 2)).cumsum(axis=0)
     hours[:360, 1] = np.nan
     assert method.diagnose(method.fit(hours, 24))["form"].tolist() == ["MSTL[24,168]", "Theta"]
+    fortnight = method.diagnose(method.fit(hours[:336, :1], 24))  # two weeks hold no third cycle to tell them apart
+    assert fortnight["form"].tolist() == ["MSTL[24]"] and fortnight["reason"].tolist() == [""]
 
 
 def test_mstl_without_a_season_is_theta(table):

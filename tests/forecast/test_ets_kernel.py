@@ -15,7 +15,9 @@ from finlab.core.compute import double_precision
 from finlab.core.errors import InputError
 from finlab.forecast.kernels import ets, ets_search
 from finlab.forecast.kernels.ets import EtsFit, Frame, Kind, Weights
+from finlab.forecast.kernels.prepare import Reason, say_reasons
 
+UNUSABLE = say_reasons(np.array([Reason.INFINITE]))[0]
 PERIOD, ROWS = 4, 32  # nearly all tests share these, so that programs are compiled once
 TRENDS = ("N", "A", "Ad", "M", "Md")
 FORMS = tuple(error + trend + season for season in "NAM" for trend in TRENDS for error in "AM")
@@ -321,7 +323,7 @@ def test_one_odd_series_changes_nothing_for_its_neighbours(kind, seven):
     np.testing.assert_allclose(two.mean[:, others], one.mean[:, others], rtol=1e-8)
     np.testing.assert_allclose(two.sd[:, others], one.sd[:, others], rtol=1e-8)
     if kind in ("empty", "infinite"):
-        assert both.form[2] == "" and both.reason[2] == {"empty": "no values", "infinite": "an infinite value"}[kind]
+        assert both.form[2] == "" and both.reason[2] == {"empty": "no values", "infinite": UNUSABLE}[kind]
         assert np.isnan(two.mean[:, 2]).all() and np.isnan(two.sd[:, 2]).all()
     else:
         assert np.isfinite(two.mean[:, 2]).all()
@@ -337,7 +339,7 @@ def test_sizes_whose_squares_are_no_numbers_get_a_reason(seven):
         told = ets.forecast_ets(fit, 6)
     bad = np.isin(np.arange(7), [0, 4, 6])
     assert (fit.form[bad] == "").all() and (fit.form[~bad] != "").all()
-    assert (fit.reason[bad] == "sizes whose squares are no numbers").all()
+    assert (fit.reason[bad] == UNUSABLE).all()
     assert np.isnan(told.mean[:, bad]).all() and np.isfinite(told.sd[:, ~bad]).all()
 
 
@@ -565,6 +567,12 @@ REFUSED = {
     "bounds of a growing form": (lambda: ets_search.fit_ets(Y, "AMN", bounds="wide"), r"bounds.*'wide'.*'usual'"),
     "forms": (lambda: ets_search.auto_ets(Y, forms=("ANN", "AMN")), r"forms.*'AMN'.*ANN, AAN.*fit_ets"),
     "divided forms": (lambda: ets_search.auto_ets(Y, 4, forms=("ANM",)), r"forms.*'ANM'.*fit_ets"),
+    "no rows": (lambda: ets_search.auto_ets(np.zeros((0, 3))), r"y is \(0, 3\)"),
+    "no series": (lambda: ets_search.fit_ets(np.zeros((5, 0)), "ANN"), r"y is \(5, 0\)"),
+    "horizon of paths": (
+        lambda: ets.simulate_ets(made(["ANN"], 0), 0, 5, seed=1),
+        r"horizon.*0.*whole number of at least 1",
+    ),
     "horizon": (lambda: ets.forecast_ets(made(["ANN"], 0), 0), r"horizon.*0.*whole number of at least 1"),
 }
 

@@ -154,6 +154,21 @@ def test_a_bad_series_does_not_stop_the_panel_and_says_why(name, airline):
     assert reasons["good"] == "" and all(reasons[["missing", "infinite", "short"]])
 
 
+def test_a_regressor_counts_for_nothing_where_its_series_has_a_hole():
+    from finlab.forecast.forecasters import ARIMA
+
+    random = np.random.default_rng(4)
+    index = pd.RangeIndex(50)
+    y, x = pd.Series(random.normal(size=50).cumsum(), index), pd.DataFrame({"x": random.normal(size=50)}, index)
+    y[20] = np.nan
+    told = []
+    for odd in (0.3, np.nan, np.inf):
+        x.loc[20, "x"] = odd
+        ahead = pd.DataFrame({"x": [0.1, 0.2]}, [50, 51])
+        told.append(ARIMA((1, 0, 0)).fit(y, x).predict(fh=[1, 2], X=ahead).to_numpy())
+    np.testing.assert_allclose(told[1:], [told[0]] * 2, rtol=1e-6)
+
+
 CONFORMANCE = """
 import json, sys
 from sktime.utils.estimator_checks import check_estimator

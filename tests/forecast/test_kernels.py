@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from competition import panel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,14 +18,6 @@ METHODS = {
     "ses": lambda y, h: kernels.ses(y, h),
     "naive2": lambda y, h: kernels.naive2(y, h, 4),
 }
-
-
-def panel(series) -> np.ndarray:
-    rows = max(map(len, series))
-    table = np.full((rows, len(series)), np.nan)
-    for lane, values in enumerate(series):
-        table[rows - len(values) :, lane] = values
-    return table
 
 
 def test_naive2_reproduces_the_published_scores_of_m4_hourly(testdata):

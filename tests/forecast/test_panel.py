@@ -260,7 +260,7 @@ def test_the_seed_and_only_the_seed_decides_the_intervals():
 def test_charts_and_the_page(small):
     steps, skill = small.plot(), small.plot("skill")
     assert "scaled as MASE" in steps.axes[0].get_title(loc="left") and len(steps.axes[0].get_lines()) == 5
-    assert "against naive2 (percent)" in skill.axes[0].get_title(loc="left") and len(skill.axes[0].get_xticks()) == 4
+    assert "against naive2 (percent)" in skill.axes[0].get_title(loc="left") and len(skill.axes[0].get_yticks()) == 4
     wide = made(12).rename(columns={"s0000": "<b>"})
     page = backtest_panel(wide.assign(short=wide["<b>"].where(np.arange(60) > 57)), horizon=3)._repr_html_()
     assert "<b>" not in page and "win_rate" in page

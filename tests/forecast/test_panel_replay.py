@@ -110,13 +110,13 @@ def test_the_truncation_test_can_fail():
 
 def test_a_thousand_series_are_one_call_a_method(monkeypatch):
     calls = []
-    real = panel_replay.forecast_by_name
+    real = panel_replay.run_named
 
     def counted(name, histories, horizon, period):
         calls.append((name, len(histories)))
         return real(name, histories, horizon, period)
 
-    monkeypatch.setattr(panel_replay, "forecast_by_name", counted)
+    monkeypatch.setattr(panel_replay, "run_named", counted)
     rng = np.random.default_rng(0)
     names = [f"s{place}" for place in range(1000)]
     dates = pd.date_range("2015-01-01", periods=60, freq="MS")

@@ -51,12 +51,12 @@ def test_the_coverage_of_the_intervals_is_told(spread: float, words: str) -> Non
 
 
 def test_charts_speak_the_language_of_the_page() -> None:
-    from finlab.forecast import charts, panel
+    from finlab.forecast.charts import CHART_WORDS
     from finlab.reports.labels import LABELS, use_language
 
     prefix = "forecast.chart."
     found = {key.removeprefix(prefix): text for key, text in LABELS["en"].items() if prefix in key}
-    assert found == charts.CHART_WORDS | panel.CHART_WORDS
+    assert found == CHART_WORDS
     done = Studies([study(100 + np.arange(60) + noise(60))], 12)
     use_language("zh")
     try:

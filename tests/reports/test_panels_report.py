@@ -64,18 +64,58 @@ def test_a_dozen_series_have_the_page_of_old_and_thirteen_that_of_a_panel() -> N
 def test_the_answer_says_who_forecasts_whether_it_is_proven_and_how_sure(fifteen: PanelStudy) -> None:
     told = words(fifteen.answer())
     assert f"**15 of 15 series** are forecast by {fifteen.model}" in told
-    assert re.search(r"The past proves that|There is \*\*no evidence\*\*|No method that was tried", told)
+    assert "so naive2 is what we use" in told and "beat" not in told.replace("any method beats", "")
     assert re.search(r"80% intervals held (only )?\d+% of the values that came, its 95% intervals \d+%", told)
     assert "of the series are expected to rise" in told and "For a decision" in told
     assert "not added up, as no unit is known" in told
 
 
-def test_the_proof_follows_the_test(fifteen: PanelStudy) -> None:
-    back = fifteen.back
-    assert back is not None
-    proven = back.best != back.replay.benchmark
-    assert ("The past proves" in words(fifteen.answer())) == proven
-    assert fifteen.model == back.best and (fifteen.model == "naive2") != proven
+def test_a_line_proves_drift_and_a_walk_proves_nothing() -> None:
+    random, steps = np.random.default_rng(2), np.arange(60)
+    days = pd.date_range(end="2026-10-31", periods=60, freq="ME")
+    lines = {f"s{k}": 100 + (2 + k) * steps + random.normal(0, 2, 60) for k in range(14)}
+    study = studied(pd.DataFrame(lines, index=days))
+    assert study.back is not None and study.model == study.back.best == "drift"
+    row, told = study.back.table.loc["drift"], words(study.answer())
+    assert "Over the last 10 steps drift" in told and "over 14 series replayed from 3 dates each" in told
+    assert f"MASE {row['MASE']:.3g} against" in told and f"saves **{row['skill']:.0%}**" in told
+    assert f"better on {row['win_rate']:.0%} of the series" in told and "these forecasts are the better plan" in told
+    walks = {f"s{k}": 100 + random.normal(0, 2, 60).cumsum() for k in range(14)}
+    study = studied(pd.DataFrame(walks, index=days))
+    assert study.model == "naive2" and "these forecasts are the better plan" not in words(study.answer())
+
+
+def test_cut_offs_lie_apart_and_only_series_that_are_long_enough_are_drawn() -> None:
+    from finlab.reports.panel_figures import draw_sample, long_enough, span_of, step_of
+
+    assert [(step_of(h), span_of(h)) for h in (1, 6, 12)] == [(1, 3), (2, 10), (4, 20)]
+    study = studied(panel(14))
+    assert study.back is not None and np.unique(np.diff(study.back.replay.folds.cut[:3])).tolist() == [2]
+    months = panel(14).assign(young=panel(1)["shop 0"].where(np.arange(60) >= 60 - 22))
+    series = studied(months).series
+    assert "young" not in [one.name for one in long_enough(series, 6)] and len(draw_sample(series, 6)) == 14
+
+
+def test_losses_have_a_change_without_percent() -> None:
+    study = studied(panel(14) - 1000)
+    study.changes["strength"] += 0.5  # seasonal naive expects no change at all
+    told = words(study.forecast())
+    assert "Largest rises" in told
+    assert "nan%" not in told
+
+
+def test_years_are_compared_with_as_many_years_or_not_at_all() -> None:
+    from finlab.reports.panel_figures import season_change
+
+    assert season_change(np.arange(20.0), 1, np.ones(12), np.ones(12)) == (sum(range(8, 20)), 12, 12)
+    assert np.isnan(season_change(np.arange(8.0), 1, np.ones(12), np.ones(12))[0])
+
+
+def test_a_forecast_of_zero_keeps_its_interval_in_the_look_up() -> None:
+    from finlab.reports.lookup import power_and_distances
+
+    power, (mean, down) = power_and_distances(0.0, -0.4, 0.4)
+    assert mean == [0] and np.isclose(down[0] * 10.0**power, 0.4)
 
 
 def test_the_shares_that_rise_and_fall_are_counted(fifteen: PanelStudy) -> None:
@@ -115,7 +155,12 @@ def test_few_series_are_still_told_about_a_bad_one() -> None:
 def test_a_panel_too_short_for_a_replay_has_no_evidence() -> None:
     study = studied(panel(13, months=8))
     assert "There is **no evidence**" in words(study.answer()) and "There is **no evidence**" in words(study.split())
-    assert "nothing justifies paying for more" in words(study.answer())
+    assert "nothing here shows how far these forecasts" in words(study.answer())
+
+
+def test_constant_series_are_not_called_short() -> None:
+    flat = pd.DataFrame({f"s{k}": 5.0 + k for k in range(14)}, index=panel(1).index)
+    assert "could be tested (too short, constant, or no forecast)" in words(studied(flat).answer())
 
 
 def test_names_are_no_markup() -> None:

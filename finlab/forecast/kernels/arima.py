@@ -131,7 +131,7 @@ def seek(
 # %% ../../../nbs/forecast/kernels/arima.ipynb #cb3fc1f8
 GROUP, SMALL_GROUP = 512, 64  # lanes of one program
 SMALL_PANEL = 32  # up to so many series the smaller program is used
-MANY = 8  # and from so many parameters on, where a search has few lanes
+MANY = 8  # and beyond so many parameters, where a search has few lanes
 
 # %% ../../../nbs/forecast/kernels/arima.ipynb #80af9134
 def polynomials(z: np.ndarray, sizes: Sizes, period: int) -> tuple[np.ndarray, np.ndarray]:

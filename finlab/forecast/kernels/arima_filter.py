@@ -85,7 +85,7 @@ def _ahead(ar: Any, ma: Any, state: Any, horizon: int) -> tuple[Any, Any, Any]:
 def _run_filter(own: tuple, shared: tuple, horizon: int, period: int, most: tuple[int, int]) -> tuple:
     """Everything that one pass gives for a chunk of lanes; `horizon` may be 0."""
     ar, ma, series, count, constant, d, seasonal_d = own
-    columns = exact.lane_columns((None, series, count, None, constant), shared, ar.dtype)
+    columns = exact.lane_columns(series, count, constant, shared)
     errors, variances, state, covariance = _kalman(ar, ma, columns, count)
     if horizon == 0:
         return errors, variances

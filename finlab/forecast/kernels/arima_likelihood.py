@@ -347,26 +347,25 @@ BLOCK = 64  # lanes of one block, half of that for seasonal models: 32 matrices 
 LEAST = 1e-14  # smallest mean square of a series of size one: below, the fit is perfect and its logarithm without end
 
 
-def lane_columns(own: tuple, shared: tuple, kind: Any) -> Any:
+def lane_columns(series: Any, count: Any, constant: Any, shared: tuple) -> Any:
     """Gather the columns of some lanes: the series, a constant for the lanes that have one, regressors, dummies."""
-    _, series, count, _, constant = own
     values, centre, regressors = shared
     live = jnp.arange(values.shape[0])[:, None] < count
     one = jnp.where(live & constant, 1.0, 0.0)
     series_values = jnp.where(live, values[:, series] - one * centre[series], 0.0)
     parts = [series_values[:, None], one[:, None], regressors[:, :, series]]
-    return jnp.concatenate(parts, axis=1).astype(kind)
+    return jnp.concatenate(parts, axis=1)
 
 
 def _values(z: Any, own: tuple, shared: tuple, sizes: tuple, period: int, holes: int) -> Any:
-    _, _, count, used, _ = own
-    z = jnp.where(used, z, 0.0).astype(z.dtype)
-    columns = lane_columns(own, shared, z.dtype)
+    _, series, count, used, constant = own
+    z = jnp.where(used, z, 0.0)
+    columns = lane_columns(series, count, constant, shared)
     gram, logdet = products(z, columns, count, jnp.max(count), sizes, period)
     squares, _, _, more = regress(gram, holes)
-    kept = (count - jnp.sum(jnp.any(columns[:, columns.shape[1] - holes :] != 0, axis=0), axis=0)).astype(z.dtype)
+    kept = count - jnp.sum(jnp.any(columns[:, columns.shape[1] - holes :] != 0, axis=0), axis=0)
     mean_square = jnp.maximum(squares / kept, LEAST)
-    return (0.5 * (kept * jnp.log(mean_square) + logdet + more)).astype(z.dtype)
+    return 0.5 * (kept * jnp.log(mean_square) + logdet + more)
 
 # %% ../../../nbs/forecast/kernels/arima_likelihood.ipynb #6d60f25d
 def objective(z: Any, own: tuple, shared: tuple, sizes: tuple, period: int, holes: int) -> tuple[Any, Any]:

@@ -129,7 +129,7 @@ def _clear_of_edge(coefficients: np.ndarray, step: int) -> np.ndarray:
 
 
 def acceptable(z: np.ndarray, sizes: Sizes, period: int) -> np.ndarray:
-    """Whether each lane's model keeps clear of the edge, for free parameters `z`."""
+    """Whether each lane's model keeps clear of the edge, for free parameters `z`; one term at lag one is exempt."""
     ar, ma, sar, sma = exact.coefficients(z, sizes)
     result = np.ones(z.shape[1], bool)
     for short, seasonal in ((ar, sar), (-ma, -sma)):
@@ -144,14 +144,14 @@ STRAIGHT = np.array(
 )  # changes of p, q, P, Q by one; 2 means: the other choice of the constant
 _BOTH = [(a, b) for a in (-1, 1) for b in (-1, 1)]
 SLANTED = np.array([(0, 0, a, b, 0) for a, b in _BOTH] + [(a, b, 0, 0, 0) for a, b in _BOTH])
-MOST = np.array([5, 5, 2, 2])  # the largest p, q, P, Q; the same
+MOST = np.array([5, 5, 2, 2])  # the largest p, q, P, Q; forecast::auto.arima
 ALL = (6, 6, 3, 3, 2)  # how many values each of p, q, P, Q, constant can take
 WHOLE: Sizes = (5, 5, 2, 2)
 LEVELS: tuple[Sizes, ...] = (
     (2, 2, 0, 0), (5, 5, 0, 0), (2, 2, 1, 1), (5, 5, 1, 1), (2, 2, 2, 2), (5, 5, 2, 2),
 )  # fmt: skip
 RANKING, FINAL = Effort((8, 16), 1e-4), Effort((16, 64), 1e-7)
-HOPELESS = 8.0  # points of AICc above the best after eight evaluations: such a lane is given up
+HOPELESS = 8.0  # points of AICc above the best after the first part of an effort: such a lane is given up
 FINALISTS = 2
 MOST_ROUNDS = 20
 
@@ -203,7 +203,7 @@ class Climb(NamedTuple):
 
     tried: np.ndarray
     criteria: np.ndarray
-    kept: np.ndarray  # parameters of every tried model, in single precision
+    kept: np.ndarray  # parameters of every tried model, in single precision for room: starts, not results
     model: np.ndarray
     z: np.ndarray
     best: np.ndarray
@@ -363,7 +363,7 @@ def _search_portion(fit: ArimaFit, lanes: np.ndarray, holes: int, seen: np.ndarr
         models, z, good = _finals(part, climb, period)
         orders[np.array([0, 2, 3, 5, 6])[:, None], live] = models
         orders[6, live[~good]] = most[4, live[~good]]
-        fit.ar[:, lanes[live]], fit.ma[:, lanes[live]] = _polynomials(z, fit, period)
+        fit.ar[:, lanes[live]], fit.ma[:, lanes[live]] = _polynomials(z, period)
         fit.converged[lanes[live]] = good
     orders[6, few] = orders[[1, 4]][:, few].sum(axis=0) == 0  # a mean, or the last value
     fit.orders[:, lanes] = orders
@@ -376,7 +376,6 @@ def _search_portion(fit: ArimaFit, lanes: np.ndarray, holes: int, seen: np.ndarr
 LEAST_SEARCHED = 5  # values; with fewer the charge of AICc for a mean is larger than what values can say for it
 
 
-def _polynomials(z: np.ndarray, fit: ArimaFit, period: int) -> tuple[np.ndarray, np.ndarray]:
+def _polynomials(z: np.ndarray, period: int) -> tuple[np.ndarray, np.ndarray]:
     sizes = WHOLE if period > 1 else (5, 5, 0, 0)
-    ar, ma = polynomials(z[_place(sizes)], sizes, period)
-    return ar[: len(fit.ar)], ma[: len(fit.ma)]
+    return polynomials(z[_place(sizes)], sizes, period)

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from ...core.compute import double_precision
+from ...core.checks import check_positive_int
 from ...core.errors import InputError
 from .naive import Forecast
 
@@ -408,8 +409,7 @@ def forecast_ets(fit: EtsFit, horizon: int) -> Forecast:
 
     Source: Hyndman, Koehler, Ord & Snyder (2008), Forecasting with Exponential Smoothing, ch. 6.
     """
-    if horizon < 1 or horizon != int(horizon):
-        raise InputError.of("horizon", horizon, "a whole number of at least 1")
+    check_positive_int("horizon", horizon)
     mean = np.full((horizon, len(fit.form)), np.nan)
     sd = np.full_like(mean, np.nan)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -422,6 +422,7 @@ def simulate_ets(
     fit: EtsFit, horizon: int, paths: int = SIMULATED_PATHS, *, seed: int
 ) -> Float[np.ndarray, "paths horizon lanes"]:
     """Draw `paths` futures of every fitted model, with normal errors; the same `seed` draws the same futures."""
+    check_positive_int("horizon", horizon)
     return _simulate(fit, np.random.default_rng(seed).standard_normal((horizon, paths, len(fit.form))))
 
 

@@ -45,6 +45,7 @@ from finlab.forecast.kernels.ets_starts import (
     prepare_series,
 )
 from .minimise import cores, minimise
+from .prepare import check_table, corrected_aic
 from .prepare import Reason, inspect_series
 
 # %% ../../../nbs/forecast/kernels/ets_search.ipynb #f48090e0
@@ -147,7 +148,7 @@ def _descend(prepared: Prepared, job: _Job, period: int, bounds: str, effort: Ef
     )  # fmt: skip
     deviance, count = result.value.astype(float), prepared.count[job.column]
     parameters = np.array([parameters_of(form, period) for form in job.forms], int)
-    aicc = _aicc(deviance + 2 * count * np.log(prepared.unit[job.column]), count, parameters)
+    aicc = corrected_aic(-0.5 * deviance - count * np.log(prepared.unit[job.column]), parameters, count)
     return _Found(result.x.astype(float), deviance, aicc, result.converged)
 
 
@@ -199,13 +200,6 @@ def _empty_fit(prepared: Prepared, period: int) -> EtsFit:
     return EtsFit(**none | {"residuals": np.full((1, lanes), np.nan)})
 
 
-def _aicc(deviance: np.ndarray, count: np.ndarray, parameters: np.ndarray | int) -> np.ndarray:
-    """Deviance plus the price of the parameters; infinite where too few values are left."""
-    room = count - parameters - 1
-    price = 2 * parameters + 2 * parameters * (parameters + 1) / np.maximum(room, 1)
-    return np.where((room > 0) & np.isfinite(deviance), deviance + price, np.inf)
-
-
 def _write(
     fit: EtsFit, prepared: Prepared, at: np.ndarray, forms: np.ndarray, weights: Weights, deviance: np.ndarray,
     converged: np.ndarray,
@@ -219,7 +213,7 @@ def _write(
     values = {
         "form": forms, "alpha": weights.alpha, "beta": weights.beta, "gamma": weights.gamma, "phi": weights.phi,
         "level_first": weights.level * unit, "trend_first": weights.trend * np.where(growing, 1.0, unit),
-        "loglik": -0.5 * own, "aicc": _aicc(own, prepared.count[at], parameters), "converged": converged,
+        "loglik": -0.5 * own, "aicc": corrected_aic(-0.5 * own, parameters, prepared.count[at]), "converged": converged,
         "parameters": parameters,
     }  # fmt: skip
     for name, value in values.items():
@@ -320,10 +314,7 @@ def _grow_block(y: np.ndarray, form: str, period: int) -> EtsFit:
 
 # %% ../../../nbs/forecast/kernels/ets_search.ipynb #2c034acd
 def _check(y: np.ndarray, period: int, bounds: str) -> None:
-    if y.ndim != 2:
-        raise InputError(f"y has {y.ndim} axes; expected 2, time and series (one series: y[:, None])")
-    if period < 1 or period != int(period):
-        raise InputError.of("period", period, "a whole number of at least 1")
+    check_table(y, period)
     if bounds not in ("usual", "box"):
         raise InputError.of("bounds", bounds, "'usual' or 'box'")
 
@@ -343,7 +334,7 @@ def _by_blocks(y: np.ndarray, fit_block: Any) -> EtsFit:
     """Fit blocks of series of like length, and put the results back into the order of the columns."""
     y = np.asarray(y, dtype=float)
     order = np.argsort(np.argmax(~np.isnan(y), axis=0), kind="stable")
-    parts = [_filled(y[:, order[i : i + BLOCK]], fit_block) for i in range(0, max(len(order), 1), BLOCK)]
+    parts = [_filled(y[:, order[i : i + BLOCK]], fit_block) for i in range(0, len(order), BLOCK)]
     back = np.argsort(order)
     return EtsFit(*(np.concatenate(part, axis=-1)[..., back] for part in zip(*parts, strict=True)))
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .ets import LOWEST, beta_limit, split_form, standard_rows
-from .prepare import Reason, by_chunks, inspect_series
+from .prepare import Reason, by_chunks, inspect_series, moving_average, say_reasons
 
 # %% ../../../nbs/forecast/kernels/ets_starts.ipynb #595970a0
 LEAST_VALUES = 4  # one weight, one level and the variance leave one value to learn from
@@ -41,8 +41,7 @@ def prepare_series(y: np.ndarray) -> Prepared:
     reason = np.full(y.shape[1], "", dtype=object)
     reason[count < LEAST_VALUES] = f"fewer than {LEAST_VALUES} values"
     reason[count == 0] = "no values"
-    reason[inspect_series(padded, 1).reason == Reason.INFINITE] = "sizes whose squares are no numbers"
-    reason[np.isinf(padded).any(axis=0)] = "an infinite value"
+    reason[inspect_series(padded, 1).reason == Reason.INFINITE] = say_reasons(np.array([Reason.INFINITE]))[0]
     good = np.where(reason == "", padded, np.where(seen, 0.0, np.nan))
     unit = np.where(seen, np.abs(good), 0.0).sum(axis=0) / np.maximum(count, 1)
     unit[unit == 0] = 1.0
@@ -72,17 +71,6 @@ def may_carry(prepared: Prepared, form: str, period: int, least: float) -> np.nd
     return fits & (prepared.lowest > least) if multiplies else fits
 
 # %% ../../../nbs/forecast/kernels/ets_starts.ipynb #40ba44a0
-def _moving_average(y: np.ndarray, period: int) -> np.ndarray:
-    """The centred average over one season; NaN where the window is not full."""
-    windows = np.lib.stride_tricks.sliding_window_view(y, period, axis=0).mean(axis=-1)
-    if period % 2 == 0:
-        windows = (windows[1:] + windows[:-1]) / 2
-    before = period // 2
-    trend = np.full_like(y, np.nan)
-    trend[before : before + len(windows)] = windows
-    return trend
-
-
 def _first_season(prepared: Prepared, period: int, season: str) -> np.ndarray:
     """The departures of the first season from a line, with one sine wave fitted beside it (season, series), by row."""
     rows = len(prepared.y)
@@ -110,7 +98,7 @@ def first_indices(prepared: Prepared, period: int, season: str) -> np.ndarray:
     index = _first_season(prepared, period, season)
     if len(prepared.y) > period:
         with np.errstate(invalid="ignore", divide="ignore"):
-            trend = _moving_average(prepared.y, period)
+            trend = moving_average(prepared.y, period)
             away = prepared.y - trend if season == "A" else prepared.y / trend
         for row in range(period):
             part = away[row::period]

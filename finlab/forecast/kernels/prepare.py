@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LARGEST', 'SEASONS_TO_DECIDE', 'SHORTEST_SEASON', 'LEAST_INDEX', 'CHUNKS', 'LADDER', 'Reason', 'say_reasons',
            'Series', 'check_table', 'inspect_series', 'inspect_longer', 'corrected_aic', 'Season', 'phases',
-           'looks_seasonal', 'classical_season', 'take_out', 'put_back', 'round_rows', 'by_chunks']
+           'looks_seasonal', 'moving_average', 'classical_season', 'take_out', 'put_back', 'round_rows', 'by_chunks']
 
 # %% ../../../nbs/forecast/kernels/prepare.ipynb #36519de0
 from collections.abc import Callable
@@ -146,7 +146,7 @@ def looks_seasonal(series: Series, period: int) -> np.ndarray:
         return (np.abs(r[-1]) > limit) & (rows - series.first >= SEASONS_TO_DECIDE * period)
 
 # %% ../../../nbs/forecast/kernels/prepare.ipynb #24e01fff
-def _moving_average(z: np.ndarray, period: int) -> np.ndarray:
+def moving_average(z: np.ndarray, period: int) -> np.ndarray:
     """The centred average over one season, its two ends counting half if the season is even; NaN at the edges."""
     weights = np.full(period, 1.0) if period % 2 else np.r_[0.5, np.ones(period - 1), 0.5]
     result, inner = np.full(z.shape, np.nan), len(z) - len(weights) + 1
@@ -171,7 +171,7 @@ def classical_season(series: Series, period: int, additive: bool = False) -> Sea
     Source: Hyndman & Athanasopoulos (2021), Forecasting: Principles and Practice, sec. 3.4.
     """
     with np.errstate(all="ignore"):
-        trend = _moving_average(series.z, period)
+        trend = moving_average(series.z, period)
         phase = phases(series.first, np.arange(len(series.z)), period)
         plus = _mean_by_phase(series.z - trend, phase, period)
         times = _mean_by_phase(series.z / trend, phase, period)

@@ -208,7 +208,8 @@ def _parameters(z: np.ndarray, series: Series, lines: Line, kind: str, charge: f
         intercept, slope = (np.broadcast_to(part[-1], z.shape) for part in (intercept, slope))
     table = (np.where(series.seen, z, 0.0), series.seen, intercept, slope)
     table = tuple(np.pad(part, pad) for part in table)
-    first, count = series.first + pad[0][0], np.maximum(series.count - BURN_IN, 1.0)
+    late = np.arange(len(z))[:, None] - series.first >= BURN_IN
+    first, count = series.first + pad[0][0], np.maximum((series.seen & late).sum(axis=0), 1.0)
 
     def work(lanes: np.ndarray) -> tuple[Any, ...]:
         own = tuple(part[:, lanes] for part in table)
