@@ -32,7 +32,8 @@ PANEL_ANSWER = {
         "Over the last {span} steps {model} beat {benchmark} on this panel: MASE {score} against {base}, {p}, over "
         "{n} series replayed from {cutoffs} dates each. On a typical series it saves **{skill}** of the benchmark's "
         "error (95% interval: {low} to {high}), and it is better on {win} of the series.",
-        "在最后 {span} 期上，{model} 优于 {benchmark}：MASE {score} 对 {base}，{p}，共 {n} 个序列，各从 {cutoffs} 个时点重演。"
+        "在最后 {span} 期上，{model} 优于 {benchmark}：MASE {score} 对 {base}，{p}，共 {n} 个序列，各从 "
+        "{cutoffs} 个时点重演。"
         "在典型序列上它比基准减少 **{skill}** 的误差（95% 区间：{low} 至 {high}），在 {win} 的序列上更好。",
     ),
     "no_better": (

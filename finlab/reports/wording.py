@@ -292,7 +292,8 @@ FROM_ELSEWHERE["zh"] |= {
     "forecast.param.period": "一个季节的期数（月度数据为 12）；留空则由日期推断",
     "forecast.param.unit": "数值的单位，随每个数值显示",
     "forecast.param.methods": (
-        "要比较的方法（naive、theta、auto_ets、combination 等）；留空：简单方法与 theta；面板另加 auto_ets、ces、combination"
+        "要比较的方法（naive、theta、auto_ets、combination 等）；留空：简单方法与 theta；面板另加 auto_ets、"
+        "ces、combination"
     ),
     "forecast.param.lang": "页面语言",
     "unit.thousand passengers a month": "千人/月",
