@@ -4,18 +4,31 @@
 
 # %% auto #0
 __all__ = ['DECIMALS', 'DIGITS', 'MOST_DECIMALS', 'LARGE', 'LARGE_DIGITS', 'TOO_LARGE', 'result', 'start', 'Prose', 'say',
-           'Table', 'table']
+           'Table', 'table', 'Parts']
 
 # %% ../../nbs/reports/page.ipynb #fe620dc0
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..core import trace
 from .labels import LABELS, add_labels, chart_words, has_label, label, language, use_language
 from .parameters import Source
 
-__all__ = ["LABELS", "Prose", "Source", "Table", "add_labels", "label", "language", "result", "say", "start", "table"]
+__all__ = [
+    "LABELS",
+    "Parts",
+    "Prose",
+    "Source",
+    "Table",
+    "add_labels",
+    "label",
+    "language",
+    "result",
+    "say",
+    "start",
+    "table",
+]
 
 # %% ../../nbs/reports/page.ipynb #8ead634e
 def result(name: str, value: Any, unit: str = "", note: str = "") -> Any:
@@ -133,3 +146,19 @@ def table(frame: Any, *, prefix: str = "", decimals: Mapping[str, int] | None = 
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index()
     return Table(frame, decimals or {}, prefix)
+
+# %% ../../nbs/reports/page.ipynb #7c98a039
+class Parts:
+    """Several things that one cell shows one below the other."""
+
+    def __init__(self, *parts: Any) -> None:
+        self.parts = parts
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.parts)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        for part in self.parts:
+            display(part)

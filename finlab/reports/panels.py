@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from . import panel_words as _panel_words  # noqa: F401 (importing it enters the words of the page)
-from .forecasts import NARROW, Parts, _amount, _apart, _escaped, _in_charts, _method, _outcome, _p
 from .labels import has_label, label
 from .lookup import LookUp
 from .markup import anchor
@@ -39,7 +38,17 @@ from finlab.reports.panel_figures import (
     replay_panel,
     span_of,
 )
-from .page import Prose, Table, result, say, table
+from .page import Parts, Prose, Table, result, say, table
+from finlab.reports.phrases import (
+    NARROW,
+    chart_word,
+    escaped,
+    method_words,
+    outcome_words,
+    say_amount,
+    say_p,
+    tell_apart,
+)
 from .provenance import freshness, freshness_words
 
 if TYPE_CHECKING:
@@ -124,17 +133,17 @@ SHOWN_NAMES = 3
 
 def name_some(names: list[str], most: int = SHOWN_NAMES, between: str = "") -> str:
     """Name the first few of `names`, and say how many more there are."""
-    shown = (between or label("forecast.list.comma")).join(_escaped(name) for name in names[:most])
+    shown = (between or label("forecast.list.comma")).join(escaped(name) for name in names[:most])
     return shown if len(names) <= most else label("panel.and_more", names=shown, count=f"{len(names) - most:,}")
 
 # %% ../../nbs/reports/panels.ipynb #e6b5c371
 def _who(study: PanelStudy) -> str:
     """Say how many series are forecast by which method."""
     counts, total = Counter(study.ahead.models), f"{len(study.series):,}"
-    told = [label("panel.by", count=f"{counts.pop(study.model, 0):,}", total=total, model=_method(study.model))]
+    told = [label("panel.by", count=f"{counts.pop(study.model, 0):,}", total=total, model=method_words(study.model))]
     none = counts.pop("", 0)
     for name, count in counts.most_common():
-        told.append(label("panel.by_more", count=f"{count:,}", model=_method(name), first=study.model))
+        told.append(label("panel.by_more", count=f"{count:,}", model=method_words(name), first=study.model))
     return " ".join([*told, *([label("panel.by_none", count=f"{none:,}")] if none else [])])
 
 
@@ -142,20 +151,21 @@ def _proof(study: PanelStudy) -> str:
     """Say whether the past proves the method against the benchmark, or why not."""
     back = study.back
     if back is None or not len(back.losses):
-        return label("panel.untested", model=_method(study.model))
+        return label("panel.untested", model=method_words(study.model))
     rival, leader, n = back.replay.benchmark, back.leader, f"{len(back.losses):,}"
-    told = {"benchmark": _method(rival), "short": rival, "n": n, "cutoffs": CUTOFFS, "span": span_of(study.horizon)}
+    told = {"benchmark": method_words(rival), "short": rival, "n": n, "cutoffs": CUTOFFS}
+    told |= {"span": span_of(study.horizon)}
     if back.best == rival and leader == rival:
         return label("panel.no_better", **told)
     name = leader if back.best == rival else back.best
     row, test = back.table.loc[name], back.tests.loc[name]
-    score, base = _apart(row["MASE"], back.table.loc[rival, "MASE"])
-    told |= {"score": score, "base": base, "p": _p(test["p_holm"])}
+    score, base = tell_apart(row["MASE"], back.table.loc[rival, "MASE"])
+    told |= {"score": score, "base": base, "p": say_p(test["p_holm"])}
     if back.best == rival:
         key = f"panel.unproven.{test['outcome']}"
-        return label(key if has_label(key) else "panel.unproven.open", leader=_method(leader), **told)
+        return label(key if has_label(key) else "panel.unproven.open", leader=method_words(leader), **told)
     saved = {"skill": f"{row['skill']:.0%}", "low": f"{row['skill_low']:.0%}", "high": f"{row['skill_high']:.0%}"}
-    return label("panel.proven", model=_method(name), win=f"{row['win_rate']:.0%}", **saved, **told)
+    return label("panel.proven", model=method_words(name), win=f"{row['win_rate']:.0%}", **saved, **told)
 
 # %% ../../nbs/reports/panels.ipynb #3d482a01
 def _shares(study: PanelStudy) -> list[float]:
@@ -211,8 +221,8 @@ def _total(study: PanelStudy) -> str:
     one, (last, coming) = study.series[0], study.changes[["last", "next"]].sum()
     dates = study.ahead.dates[0][: min(study.horizon, one.period) if one.period > 1 else study.horizon]
     start, end = (say_moment(pd.Timestamp(moment), one.frequency) for moment in (dates[0], dates[-1]))
-    change = f"{(coming - last) / last:+.1%}" if last > 0 else _amount(coming - last, one.unit)
-    amounts = {"next": _escaped(_amount(coming, one.unit)), "last": _escaped(_amount(last, one.unit))}
+    change = f"{(coming - last) / last:+.1%}" if last > 0 else say_amount(coming - last, one.unit)
+    amounts = {"next": escaped(say_amount(coming, one.unit)), "last": escaped(say_amount(last, one.unit))}
     return label("panel.sum", start=start, end=end, change=change, **amounts)
 
 # %% ../../nbs/reports/panels.ipynb #f5822833
@@ -276,14 +286,14 @@ def _verdict(back: "PanelBacktest", method: str) -> str:
     if method != back.replay.benchmark and method not in back.tests.index:
         return "—"
     few = method in back.tests.index and back.tests.loc[method, "outcome"] == "too few"
-    return label("panel.too_few") if few else _outcome(back.tests, back.replay.benchmark, method)
+    return label("panel.too_few") if few else outcome_words(back.tests, back.replay.benchmark, method)
 
 
 def _test(study: PanelStudy) -> list[Any]:
     """The scores of the methods over the panel, their verdicts, and two charts."""
     back = study.back
     if back is None or not len(back.losses):
-        return [say("panel.untested", model=_method(study.model))]
+        return [say("panel.untested", model=method_words(study.model))]
     rival, n = back.replay.benchmark, f"{len(back.replay.folds.series):,}"
     total = len(long_enough(study.series, study.horizon))
     whole = total <= MOST_REPLAYED
@@ -300,7 +310,7 @@ def _test(study: PanelStudy) -> list[Any]:
     aside = [name for name in back.table.index if name not in back.losses.columns]
     more = [say("panel.slow_left_out")] if study.left_out_slow else []
     more += [say("panel.aside", names=", ".join(aside))] if aside else []
-    return [how, shown, *more, back.plot("steps", _in_charts), back.plot("skill", _in_charts)]
+    return [how, shown, *more, back.plot("steps", chart_word), back.plot("skill", chart_word)]
 
 
 def _percent(share: float) -> str:
@@ -367,13 +377,13 @@ def _notes(study: PanelStudy) -> list[str]:
     lines = []
     for reason, names in counted[:MOST_REASONS]:
         fields = {"count": f"{len(names):,}", "names": name_some([name for name in names if name])}
-        lines.append(label("panel.counted", reason=_escaped(reason), **fields))
+        lines.append(label("panel.counted", reason=escaped(reason), **fields))
     if len(counted) > MOST_REASONS:
         lines.append(label("panel.left_notes", count=len(counted) - MOST_REASONS))
     if study.back is not None:
         lanes = len(study.back.replay.folds.cut)
         for (method, reason), count in Counter(zip(*_failures(study.back), strict=True)).most_common(MOST_REASONS):
-            fields = {"method": _escaped(method), "count": f"{count:,}", "n": f"{lanes:,}", "reason": _escaped(reason)}
+            fields = {"method": escaped(method), "count": f"{count:,}", "n": f"{lanes:,}", "reason": escaped(reason)}
             lines.append(label("panel.failed", **fields))
     return lines or [label("panel.no_notes")]
 

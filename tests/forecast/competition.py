@@ -16,10 +16,15 @@ def panel(series) -> np.ndarray:
     return table
 
 
+def group(testdata, dataset, freq=None) -> pd.DataFrame:
+    """One group of a competition, or all of one, a series a row: `train`, `test`, `m` (the period), `uid`."""
+    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
+    return data[(data["dataset"] == dataset) & ((data["freq"] == freq) if freq else True)]
+
+
 def m3(testdata, freq):
     """History, what came after it, and the period, of one group of M3."""
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
-    data = data[(data["dataset"] == "M3") & (data["freq"] == freq)]
+    data = group(testdata, "M3", freq)
     actual = np.stack(data["test"].to_list(), axis=1).astype(float)
     return panel(data["train"].to_list()), actual, int(data["m"].iloc[0])
 
@@ -34,5 +39,4 @@ def owa(mean, actual, history, period) -> float:
 
 def hourly(testdata) -> np.ndarray:
     """The hourly histories of M4."""
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
-    return panel(data[(data["dataset"] == "M4") & (data["freq"] == "Hourly")]["train"].to_list())
+    return panel(group(testdata, "M4", "Hourly")["train"].to_list())

@@ -5,9 +5,8 @@ import warnings
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 import pytest
-from competition import panel
+from competition import group, panel
 
 from finlab.core.compute import double_precision
 from finlab.core.errors import InputError
@@ -92,8 +91,7 @@ CASES = [
 def test_fits_and_forecasts_agree_with_sarimax_at_our_parameters(order, seasonal, constant, testdata):
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
-    monthly = data[(data["dataset"] == "M3") & (data["freq"] == "Monthly")]["train"].iloc[::250].to_list()
+    monthly = group(testdata, "M3", "Monthly")["train"].iloc[::250].to_list()
     fit = fit_arima(panel([np.asarray(values) / 1e4 for values in monthly]), order, seasonal, 12, constant=constant)
     ours, steps = forecast_arima(fit, 15), order[1] + seasonal[1]
     mean = steps == 0 if constant is None else constant
@@ -111,10 +109,10 @@ def test_fits_and_forecasts_agree_with_sarimax_at_our_parameters(order, seasonal
         effects = [fit.beta[0, lane]] if mean else []
         count = len(short.endog)
         likely = fit.sigma2[lane] * (count - len(terms) - len(effects)) / count
-        np.testing.assert_allclose(fit.loglik[lane], short.loglike(np.array([*effects, *terms, likely])), atol=1e-3)
+        np.testing.assert_allclose(fit.loglik[lane], short.loglike(np.array([*effects, *terms, likely])), rtol=1e-6)
         known = whole.filter(np.array([*effects, *terms, fit.sigma2[lane]])).get_forecast(15, exog=ahead)
-        np.testing.assert_allclose(ours.mean[:, lane], known.predicted_mean, rtol=1e-4)
-        np.testing.assert_allclose(ours.sd[:, lane], known.se_mean, rtol=1e-3)
+        np.testing.assert_allclose(ours.mean[:, lane], known.predicted_mean, rtol=1e-5)
+        np.testing.assert_allclose(ours.sd[:, lane], known.se_mean, rtol=1e-4)
 
 
 def test_residuals_are_the_one_step_errors_of_sarimax():
@@ -344,8 +342,7 @@ def test_seasonal_strength_is_that_of_statsmodels_stl():
 def test_differences_are_chosen_as_a_loop_over_series_would(testdata):
     from statsmodels.tsa.stattools import kpss
 
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
-    quarterly = data[(data["dataset"] == "M3") & (data["freq"] == "Quarterly")]["train"].iloc[::30].to_list()
+    quarterly = group(testdata, "M3", "Quarterly")["train"].iloc[::30].to_list()
     steps, seasonal = choose_differences(panel(quarterly), 4)
     for lane, values in enumerate(quarterly):
         y = np.asarray(values, float)
@@ -363,11 +360,10 @@ def test_differences_are_chosen_as_a_loop_over_series_would(testdata):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["M3 Yearly", "M3 Quarterly", "M3 Other", "M4 Hourly"])
 def test_every_series_of_the_competitions_has_a_model_and_a_forecast(name, testdata):
-    dataset, group = name.split()
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
-    table = data[(data["dataset"] == dataset) & (data["freq"] == group)]
+    dataset, freq = name.split()
+    table = group(testdata, dataset, freq)
     y, horizon = panel(table["train"].to_list()), len(table["test"].iloc[0])
-    for fit in (fit_arima(y, (1, 1, 2)), *([auto_arima(y, int(table["m"].iloc[0]))] if group != "Hourly" else [])):
+    for fit in (fit_arima(y, (1, 1, 2)), *([auto_arima(y, int(table["m"].iloc[0]))] if freq != "Hourly" else [])):
         ahead = forecast_arima(fit, horizon)
         assert np.isfinite(ahead.mean).all() and (ahead.sd > 0).all() and (fit.reason < Reason.MISSING).all()
 
@@ -376,8 +372,7 @@ def test_every_series_of_the_competitions_has_a_model_and_a_forecast(name, testd
 def test_the_search_over_parameters_is_as_good_as_that_of_sarimax(testdata):
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
-    some = data[data["dataset"] == "M3"].sample(100, random_state=1)["train"].to_list()
+    some = group(testdata, "M3").sample(100, random_state=1)["train"].to_list()
     fit, better = fit_arima(panel(some), (1, 1, 2)), 0
     for lane, values in enumerate(some):
         with warnings.catch_warnings():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from competition import group
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*remember_data:FutureWarning")
 
@@ -155,8 +156,7 @@ def test_coverage_on_m3_monthly_is_within_three_points(testdata):
     from finlab.forecast.conformal import Conformal
     from finlab.forecast.naive import SES
 
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
-    data = data[(data["dataset"] == "M3") & (data["freq"] == "Monthly")]
+    data = group(testdata, "M3", "Monthly")
     parts = {
         uid: pd.DataFrame({"y": y}, index=pd.RangeIndex(len(y)))
         for uid, y in zip(data["uid"], data["train"], strict=True)

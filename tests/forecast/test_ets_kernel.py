@@ -6,8 +6,8 @@ import warnings
 
 import jax
 import numpy as np
-import pandas as pd
 import pytest
+from competition import group
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -131,8 +131,7 @@ def lanes_of(fit: EtsFit, lanes) -> EtsFit:
 
 
 def m3(testdata, freq: str, name: str = "M3") -> list[np.ndarray]:
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
-    chosen = data[(data["dataset"] == name) & (data["freq"] == freq)]["train"]
+    chosen = group(testdata, name, freq)["train"]
     return [np.asarray(values, dtype=float) for values in chosen]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from competition import panel
+from competition import group, panel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,8 +21,7 @@ METHODS = {
 
 
 def test_naive2_reproduces_the_published_scores_of_m4_hourly(testdata):
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
-    hourly = data[(data["dataset"] == "M4") & (data["freq"] == "Hourly")]
+    hourly = group(testdata, "M4", "Hourly")
     published = pd.read_csv(testdata / "forecast" / "m4_published.csv").query("id == 'Naive2'").iloc[0]
     history, actual = panel(hourly["train"].to_list()), np.stack(hourly["test"].to_list(), axis=1).astype(float)
     mean = kernels.naive2(history, 48, 24).mean
@@ -34,8 +33,7 @@ def test_naive2_reproduces_the_published_scores_of_m4_hourly(testdata):
 def test_smoothing_finds_errors_no_larger_than_statsmodels(testdata):
     from statsmodels.tsa.holtwinters import SimpleExpSmoothing
 
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
-    monthly = data[(data["dataset"] == "M3") & (data["freq"] == "Monthly")]["train"].iloc[::24].to_list()
+    monthly = group(testdata, "M3", "Monthly")["train"].iloc[::24].to_list()
     ours = np.nansum(kernels.ses(panel(monthly), 1).residuals ** 2, axis=0)
     for values, squares in zip(monthly, ours, strict=True):
         theirs = SimpleExpSmoothing(np.asarray(values, float), initialization_method="estimated").fit().sse

@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from competition import group
 from scipy.stats import norm
 from sktime.forecasting.exp_smoothing import ExponentialSmoothing
 from sktime.forecasting.naive import NaiveForecaster
@@ -33,10 +34,9 @@ def made(n_series: int = 30, n: int = 60, seed: int = 0, code: str = "MS") -> pd
 @pytest.fixture(scope="module")
 def m3(testdata):
     """A function that gives the first M3 series of a frequency as a long table; their dates are made up."""
-    data = pd.read_parquet(testdata / "forecast" / "series.parquet")
 
     def table(freq: str, n: int) -> pd.DataFrame:
-        rows = data[(data.dataset == "M3") & (data.freq == freq)].head(n)
+        rows = group(testdata, "M3", freq).head(n)
         parts = [(row.uid, np.r_[row.train, row.test]) for row in rows.itertuples()]
         frames = [
             pd.DataFrame(

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from competition import group
 from scipy import stats
 
 from finlab.forecast import backtest, comparison, forecast, read_series, scores
@@ -30,9 +31,8 @@ def panel(request) -> tuple[list[np.ndarray], int]:
     if request.param in SAMPLES:
         found = read_series(f"sample:{request.param}")
         return [one.values.to_numpy() for one in found], found[0].period
-    data = pd.read_parquet(request.getfixturevalue("testdata") / "forecast" / "series.parquet")
     period, every = M3[request.param]
-    chosen = data[(data["dataset"] == "M3") & (data["freq"] == request.param)]["train"].iloc[::every]
+    chosen = group(request.getfixturevalue("testdata"), "M3", request.param)["train"].iloc[::every]
     return [np.asarray(values, dtype=float) for values in chosen], period
 
 

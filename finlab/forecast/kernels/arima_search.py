@@ -150,7 +150,7 @@ WHOLE: Sizes = (5, 5, 2, 2)
 LEVELS: tuple[Sizes, ...] = (
     (2, 2, 0, 0), (5, 5, 0, 0), (2, 2, 1, 1), (5, 5, 1, 1), (2, 2, 2, 2), (5, 5, 2, 2),
 )  # fmt: skip
-RANKING, FINAL = Effort((8, 16), 1e-4), Effort((16, 64), 1e-7)
+RANKING, FINAL = Effort((6, 12), 1e-4), Effort((16, 64), 1e-7)
 HOPELESS = 8.0  # points of AICc above the best after the first part of an effort: such a lane is given up
 FINALISTS = 2
 MOST_ROUNDS = 20

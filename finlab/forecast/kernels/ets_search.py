@@ -109,7 +109,10 @@ def _lanes_of(
 
 def _job(prepared: Prepared, season: str, forms: list[str], period: int, bounds: str, named: bool) -> _Job:
     index = first_indices(prepared, period, season)
-    found = {kind: look_around(prepared, index, season, kind, bounds) for kind in {split_form(f)[1] for f in forms}}
+    kinds = sorted({split_form(form)[1] for form in forms})
+    with ThreadPoolExecutor(cores()) as pool:  # the first time, their programs are compiled side by side
+        looks = pool.map(lambda kind: look_around(prepared, index, season, kind, bounds), kinds)
+        found = dict(zip(kinds, looks, strict=True))
     starts = _STARTS if named and season != "N" else _STARTS[:1]
     able = {form: may_carry(prepared, form, period, _least(form, named)) for form in forms}
     parts = [
@@ -284,9 +287,7 @@ def _search_block(y: np.ndarray, forms: tuple[str, ...], period: int, bounds: st
     prepared = prepare_series(y)
     fit = _empty_fit(prepared, period)
     seasons = {season: [form for form in forms if form[-1] == season] for season in "NAM"}
-    with ThreadPoolExecutor(cores()) as pool:
-        make = partial(_job, prepared, period=period, bounds=bounds, named=named)
-        jobs = list(pool.map(lambda item: make(*item), [(s, f) for s, f in seasons.items() if f]))
+    jobs = [_job(prepared, season, some, period, bounds, named) for season, some in seasons.items() if some]
     results = _search(prepared, [job for job in jobs if len(job.column)], period, bounds, screen=not named)
     best = np.full(len(fit.form), np.inf)
     for job, found in results:

@@ -64,15 +64,20 @@ def _dot(a: Any, b: Any) -> Any:
 
 def _direction(gradient: Any, steps: Any, bends: Any, rho: Any) -> Any:
     """Minus the gradient times the inverse curvature. Source: Nocedal & Wright (2006), algorithm 7.4."""
-    rest, weights = gradient, []
-    for k in reversed(range(MEMORY)):
-        weights.insert(0, rho[k] * _dot(steps[k], rest))
-        rest = rest - weights[0] * bends[k]
+
+    def back(rest: Any, pair: tuple) -> tuple[Any, Any]:
+        step, bend, scale = pair
+        weight = scale * _dot(step, rest)
+        return rest - weight * bend, weight
+
+    def forth(rest: Any, pair: tuple) -> tuple[Any, None]:
+        step, bend, scale, weight = pair
+        return rest + step * (weight - scale * _dot(bend, rest)), None
+
+    rest, weights = jax.lax.scan(back, gradient, (steps, bends, rho), reverse=True)
     newest = rho[-1] * _dot(bends[-1], bends[-1])
     rest = rest / jnp.where(newest > 0, newest, 1.0)
-    for k in range(MEMORY):
-        rest = rest + steps[k] * (weights[k] - rho[k] * _dot(bends[k], rest))
-    return -rest
+    return -jax.lax.scan(forth, rest, (steps, bends, rho, weights))[0]
 
 # %% ../../../nbs/forecast/kernels/minimise.ipynb #3a064cdd
 def _shorter(now: _Search, value: Any) -> Any:
