@@ -9,8 +9,9 @@ import pytest
 
 from finlab.core.errors import InputError
 from finlab.forecast.series import read_series
-from finlab.reports.forecasts import _apart, pick, study_all
+from finlab.reports.forecasts import pick, study_all
 from finlab.reports.labels import label, use_language
+from finlab.reports.phrases import tell_apart
 from finlab.reports.provenance import freshness, freshness_words, provenance_tables
 
 
@@ -51,8 +52,8 @@ def test_checks_say_why_there_were_none_and_what_few_errors_cannot_show() -> Non
 
 
 def test_two_scores_that_differ_are_written_so_that_one_sees_it() -> None:
-    assert _apart(1.1712, 1.1734) == ("1.171", "1.173") and _apart(0.9, 1.2) == ("0.900", "1.20")
-    assert _apart(1.0, 1.0) == ("1", "1")
+    assert tell_apart(1.1712, 1.1734) == ("1.171", "1.173") and tell_apart(0.9, 1.2) == ("0.900", "1.20")
+    assert tell_apart(1.0, 1.0) == ("1", "1")
 
 
 def test_yearly_data_of_last_year_are_fresh_and_of_the_year_before_are_not() -> None:
