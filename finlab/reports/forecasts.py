@@ -8,6 +8,7 @@ __all__ = ['SAMPLES', 'MOST_SERIES', 'DOUBTFUL', 'SCORES', 'SCORE_DECIMALS', 're
 
 # %% ../../nbs/reports/forecasts.ipynb #8181a497
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -245,36 +246,24 @@ class Studies:
 
     def forecast(self) -> Parts:
         """The forecast with its intervals, as a chart and as a table for each series."""
-        parts: list[Any] = []
-        for study in self.studies:
-            parts += [*_heading(study), study.plot_forecast(chart_word), _steps(study)]
-        return Parts(say("forecast.forecast"), *parts)
+        return self._each("forecast", lambda study: (study.plot_forecast(chart_word), _steps(study)))
 
     def backtest(self) -> Parts:
         """The replay of the past: the scores of every method, and the verdict against the naive benchmark."""
-        parts: list[Any] = []
-        for study in self.studies:
-            untested = study.backtest is None
-            parts += [*_heading(study), say("forecast.untested") if untested else score_table(study.backtest)]
-        return Parts(say("forecast.backtest"), *parts)
+        return self._each("backtest", _tested)
 
     def totals(self) -> Parts:
         """The running total of a year, and the classic ARIMA on it."""
-        parts: list[Any] = [say("forecast.totals")]
-        for study in self.studies:
-            parts += _heading(study)
-            if study.totals is None:
-                parts.append(say("forecast.no_totals", n=study.facts.n, window=study.window))
-            else:
-                parts += [say("forecast.totals_over", window=study.window), score_table(study.totals)]
-        return Parts(*parts)
+        return self._each("totals", _totals)
 
     def residuals(self) -> Parts:
         """What the chosen method leaves over, as a chart and as three checks for each series."""
-        parts: list[Any] = []
-        for study in self.studies:
-            parts += [*_heading(study), study.plot_residuals(chart_word), _checks(study)]
-        return Parts(say("forecast.residuals"), *parts)
+        return self._each("residuals", lambda study: (study.plot_residuals(chart_word), _checks(study)))
+
+    def _each(self, section: str, shown: Callable[["ForecastStudy"], Iterable[Any]]) -> Parts:
+        """The text of a section, and for each series its heading and what is `shown` of it."""
+        parts = [part for study in self.studies for part in (*_heading(study), *shown(study))]
+        return Parts(say(f"forecast.{section}"), *parts)
 
     def notes(self) -> Parts:
         """What went wrong or was decided along the way, for each series; nothing if there is nothing to tell."""
@@ -293,6 +282,16 @@ class Studies:
 # %% ../../nbs/reports/forecasts.ipynb #09c871b5
 def _heading(study: "ForecastStudy") -> list[Prose]:
     return [Prose(f"### {escaped(study.facts.name)}")]
+
+
+def _tested(study: "ForecastStudy") -> tuple[Any]:
+    return (say("forecast.untested") if study.backtest is None else score_table(study.backtest),)
+
+
+def _totals(study: "ForecastStudy") -> tuple[Any, ...]:
+    if study.totals is None:
+        return (say("forecast.no_totals", n=study.facts.n, window=study.window),)
+    return say("forecast.totals_over", window=study.window), score_table(study.totals)
 
 
 def _notes(study: "ForecastStudy") -> list[str]:
