@@ -187,7 +187,8 @@ _INSIDE = re.compile(r"(?<=[A-Za-z])([^\W\d_]|[^\w\s])(?=[a-z])")
 
 def _signs_inside(text: str) -> int:
     """Count the signs beyond ASCII that stand inside words, where only a letter can be meant."""
-    return sum(not found[0].isalpha() and found[0] not in "’‘´–—·" for found in _INSIDE.finditer(text) if found[0] > "\x7f")
+    inside = (found[0] for found in _INSIDE.finditer(text) if found[0] > "\x7f")
+    return sum(not sign.isalpha() and sign not in "’‘´–—·" for sign in inside)
 
 
 def _one_byte(sample: bytes) -> tuple[str, str]:
@@ -286,4 +287,5 @@ def _rewrite(path: Path, encoding: str, out: TextIOWrapper) -> None:
         try:
             out.write(text.replace("\r\n", "\n").replace("\r", "\n"))
         except UnicodeEncodeError as error:  # half a character of UTF-16: it decodes, and means nothing
-            raise InputError(f"{path.name} is not {encoding} text: {error.reason}; say what it is by encoding=") from None
+            told = f"{path.name} is not {encoding} text: {error.reason}"
+            raise InputError(f"{told}; say what it is by encoding=") from None

@@ -12,9 +12,9 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from io import StringIO
 from itertools import islice
-from statistics import median_low
 from typing import NamedTuple
 
 from ..core.checks import check_choice, check_positive_int
@@ -41,10 +41,8 @@ HEAD_CHARACTERS = 1 << 18
 def cut_records(head: str, delimiter: str) -> list[list[str]]:
     """Cut the beginning of a file into at most HEAD_RECORDS records, as far as it can be cut."""
     found: list[list[str]] = []
-    try:
+    with suppress(csv.Error):
         found.extend(islice(csv.reader(StringIO(head, newline=""), delimiter=delimiter), HEAD_RECORDS))
-    except csv.Error:
-        pass
     return found
 
 
@@ -87,6 +85,7 @@ def is_datum(value: str) -> bool:
 
 # %% ../../nbs/data/layouts.ipynb #84adaf15
 MOST_TITLES = 60  # records above a header
+_USUAL = 0.75  # the quantile of the records' widths that is usual: titles are narrow, and in a short file they are many
 _HEADER_SHARE = 2 / 3  # of the usual width that must have a name
 _YEAR = re.compile(r"(19|20|21)\d\d")
 
@@ -94,9 +93,10 @@ _YEAR = re.compile(r"(19|20|21)\d\d")
 def find_header(records: Sequence[Sequence[str]]) -> tuple[int, bool]:
     """The place of the first full record, and whether it is a header; (-1, False) if all are blank."""
     filled = [_filled(record) for record in records]
-    usual = median_low([count for count in filled if count] or [0])
-    if not usual:
+    counts = sorted(count for count in filled if count)
+    if not counts:
         return -1, False
+    usual = counts[int(_USUAL * len(counts))]
     for place, record in enumerate(records[:MOST_TITLES]):
         named = sum(bool(value.strip()) for value in record)
         if named < max(_HEADER_SHARE * usual, 1 if usual == 1 else 2):
