@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from ..core.checks import check_choice, check_columns, check_positive_int
 from ..core.errors import InputError
-from .delimited import MISSING, as_utf8
+from .conversions import MISSING
+from .encodings import as_utf8, scan_text
 from .frames import check_names, mixture, plain
 from .lease import connect_memory
 
@@ -48,7 +49,7 @@ def _first_line(error: Exception) -> str:
 def read_json(path: Path, *, encoding: str = "utf-8") -> Read:
     """Read a JSON file with a list of records, or one record a line, into an Arrow table."""
     query = "CREATE TABLE raw AS SELECT * FROM read_json($path, format = 'auto', records = 'true', sample_size = -1)"
-    with as_utf8(path, encoding) as utf8, connect_memory(files=True) as connection:
+    with as_utf8(path, scan_text(path, encoding)) as utf8, connect_memory(files=True) as connection:
         try:
             connection.execute(query, {"path": str(utf8)})
             table = connection.sql("SELECT * FROM raw").to_arrow_table()

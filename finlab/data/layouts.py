@@ -98,13 +98,21 @@ def find_header(records: Sequence[Sequence[str]]) -> tuple[int, bool]:
         return -1, False
     usual = counts[int(_USUAL * len(counts))]
     for place, record in enumerate(records[:MOST_TITLES]):
-        named = sum(bool(value.strip()) for value in record)
-        if named < max(_HEADER_SHARE * usual, 1 if usual == 1 else 2):
+        if not _is_named(record, usual, records[place + 1 :]):
             continue
         if not any(is_datum(value) and not _YEAR.fullmatch(value.strip()) for value in record):
             return place, True
         return place, not _is_row(record, records[place + 1 :])
     return next(place for place, count in enumerate(filled) if count), True
+
+
+def _is_named(record: Sequence[str], usual: int, below: Sequence[Sequence[str]]) -> bool:
+    """Whether a record has names for enough columns; half will do if it is as wide as the first row of data below."""
+    named = sum(bool(value.strip()) for value in record)
+    if named >= max(_HEADER_SHARE * usual, 1 if usual == 1 else 2):
+        return True
+    following = next((row for row in below if _filled(row)), [])
+    return len(record) == len(following) and 2 * named >= usual and any(map(is_datum, following))
 
 
 def _is_row(record: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
@@ -230,7 +238,7 @@ class Told(NamedTuple):
             raise InputError.of("header", self.header, "True (the first line holds the names) or False (it is a row)")
         if self.skip is not None:
             check_positive_int("skip", self.skip, least=0)
-        if self.date_order:
+        if self.date_order and "%" not in self.date_order:
             check_choice("date_order", self.date_order, ORDERS)
         return self
 

@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from ..core.checks import check_path, closest
 from ..core.errors import InputError
-from .delimited import check_encoding, read_delimited
+from .delimited import read_delimited
+from .encodings import check_encoding
 from .files import Read, read_excel, read_json, read_parquet
 from .frames import content_sha256, to_arrow, to_pandas
 
