@@ -61,13 +61,12 @@ def _file_literal(path: Path) -> str:
 
 
 def csv_relation(path: Path, text: TextTable) -> str:
-    """Write SQL that reads a UTF-8 file strictly: columns of texts c0, c1, ..., and line, fault and raw, all NULL."""
+    """Write SQL that reads a UTF-8 file strictly: columns of texts c0, c1, ..., NULL where a cell is empty."""
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(text.width))
     layout = text.found.layout
-    reader = f"""read_csv({_file_literal(path)}, auto_detect = false, columns = {{{columns}}},
+    return f"""read_csv({_file_literal(path)}, auto_detect = false, columns = {{{columns}}},
         delim = {literal(layout.delimiter)}, quote = '"', escape = '"', header = false, skip = {layout.skip},
         strict_mode = true, null_padding = false, ignore_errors = false, max_line_size = {MAX_LINE_BYTES})"""
-    return f"(SELECT *, NULL::BIGINT AS line, NULL::VARCHAR AS fault, NULL::VARCHAR AS raw FROM {reader})"
 
 # %% ../../nbs/data/delimited.ipynb #e6059397
 Relation = Callable[[], str]
@@ -93,7 +92,8 @@ def opened(text: TextTable, connection: duckdb.DuckDBPyConnection, sound: bool =
         def relation() -> str:
             records = read_records(path, encoding, text.found.layout.delimiter, text.found.layout.skip)
             connection.register("finlab_records", record_batches(records, text.width))
-            return "finlab_records"
+            cells = ", ".join(f"nullif(c{place}, '') AS c{place}" for place in range(text.width))
+            return f"(SELECT {cells}, line, fault, raw FROM finlab_records)"
 
         yield relation
 

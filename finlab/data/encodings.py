@@ -75,10 +75,10 @@ class _Pass:
             self.head = piece[:PIECE_BYTES]
         self._hash(piece)
         pair = self.last == b"\r" and piece[:1] == b"\n"  # a line end that was cut in two
-        windows = piece.count(b"\r\n") + pair
+        windows = (piece.count(b"\r\n") if b"\r" in piece else 0) + pair
         self.windows += windows
         self.feeds += piece.count(b"\n") - windows
-        self.returns += piece.count(b"\r") - (windows - pair) - pair
+        self.returns += (piece.count(b"\r") if b"\r" in piece else 0) - windows
         self.last = piece[-1:]
         if not piece.isascii() or self.decoder.getstate()[0]:
             self._look(piece)

@@ -12,18 +12,17 @@ from typing import NamedTuple
 
 import duckdb
 
-from .conversions import MISSING, Form, converted, literal
+from .conversions import MISSING_PATTERN, Form, converted, literal
 from .layouts import Layout
 
 # %% ../../nbs/data/kinds.ipynb #301a811b
 KINDS = ("yes/no", "whole number", "number", "day", "time", "time with a zone")
 SAMPLE_ROWS = 2000
-_MISSING_SQL = ", ".join(map(literal, MISSING))
 _CLOCK = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}([.]\d{1,9})?)?"
 
 
 def _value(column: str) -> str:
-    return f"CASE WHEN trim({column}) IN ({_MISSING_SQL}) THEN NULL ELSE trim({column}) END"
+    return f"CASE WHEN NOT regexp_full_match({column}, {literal(MISSING_PATTERN)}) THEN trim({column}) END"
 
 
 def _number(v: str, layout: Layout) -> str:
@@ -100,8 +99,8 @@ _OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)$"
 
 
 def column_sql(kind: str, column: str, layout: Layout) -> str:
-    """Write SQL for the values of a whole column of texts, after its kind; an empty text is missing."""
-    return f"nullif({column}, '')" if kind == "text" else typed(kind, _value(column), layout)
+    """Write SQL for the values of a whole column of texts, after its kind."""
+    return column if kind == "text" else typed(kind, _value(column), layout)
 
 # %% ../../nbs/data/kinds.ipynb #cbdb5ae0
 Relation = Callable[[], str]
