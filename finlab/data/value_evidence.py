@@ -6,9 +6,10 @@
 __all__ = ['LONGEST_READ', 'TELLING', 'MOST_VALUES', 'LONGEST_VALUE', 'reads_as', 'fits_shape', 'Evidence', 'values_of',
            'evidence']
 
-# %% ../../nbs/data/value_evidence.ipynb #d26b78a3
+# %% ../../nbs/data/value_evidence.ipynb #6c2c69af
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -78,8 +79,8 @@ def fits_shape(text: str, kind: str) -> bool:
         return False
     return shape.fullmatch(text.strip()) is not None
 
-# %% ../../nbs/data/value_evidence.ipynb #14914dfe
-MOST_VALUES = 200  # different cells that are looked at; more change a share by less than its own uncertainty
+# %% ../../nbs/data/value_evidence.ipynb #425cae18
+MOST_VALUES = 200  # cells that are looked at; more change a share by less than its own uncertainty
 LONGEST_VALUE = 500  # characters of a cell that are looked at
 
 
@@ -92,9 +93,9 @@ class Evidence(NamedTuple):
 
 
 def values_of(cells: Sequence[str | None]) -> list[str]:
-    """The different texts of a column that are no mark for a missing value, in order, MOST_VALUES at most."""
-    found = dict.fromkeys(cell.strip()[:LONGEST_VALUE] for cell in cells if cell is not None and cell.strip())
-    return [text for text in found if text not in MISSING][:MOST_VALUES]
+    """The texts of a column that are no mark for a missing value, in order, MOST_VALUES at most."""
+    found = (cell.strip()[:LONGEST_VALUE] for cell in cells if cell is not None)
+    return list(islice((text for text in found if text and text not in MISSING), MOST_VALUES))
 
 
 def evidence(values: Sequence[str], field: Field, kind: str) -> Evidence:

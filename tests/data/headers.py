@@ -201,7 +201,7 @@ EXAMPLES = [
     ),
     _example(
         JOURNAL,
-        "凭证日期 = posting_date; 凭证号 = document_number; 科目 = account; 摘要 = text; 金额 = amount; 制单人 = user; 供应商 = supplier",
+        "凭证日期 = document_date; 凭证号 = document_number; 科目 = account; 摘要 = text; 金额 = amount; 制单人 = user; 供应商 = supplier",
         "2026-02-03|记-17|6602|办公租金|850.00|李雷|西站物业",
         "2026-02-04|记-18|6602|茶叶|59.50|韩梅|北方茶行",
     ),
@@ -219,7 +219,7 @@ EXAMPLES = [
     ),
     _example(
         BANK,
-        "Data; Popis; Částka = amount; Zůstatek; Měna",
+        "Data = booking_date; Popis; Částka = amount; Zůstatek; Měna",
         "03.02.2026|Nájem|-850,00|1 940,50|CZK",
         "04.02.2026|Čaj|-59,50|1 881,00|CZK",
     ),
