@@ -43,9 +43,9 @@ def literal(value: object) -> str:
         return "'" + value.replace("'", "''") + "'"
     raise InputError.of("the value", value, "a text, a number, a day, a moment, true, false or None")
 
-# %% ../../nbs/data/conditions.ipynb #ff99f952
+# %% ../../nbs/data/conditions.ipynb #4f4c4f78
 LONGEST_CONDITION = 2000  # characters; more than a person reads, and too few to exhaust a parser
-FUNCTIONS = frozenset(
+_FUNCTION_NAMES = (
     "+ - * / // % || ~~ !~~ ~~* !~~* abs ceil ceiling floor round trunc sign mod greatest least nullif if ifnull "
     "isnan isinf isfinite sqrt ln log log10 exp pow power ** ^ "
     "length strlen lower upper trim ltrim rtrim left right substring substr contains starts_with ends_with prefix "
@@ -53,10 +53,12 @@ FUNCTIONS = frozenset(
     "unicode jaro_winkler_similarity levenshtein damerau_levenshtein "
     "date_part date_trunc date_diff datediff date_add year month day quarter week dayofweek isodow dayofyear "
     "last_day monthname dayname make_date to_days to_months to_years to_weeks to_hours to_minutes to_seconds "
-    "strptime try_strptime epoch".split()
+    "strptime try_strptime epoch"
 )
-_NODES = frozenset("COMPARISON CONJUNCTION FUNCTION OPERATOR CONSTANT COLUMN_REF CASE CAST BETWEEN TYPE".split())
-_OPERATORS = frozenset("IN NOT_IN IS_NULL IS_NOT_NULL NOT COALESCE TRY NULLIF CAST".split())
+FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
+_NODES = frozenset(["COMPARISON", "CONJUNCTION", "FUNCTION", "OPERATOR", "CONSTANT", "COLUMN_REF"])
+_NODES |= {"CASE", "CAST", "BETWEEN", "TYPE"}
+_OPERATORS = frozenset(["IN", "NOT_IN", "IS_NULL", "IS_NOT_NULL", "NOT", "COALESCE", "TRY", "NULLIF", "CAST"])
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

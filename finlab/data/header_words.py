@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from rapidfuzz.distance import DamerauLevenshtein
 
-# %% ../../nbs/data/header_words.ipynb #8921589f
+# %% ../../nbs/data/header_words.ipynb #c0206adb
 KINDS = """
 date: date dt dates datum tag day 日期 日
 time: time timestamp zeit uhrzeit zeitstempel 时间
@@ -27,8 +27,8 @@ code: code kuerzel schluessel 代码 编码
 name: name names bezeichnung 名称 姓名 户名 名
 type: type category class kind group classification art typ kategorie gruppe klasse 类型 类别 种类 分类
 description: description desc descr narrative narration text detail details memo note notes comment remark
-description: particulars purpose verwendungszweck beschreibung bemerkung notiz zweck 摘要 说明 备注 描述 附言 用途
-quantity: quantity qty quant menge anzahl stueck stueckzahl 数量 件数
+description: particulars purpose remittance information info verwendungszweck beschreibung bemerkung notiz zweck 摘要 说明 备注 描述 附言 用途
+quantity: quantity qty quant units pcs pieces menge anzahl stueck stueckzahl 数量 件数
 balance: balance bal saldo kontostand 余额 结余
 debit: debit dr debits soll withdrawal lastschrift belastung 借方 借
 credit: credit cr credits haben deposit gutschrift 贷方 贷
@@ -48,7 +48,7 @@ iban: iban
 bic: bic swift
 """
 
-# %% ../../nbs/data/header_words.ipynb #0bcf0698
+# %% ../../nbs/data/header_words.ipynb #d94ec4f5
 TOPICS = """
 supplier: supplier vendor merchant payee creditor seller beneficiary lieferant kreditor haendler verkaeufer
 supplier: empfaenger 供应商 供货商 卖方 收款人 销售方 -> name
@@ -60,10 +60,11 @@ order: order po auftrag bestellung 订单 采购单 -> number
 contract: contract agreement vertrag vertrags 合同 -> number
 account: account acct acc konto sachkonto 账户 帐户 账号 帐号 科目 -> number
 counterparty: counterparty auftraggeber zahlungspflichtiger beguenstigter 对方 -> name
-ledger: ledger gl hauptbuch 总账
+ledger: ledger gl nominal hauptbuch 总账
+delivery: delivery shipping ship shipment liefer lieferung 发货 交货
 department: department departmental dept division ministry abteilung ressort 部门 -> name
-entity: entity company organisation organization firm gesellschaft firma unternehmen 公司 单位 机构 主体 -> name
-product: product item sku article material stock artikel produkt 产品 商品 物料 -> name
+entity: entity company organisation organization org body firm gesellschaft firma unternehmen 公司 单位 机构 主体 -> name
+product: product item sku article material stock artikel produkt 产品 商品 物料
 project: project proj projekt 项目 -> name
 expense: expense expenditure spend spending exp aufwand ausgabe ausgaben 费用 开支
 area: area bereich 区域 领域
@@ -85,12 +86,17 @@ unit: unit einheit einzel 单位 单
 opening: opening anfangs 期初
 closing: closing end ende schluss 期末
 issued: issued issue ausgestellt 开具
-user: user clerk bearbeiter benutzer 用户 制单人 -> name
+user: user clerk preparer bearbeiter sachbearbeiter benutzer 用户 制单人
+journal: journal je 日记账 -> number
+cheque: cheque check chq scheck 支票 -> number
+effective: effective completed processed cleared executed ausgefuehrt
+service: service leistung 服务
+directorate: directorate section referat 处 -> name
 bank: bank 银行 -> name
 method: method zahlungsart 方式
 """
 
-# %% ../../nbs/data/header_words.ipynb #a0b5ca30
+# %% ../../nbs/data/header_words.ipynb #3b729fe0
 PHRASES = {
     "post code": "postcode",
     "postal code": "postcode",
@@ -102,8 +108,18 @@ PHRASES = {
     "money in": "credit",
     "paid out": "debit",
     "money out": "debit",
+    "value dt": "valuta date",
+    "posted by": "user",
+    "entered by": "user",
+    "created by": "user",
+    "prepared by": "user",
     "unit cost": "unit price",
     "sub total": "subtotal",
+    "cost ctr": "costcentre",
+    "b f": "opening balance",
+    "c f": "closing balance",
+    "brought forward": "opening balance",
+    "carried forward": "closing balance",
     "tax point": "invoice",
     "e mail": "email",
     **{f"{word} {tax}": "net" for word in ("excl", "ex", "excluding", "before") for tax in ("vat", "tax", "gst")},
@@ -114,8 +130,8 @@ PHRASES = {
     "inkl mwst": "gross",
 }
 SILENT = frozenset(
-    ["of", "the", "a", "an", "and", "in", "for", "per", "to", "by", "on", "from", "is", "der", "die", "das", "des"]
-    + ["von", "und", "im", "am", "zu", "gbp", "eur", "usd", "chf", "cny", "czk", "rmb", "sterling", "元", "local"]
+    ["of", "the", "a", "an", "and", "in", "for", "per", "to", "by", "on", "from", "is", "local"]
+    + ["der", "die", "das", "des", "von", "und", "im", "am", "zu", "gbp", "eur", "usd", "chf", "cny", "czk", "rmb", "sterling", "元"]
 )
 
 
@@ -132,9 +148,10 @@ _KIND_NAMES = frozenset(meaning for meaning, _, _ in _read_table(KINDS))
 _IMPLIED = {meaning: implied for meaning, implied, _ in _read_table(TOPICS) if implied}
 _LONG_WORDS = sorted((word for word in _MEANING if len(word) > 3 or not word.isascii()), key=len, reverse=True)
 
-# %% ../../nbs/data/header_words.ipynb #8d4f64a9
+# %% ../../nbs/data/header_words.ipynb #3b507c74
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "№": " no ", "#": " no "})
+_SPELLED = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "№": " no ", "#": " no "}
+_UMLAUTS = str.maketrans(_SPELLED)
 
 
 def repair_encoding(text: str) -> str:
@@ -190,7 +207,7 @@ def _known_parts(piece: str) -> list[str]:
                 return [word, rest]
     return []
 
-# %% ../../nbs/data/header_words.ipynb #bebea581
+# %% ../../nbs/data/header_words.ipynb #8619ff5a
 @dataclass(frozen=True)
 class Phrase:
     """A header or the name of a field: its words, what each means, and the kind of value that it promises."""
@@ -211,19 +228,21 @@ def read_phrase(header: str) -> Phrase:
     words = header_words(header)
     spoken = tuple(word for word in words if word not in SILENT)
     meanings = tuple(_MEANING.get(word, word) for word in spoken)
-    before = [word for word in words[: words.index("of")]] if "of" in words else list(spoken)
+    before = words[: words.index("of")] if "of" in words else spoken
     kinds = [_MEANING[word] for word in before if _MEANING.get(word) in _KIND_NAMES]
     implied = [_IMPLIED[meaning] for meaning in meanings if meaning in _IMPLIED]
     return Phrase(spoken, meanings, _head(kinds) or (implied[-1] if implied else ""))
 
 
 def _head(kinds: Sequence[str]) -> str:
-    """The kind that a phrase promises: its last, but a debit amount is a debit, and a currency after an amount its unit."""
-    said = [kind for kind in kinds if kind != "currency"] or list(kinds)
+    """The kind that a phrase promises: its last, but a debit amount is a debit, and "amount in currency" an amount."""
+    if "currency" in kinds and ("code" in kinds or len(kinds) == 1):
+        return "currency"
+    said = [kind for kind in kinds if kind != "currency"]
     money = [kind for kind in said if kind in ("debit", "credit", "balance", "price", "quantity")]
     return money[-1] if money and said[-1] == "amount" else said[-1] if said else ""
 
-# %% ../../nbs/data/header_words.ipynb #fbdba76b
+# %% ../../nbs/data/header_words.ipynb #6cd7d5cf
 SAME_MEANING, ABBREVIATION = 0.9, 0.85  # of one word that is another with the same meaning, or begins like it
 IMPLIED = 0.8  # of a word for a kind that the other phrase implies without saying it
 INFLECTED, ENDINGS = 0.97, frozenset(["s", "es", "al", "n", "en", "er", "ed"])  # "departmental" is "department"
@@ -258,6 +277,14 @@ _RELATED = {
         ("transaction", "posting", 0.85),
         ("transaction", "document", 0.6),
         ("document", "invoice", 0.75),
+        ("journal", "document", 0.75),
+        ("journal", "posting", 0.75),
+        ("cheque", "transaction", 0.6),
+        ("effective", "posting", 0.75),
+        ("effective", "payment", 0.75),
+        ("ledger", "account", 0.8),
+        ("service", "expense", 0.5),
+        ("directorate", "department", 0.7),
         ("issued", "invoice", 0.75),
         ("issued", "document", 0.75),
         ("counterparty", "supplier", 0.6),
@@ -272,7 +299,7 @@ _WEIGHT = {"name": 0.3, "total": 0.5, "currency": 0.5}  # words that say little
 def _weight(word: str) -> float:
     return 0.15 if word.isdigit() else _WEIGHT.get(_MEANING.get(word, word), 1.0)
 
-# %% ../../nbs/data/header_words.ipynb #1563a50c
+# %% ../../nbs/data/header_words.ipynb #f19e3946
 @lru_cache(maxsize=65536)
 def _word_likeness(one: str, other: str) -> float:
     """How alike are two words: 1 the same, 0 nothing in common."""
@@ -281,15 +308,22 @@ def _word_likeness(one: str, other: str) -> float:
     short, long = sorted((one, other), key=len)
     if len(short) >= 5 and long.startswith(short) and long.removeprefix(short) in ENDINGS:
         return INFLECTED
-    meanings = _MEANING.get(one), _MEANING.get(other)
-    if meanings[0] is not None and meanings[0] == meanings[1]:
+    meaning, another = _MEANING.get(one, ""), _MEANING.get(other, "")
+    if meaning and meaning == another:
         return SAME_MEANING
-    if None not in meanings or one.isdigit() or other.isdigit():
-        return _RELATED.get(frozenset(meanings), 0.0)
-    if len(short) >= 3 and long.startswith(short):
+    if (meaning and another) or one.isdigit() or other.isdigit():
+        return _RELATED.get(frozenset((meaning, another)), 0.0)
+    if len(short) >= 3 and (long.startswith(short) or _is_skeleton(short, long)):
         return ABBREVIATION
     near = DamerauLevenshtein.normalized_similarity(one, other)
     return near if near >= SLIP and len(short) >= 4 else 0.0
+
+
+def _is_skeleton(short: str, long: str) -> bool:
+    """Whether a word without vowels is another one with letters left out, as "pstng" is "posting"."""
+    letters = iter(long)
+    bare = len(short) >= 4 and long[0] == short[0] and not set(short) & set("aeiou")
+    return bare and all(letter in letters for letter in short)
 
 
 def _covered(these: Phrase, those: Phrase) -> tuple[float, bool]:

@@ -6,7 +6,7 @@
 __all__ = ['LONGEST_READ', 'TELLING', 'MOST_VALUES', 'LONGEST_VALUE', 'reads_as', 'fits_shape', 'Evidence', 'values_of',
            'evidence']
 
-# %% ../../nbs/data/value_evidence.ipynb #6c2c69af
+# %% ../../nbs/data/value_evidence.ipynb #c5519dd9
 import re
 from collections.abc import Sequence
 from itertools import islice
@@ -15,13 +15,14 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .contracts import Field
+from .fields import Field
 from .delimited import MISSING
 
-# %% ../../nbs/data/value_evidence.ipynb #0fbdeace
+# %% ../../nbs/data/value_evidence.ipynb #01e54695
 _SIGNS = r"[$£€¥₹]|[A-Z]{3}|Kč|zł|元|CR|DR|Cr|Dr"
 _GROUPED = r"\d{1,3}(?:[,.'’\s]\d{3})+|\d+"
-_AMOUNT = re.compile(rf"\(?\s*[-+−]?\s*(?:{_SIGNS})?\s*[-+−]?\s*(?:(?:{_GROUPED})(?:[.,]\d+)?|[.,]\d+)\s*(?:{_SIGNS})?\s*[-+%]?\)?")
+_DIGITS = rf"(?:(?:{_GROUPED})(?:[.,]\d+)?|[.,]\d+)"
+_AMOUNT = re.compile(rf"\(?\s*[-+−]?\s*(?:{_SIGNS})?\s*[-+−]?\s*{_DIGITS}\s*(?:{_SIGNS})?\s*[-+%]?\)?")
 _MONEY = re.compile(rf"[$£€¥₹]|[.,]\d\d(?!\d)|{_SIGNS}")
 _INTEGER = re.compile(rf"[-+]?(?:{_GROUPED})(?:[.,]0+)?")
 _MONTH = r"(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*\.?"
@@ -33,7 +34,7 @@ _DATE = re.compile(
     r"(?:[T ]+\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?\s*(?:[ap]m)?\s*(?:Z|[-+]\d\d:?\d\d)?)?",
     re.IGNORECASE,
 )
-_TRUTHS = frozenset("true false yes no y n t f 1 0 ja nein wahr falsch 是 否".split(" "))
+_TRUTHS = frozenset(["true", "false", "yes", "no", "y", "n", "t", "f", "1", "0", "ja", "nein", "wahr", "falsch", "是", "否"])
 
 # %% ../../nbs/data/value_evidence.ipynb #4904e616
 LONGEST_READ = 60  # characters of a number or a day; longer texts are neither
@@ -79,13 +80,13 @@ def fits_shape(text: str, kind: str) -> bool:
         return False
     return shape.fullmatch(text.strip()) is not None
 
-# %% ../../nbs/data/value_evidence.ipynb #425cae18
+# %% ../../nbs/data/value_evidence.ipynb #cfe7abdf
 MOST_VALUES = 200  # cells that are looked at; more change a share by less than its own uncertainty
 LONGEST_VALUE = 500  # characters of a cell that are looked at
 
 
 class Evidence(NamedTuple):
-    """How a sample of a column fits a field: the share that fits, how many values, and how telling a fit is (0 to 1)."""
+    """How a column fits a field: the share that fits, how many values, and how telling a fit is (0 to 1)."""
 
     share: float
     values: int
@@ -104,7 +105,10 @@ def evidence(values: Sequence[str], field: Field, kind: str) -> Evidence:
         return Evidence(0.0, 0, 0.0)
     fit = [reads_as(text, field.type) and _allowed(text, field) for text in values]
     if field.pattern:  # Arrow matches by RE2 as DuckDB does: no pattern can make it run for years
-        like = pc.match_substring_regex(pa.array(values, pa.string()), rf"\A(?:{field.pattern})\z").to_pylist()
+        texts = pa.array(values, pa.string())
+        like = pc.call_function(
+            "match_substring_regex", [texts], pc.MatchSubstringOptions(rf"\A(?:{field.pattern})\z")
+        ).to_pylist()
         fit = [fitting and alike for fitting, alike in zip(fit, like, strict=True)]
     if field.type == "text":
         fit = [fitting and fits_shape(text, kind) for fitting, text in zip(fit, values, strict=True)]
