@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from rapidfuzz.distance import DamerauLevenshtein
 
-# %% ../../nbs/data/header_words.ipynb #c0206adb
+# %% ../../nbs/data/header_words.ipynb #5bbc159d
 KINDS = """
 date: date dt dates datum tag day 日期 日
 time: time timestamp zeit uhrzeit zeitstempel 时间
@@ -27,7 +27,8 @@ code: code kuerzel schluessel 代码 编码
 name: name names bezeichnung 名称 姓名 户名 名
 type: type category class kind group classification art typ kategorie gruppe klasse 类型 类别 种类 分类
 description: description desc descr narrative narration text detail details memo note notes comment remark
-description: particulars purpose remittance information info verwendungszweck beschreibung bemerkung notiz zweck 摘要 说明 备注 描述 附言 用途
+description: particulars purpose remittance information info verwendungszweck beschreibung bemerkung notiz
+description: zweck 摘要 说明 备注 描述 附言 用途
 quantity: quantity qty quant units pcs pieces menge anzahl stueck stueckzahl 数量 件数
 balance: balance bal saldo kontostand 余额 结余
 debit: debit dr debits soll withdrawal lastschrift belastung 借方 借
@@ -96,7 +97,7 @@ bank: bank 银行 -> name
 method: method zahlungsart 方式
 """
 
-# %% ../../nbs/data/header_words.ipynb #3b729fe0
+# %% ../../nbs/data/header_words.ipynb #cb73d140
 PHRASES = {
     "post code": "postcode",
     "postal code": "postcode",
@@ -130,8 +131,11 @@ PHRASES = {
     "inkl mwst": "gross",
 }
 SILENT = frozenset(
-    ["of", "the", "a", "an", "and", "in", "for", "per", "to", "by", "on", "from", "is", "local"]
-    + ["der", "die", "das", "des", "von", "und", "im", "am", "zu", "gbp", "eur", "usd", "chf", "cny", "czk", "rmb", "sterling", "元"]
+    [
+        *("of", "the", "a", "an", "and", "in", "for", "per", "to", "by", "on", "from", "is", "local"),
+        *("der", "die", "das", "des", "von", "und", "im", "am", "zu"),
+        *("gbp", "eur", "usd", "chf", "cny", "czk", "rmb", "sterling", "元"),
+    ]
 )
 
 

@@ -158,7 +158,7 @@ def _confidences(scores: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> d
         found[row] = (column, float(score * _margin_factor(margin)), rival)
     return found
 
-# %% ../../nbs/data/mapping.ipynb #7cb4c2d8
+# %% ../../nbs/data/mapping.ipynb #68fe0ae3
 TIE_BREAK = 1e-6  # far below any difference of scores
 MOST_COLUMNS, MOST_ROWS = 5000, 1000  # columns of a file, and rows of its sample that are looked at
 
@@ -179,11 +179,13 @@ def propose(header: Sequence[str | None], sample: Sequence[Sequence[str | None]]
     sure = _confidences(scores, rows, chosen)
     proposals = []
     for place, name in enumerate(names):
-        others = _others(scores[place], contract, sure.get(place, (-1, 0.0, -1))[0])
-        if place not in sure or sure[place][1] < LEAST_CONFIDENCE:
-            proposals.append(Proposal(place, name, None, 0.0, _why_none(columns[place], others), others))
+        field, confidence, rival = sure.get(place, (-1, 0.0, -1))
+        if confidence < LEAST_CONFIDENCE:
+            others = _others(scores[place], contract, -1)
+            reason = _why_none(columns[place], others, field >= 0)
+            proposals.append(Proposal(place, name, None, 0.0, reason, others))
             continue
-        field, confidence, rival = sure[place]
+        others = _others(scores[place], contract, field)
         words = _reason(aliased[place, field], phrases[place], contract.fields[field], found[place][field])
         words += f"; so is {names[rival]!r}" if rival >= 0 else ""
         proposals.append(Proposal(place, name, contract.names[field], round(confidence, 4), words, others))
@@ -235,7 +237,7 @@ def _check_sample(sample: object) -> list[Sequence[str | None]]:
                 raise InputError.of("sample", cell, "texts, as they stand in the file")
     return rows
 
-# %% ../../nbs/data/mapping.ipynb #c20fea89
+# %% ../../nbs/data/mapping.ipynb #0a155c36
 MOST_OTHERS = 3  # runners-up that are shown
 
 
@@ -244,7 +246,9 @@ def _others(scores: np.ndarray, contract: Contract, own: int) -> tuple[tuple[str
     return tuple((contract.names[number], round(float(scores[number]), 4)) for number in order[:MOST_OTHERS])
 
 
-def _why_none(values: Sequence[str], others: Sequence[tuple[str, float]]) -> str:
+def _why_none(values: Sequence[str], others: Sequence[tuple[str, float]], undecided: bool) -> str:
+    if undecided:
+        return "too little is known; it may be " + ", ".join(name for name, _ in others)
     if others:
         return f"like {others[0][0]}, which another column fits better"
     return "no field is like it" if values else "no field is like it, and it has no values"

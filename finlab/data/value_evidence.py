@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from .fields import Field
 from .delimited import MISSING
 
-# %% ../../nbs/data/value_evidence.ipynb #01e54695
+# %% ../../nbs/data/value_evidence.ipynb #488031f7
 _SIGNS = r"[$£€¥₹]|[A-Z]{3}|Kč|zł|元|CR|DR|Cr|Dr"
 _GROUPED = r"\d{1,3}(?:[,.'’\s]\d{3})+|\d+"
 _DIGITS = rf"(?:(?:{_GROUPED})(?:[.,]\d+)?|[.,]\d+)"
@@ -34,7 +34,7 @@ _DATE = re.compile(
     r"(?:[T ]+\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?\s*(?:[ap]m)?\s*(?:Z|[-+]\d\d:?\d\d)?)?",
     re.IGNORECASE,
 )
-_TRUTHS = frozenset(["true", "false", "yes", "no", "y", "n", "t", "f", "1", "0", "ja", "nein", "wahr", "falsch", "是", "否"])
+_TRUTHS = frozenset(["true", "false", "yes", "no", "y", "n", "t", "f", "1", "0", "ja", "nein", "是", "否"])
 
 # %% ../../nbs/data/value_evidence.ipynb #4904e616
 LONGEST_READ = 60  # characters of a number or a day; longer texts are neither
