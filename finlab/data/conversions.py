@@ -23,6 +23,7 @@ class Form(NamedTuple):
     date_order: str = ""  # dmy, mdy, ymd, or a pattern of strptime
     timezone: str = ""
     signs: tuple[str, ...] = ()
+    width: int = 18  # digits of a decimal in all
 
 
 _SQL_TYPES = {
@@ -37,8 +38,8 @@ _SQL_TYPES = {
 
 
 def sql_type(form: Form) -> str:
-    """The database's type: a decimal has 18 digits in all."""
-    return f"DECIMAL(18, {form.digits})" if form.type == "decimal" else _SQL_TYPES[form.type]
+    """The database's type."""
+    return f"DECIMAL({form.width},{form.digits})" if form.type == "decimal" else _SQL_TYPES[form.type]
 
 
 def literal(text: str) -> str:
@@ -261,7 +262,7 @@ def _retimed(form: Form, v: str, source: str) -> str:
 
 def recast(form: Form, v: str, source: str) -> str:
     """Write SQL for the value `v` of the database's type `source` as the form's type; NULL where it is none."""
-    if source == sql_type(form).replace(" ", "") or (source, form.type) == ("TIMESTAMP WITH TIME ZONE", "timestamptz"):
+    if source == sql_type(form) or (source, form.type) == ("TIMESTAMP WITH TIME ZONE", "timestamptz"):
         return v
     if source == "VARCHAR":
         return converted(form, v)

@@ -21,7 +21,7 @@ from ..core.errors import InputError
 from .conversions import literal
 from .encodings import TextScan, as_utf8, decode_head, scan_text
 from .kinds import choose_kinds, column_sql, remarks, settle_zones
-from .layouts import HEAD_CHARACTERS, Found, Told, find_layout
+from .layouts import HEAD_CHARACTERS, Found, Layout, Told, find_layout
 from .lease import connect_memory
 from .records import read_records, record_batches
 
@@ -129,11 +129,16 @@ def explain(error: duckdb.Error, name: str) -> str:
 
 # %% ../../nbs/data/delimited.ipynb #4e26cbd3
 class PlainPlan(NamedTuple):
-    """For each column its name and the SQL of its values over c0, c1, ...; the zones of moments; notes."""
+    """For each column its name and kind; the layout; the zones of moments; notes."""
 
     columns: list[tuple[str, str]]
+    layout: Layout
     zones: dict[str, str]
     notes: list[str]
+
+    def values(self, prefix: str) -> list[str]:
+        """Write SQL for the values of each column over columns of texts called `prefix` and the column's place."""
+        return [column_sql(kind, f"{prefix}{place}", self.layout) for place, (_, kind) in enumerate(self.columns)]
 
 
 def plan_plain(
@@ -145,15 +150,14 @@ def plan_plain(
     kinds = choose_kinds(connection, relation, len(names), layout)
     kinds = ["text" if name in kept else kind for name, kind in zip(names, kinds, strict=True)]
     zones, notes = settle_zones(connection, relation, kinds, names)
-    each = list(enumerate(zip(names, kinds, strict=True)))
-    doubtful = [(place, name) for place, (name, kind) in each if kind == "text" and name not in kept]
+    columns = list(zip(names, kinds, strict=True))
+    doubtful = [(place, name) for place, (name, kind) in enumerate(columns) if kind == "text" and name not in kept]
     notes = [*found.notes, *notes, *remarks(connection, relation, doubtful, layout)]
-    columns = [(name, column_sql(kind, f"c{place}", layout)) for place, (name, kind) in each]
-    return PlainPlan(columns, zones, notes)
+    return PlainPlan(columns, layout, zones, notes)
 
 
 def _typed_table(connection: duckdb.DuckDBPyConnection, relation: Relation, plan: PlainPlan) -> pa.Table:
-    parts = ", ".join(f"{sql} AS c{place}" for place, (_, sql) in enumerate(plan.columns))
+    parts = ", ".join(f"{sql} AS c{place}" for place, sql in enumerate(plan.values("c")))
     connection.execute(f"CREATE TABLE kept AS SELECT row_number() OVER () AS _row, {parts} FROM {relation()}")
     table = connection.sql("SELECT * EXCLUDE (_row) FROM kept ORDER BY _row").to_arrow_table()
     table = table.rename_columns([name for name, _ in plan.columns])

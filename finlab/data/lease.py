@@ -103,14 +103,30 @@ class _Busy(Exception):
     """The store is in use; the text says by whom."""
 
 
-def _connect(path: Path, *, write: bool) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path, *, write: bool, files: bool = False) -> duckdb.DuckDBPyConnection:
     """Open the store once, without waiting; a reader of a store that is not there gets an empty one in memory."""
     if not path.exists():
         if not write:
             return connect_memory()
         make_store(path)
+    if files:
+        return _attach(path)
     with _explained(path):
         return _in_utc(duckdb.connect(str(path), read_only=not write, config=SEALED))
+
+
+def _attach(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open the store for writing in a connection that may also read files of this machine."""
+    connection = connect_memory(files=True)
+    try:
+        with _explained(path):
+            connection.execute(f"SET temp_directory = {_quoted(path.with_name(path.name + '.tmp'))}")
+            connection.execute(f"ATTACH {_quoted(path)} AS store")
+            connection.execute("USE store")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager
@@ -232,19 +248,23 @@ def _open_when_free(path: Path, opener: Opener, lock: RLock, wait: float) -> duc
 
 # %% ../../nbs/data/lease.ipynb #505fee7d
 @contextmanager
-def lease(path: Path, *, write: bool = False, wait_seconds: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def lease(
+    path: Path, *, write: bool = False, files: bool = False, wait_seconds: float | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the store at `path` for the length of the block: to read, or with `write` to read and write.
+
+    With `files` (and `write`) the connection may read files of this machine: for loading a file that a person named.
 
     Waits for other processes up to `wait_seconds` (default: the setting `lock_wait_seconds`), then raises StoreError.
     """
-    with in_turn(path, lambda: _connect(path, write=write), wait_seconds) as connection:
+    with in_turn(path, lambda: _connect(path, write=write, files=files), wait_seconds) as connection:
         yield connection
 
 
 @contextmanager
-def transaction(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def transaction(path: Path, *, files: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Lease the store for writing, all or nothing: what the block did is kept if it ends well, else undone."""
-    with lease(path, write=True) as connection:
+    with lease(path, write=True, files=files) as connection:
         connection.execute("BEGIN TRANSACTION")
         try:
             yield connection

@@ -31,9 +31,18 @@ class Source:
     """Something that can be loaded: `uri`, `kind`, `sha256`, `as_of` and `options` now; `table`, `frame` on demand."""
 
     def __init__(
-        self, read: Callable[[], Read], *, uri: str, kind: str, sha256: str, as_of: date, options: Mapping[str, Any]
+        self,
+        read: Callable[[], Read],
+        *,
+        uri: str,
+        kind: str,
+        sha256: str,
+        as_of: date,
+        options: Mapping[str, Any],
+        path: Path | None = None,
     ) -> None:
         self._read = read
+        self.path = path
         self.uri = uri
         self.kind = kind
         self.sha256 = sha256
@@ -81,15 +90,17 @@ KINDS_BY_ENDING = {
     **dict.fromkeys((".json", ".jsonl", ".ndjson"), "json"),
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
 }
-OPTIONS = {
-    "csv": ("encoding", "delimiter", "decimal", "thousands", "header", "skip", "text", "date_format"),
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "csv": (
+        "encoding", "delimiter", "decimal", "thousands", "header", "skip", "text", "date_format", "date_order",
+    ),
     "parquet": (),
     "json": ("encoding",),
     "excel": ("sheet", "header", "skip", "text"),
     "database": ("table", "query"),
     "sample": (),
     "frame": (),
-}
+}  # fmt: skip
 
 
 def options_from_texts(given: Mapping[str, str]) -> dict[str, Any]:
@@ -175,7 +186,8 @@ def _file_source(path: Path, options: dict[str, Any]) -> Source:
         return content
 
     changed_on = datetime.fromtimestamp(before[1] / 1e9, UTC).date()
-    return Source(read, uri=path.as_uri(), kind=kind, sha256=sha256, as_of=changed_on, options=options)
+    more = {"as_of": changed_on, "options": options, "path": path}
+    return Source(read, uri=path.as_uri(), kind=kind, sha256=sha256, **more)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

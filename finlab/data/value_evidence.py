@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .fields import Field
-from .delimited import MISSING
+from .conversions import MISSING
 
 # %% ../../nbs/data/value_evidence.ipynb #488031f7
 _SIGNS = r"[$£€¥₹]|[A-Z]{3}|Kč|zł|元|CR|DR|Cr|Dr"
