@@ -158,7 +158,7 @@ def _confidences(scores: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> d
         found[row] = (column, float(score * _margin_factor(margin)), rival)
     return found
 
-# %% ../../nbs/data/mapping.ipynb #68fe0ae3
+# %% ../../nbs/data/mapping.ipynb #28d07fbd
 TIE_BREAK = 1e-6  # far below any difference of scores
 MOST_COLUMNS, MOST_ROWS = 5000, 1000  # columns of a file, and rows of its sample that are looked at
 
@@ -186,7 +186,7 @@ def propose(header: Sequence[str | None], sample: Sequence[Sequence[str | None]]
             proposals.append(Proposal(place, name, None, 0.0, reason, others))
             continue
         others = _others(scores[place], contract, field)
-        words = _reason(aliased[place, field], phrases[place], contract.fields[field], found[place][field])
+        words = _reason(bool(aliased[place, field]), phrases[place], contract.fields[field], found[place][field])
         words += f"; so is {names[rival]!r}" if rival >= 0 else ""
         proposals.append(Proposal(place, name, contract.names[field], round(confidence, 4), words, others))
     required = tuple(field.name for field in contract.fields if field.required or field.name in contract.key)
