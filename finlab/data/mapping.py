@@ -192,7 +192,7 @@ def propose(header: Sequence[str | None], sample: Sequence[Sequence[str | None]]
     required = tuple(field.name for field in contract.fields if field.required or field.name in contract.key)
     return Mapping(contract.name, tuple(proposals), tuple(contract.names), required)
 
-# %% ../../nbs/data/mapping.ipynb #e21909c7
+# %% ../../nbs/data/mapping.ipynb #cd5eaceb
 def _scores(
     names: Sequence[str], phrases: Sequence[Phrase], columns: Sequence[list[str]], contract: Contract
 ) -> tuple[np.ndarray, np.ndarray, list[list[Evidence]]]:
@@ -203,7 +203,7 @@ def _scores(
     known = [{fold_header(text) for text in (*field.aliases,)} for field in contract.fields]
     found: list[list[Evidence]] = []
     for place, (name, phrase, values) in enumerate(zip(names, phrases, columns, strict=True)):
-        found.append([evidence(values, field, kind) for field, kind in zip(contract.fields, kinds, strict=True)])
+        found.append(_evidences(values, contract, kinds))
         folded = fold_header(name)
         for number, field in enumerate(contract.fields):
             aliased[place, number] = bool(folded) and folded in known[number]
@@ -214,6 +214,16 @@ def _scores(
     for number in np.flatnonzero(aliased.any(axis=0)):
         scores[~aliased[:, number], number] = 0.0
     return scores, aliased, found
+
+
+def _evidences(values: list[str], contract: Contract, kinds: Sequence[str]) -> list[Evidence]:
+    """The evidence of one column for every field; fields that ask the same of a value are answered once."""
+    known: dict[Any, Evidence] = {}
+    asked = [(field.type, kind, field.pattern, field.one_of) for field, kind in zip(contract.fields, kinds, strict=True)]
+    for question, field in zip(asked, contract.fields, strict=True):
+        if question not in known:
+            known[question] = evidence(values, field, question[1])
+    return [known[question] for question in asked]
 
 
 def _check_header(header: object) -> list[str]:
