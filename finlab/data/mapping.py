@@ -192,7 +192,7 @@ def propose(header: Sequence[str | None], sample: Sequence[Sequence[str | None]]
     required = tuple(field.name for field in contract.fields if field.required or field.name in contract.key)
     return Mapping(contract.name, tuple(proposals), tuple(contract.names), required)
 
-# %% ../../nbs/data/mapping.ipynb #cd5eaceb
+# %% ../../nbs/data/mapping.ipynb #2919b34b
 def _scores(
     names: Sequence[str], phrases: Sequence[Phrase], columns: Sequence[list[str]], contract: Contract
 ) -> tuple[np.ndarray, np.ndarray, list[list[Evidence]]]:
@@ -200,7 +200,7 @@ def _scores(
     shape = (len(names), len(contract.fields))
     scores, aliased = np.zeros(shape), np.zeros(shape, dtype=bool)
     kinds = [read_phrase(field.name).kind for field in contract.fields]
-    known = [{fold_header(text) for text in (*field.aliases,)} for field in contract.fields]
+    known = [{fold_header(text) for text in field.aliases} for field in contract.fields]
     found: list[list[Evidence]] = []
     for place, (name, phrase, values) in enumerate(zip(names, phrases, columns, strict=True)):
         found.append(_evidences(values, contract, kinds))
@@ -219,7 +219,8 @@ def _scores(
 def _evidences(values: list[str], contract: Contract, kinds: Sequence[str]) -> list[Evidence]:
     """The evidence of one column for every field; fields that ask the same of a value are answered once."""
     known: dict[Any, Evidence] = {}
-    asked = [(field.type, kind, field.pattern, field.one_of) for field, kind in zip(contract.fields, kinds, strict=True)]
+    pairs = zip(contract.fields, kinds, strict=True)
+    asked = [(field.type, kind, field.pattern, field.one_of) for field, kind in pairs]
     for question, field in zip(asked, contract.fields, strict=True):
         if question not in known:
             known[question] = evidence(values, field, question[1])
