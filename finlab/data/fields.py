@@ -6,7 +6,7 @@
 __all__ = ['TYPES', 'NUMERIC', 'TEMPORAL', 'DATE_ORDERS', 'MOST_DIGITS', 'FAST_WIDTH', 'FULL_WIDTH', 'FAST_DIGITS',
            'LONGEST_NAME', 'fold_header', 'check_text', 'check_texts', 'Field']
 
-# %% ../../nbs/data/fields.ipynb #0c8dbe03
+# %% ../../nbs/data/fields.ipynb #639d1143
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, no_type_check
 
 import duckdb
 
@@ -146,7 +146,8 @@ def _check_date_order(name: str, value: object) -> str:
         raise InputError.of(name, value, f"dmy, mdy, ymd or a pattern such as %d.%m.%Y ({trouble})")
     return order
 
-# %% ../../nbs/data/fields.ipynb #ff0fe31f
+# %% ../../nbs/data/fields.ipynb #69adb9ba
+@no_type_check  # by hooks: the values are checked, in words, when a field is made
 @dataclass(frozen=True)
 class Field:
     """One column of a contract: what it is called, what its values are, and what must hold for each.
@@ -165,14 +166,14 @@ class Field:
     unit: str = ""
     currency: str = ""
     required: bool = False
-    aliases: tuple[str, ...] = ()
+    aliases: Sequence[str] = ()
     digits: int = 2
     date_order: str = ""
     timezone: str = ""
-    signs: tuple[str, ...] = ()
+    signs: Sequence[str] = ()
     least: Any = None
     most: Any = None
-    one_of: tuple[Any, ...] = ()
+    one_of: Sequence[Any] = ()
     pattern: str = ""
     unique: bool = False
 
@@ -187,12 +188,12 @@ class Field:
             return TYPES[self.type]
         return f"DECIMAL({_decimal_width(self.digits)},{self.digits})"
 
-# %% ../../nbs/data/fields.ipynb #97204476
+# %% ../../nbs/data/fields.ipynb #504facdb
 def _checked_field(field: Field) -> dict[str, Any]:
     """Check every part of a field; the answer has those parts whose form changes."""
     name = _check_field_name(field.name)
     what = f"field {name!r}, "
-    check_choice(what + "type", field.type, TYPES)
+    check_choice(what + "type", check_text(what + "type", field.type), TYPES)
     for part in ("title", "unit"):
         check_text(what + part, getattr(field, part))
     for part in ("required", "unique"):

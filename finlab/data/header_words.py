@@ -49,7 +49,7 @@ iban: iban
 bic: bic swift
 """
 
-# %% ../../nbs/data/header_words.ipynb #d94ec4f5
+# %% ../../nbs/data/header_words.ipynb #7e0583f4
 TOPICS = """
 supplier: supplier vendor merchant payee creditor seller beneficiary lieferant kreditor haendler verkaeufer
 supplier: empfaenger 供应商 供货商 卖方 收款人 销售方 -> name
@@ -64,7 +64,8 @@ counterparty: counterparty auftraggeber zahlungspflichtiger beguenstigter 对方
 ledger: ledger gl nominal hauptbuch 总账
 delivery: delivery shipping ship shipment liefer lieferung 发货 交货
 department: department departmental dept division ministry abteilung ressort 部门 -> name
-entity: entity company organisation organization org body firm gesellschaft firma unternehmen 公司 单位 机构 主体 -> name
+entity: entity company organisation organization org body firm gesellschaft firma unternehmen
+entity: 公司 单位 机构 主体 -> name
 product: product item sku article material stock artikel produkt 产品 商品 物料
 project: project proj projekt 项目 -> name
 expense: expense expenditure spend spending exp aufwand ausgabe ausgaben 费用 开支

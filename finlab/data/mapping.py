@@ -158,7 +158,7 @@ def _confidences(scores: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> d
         found[row] = (column, float(score * _margin_factor(margin)), rival)
     return found
 
-# %% ../../nbs/data/mapping.ipynb #68fe0ae3
+# %% ../../nbs/data/mapping.ipynb #28d07fbd
 TIE_BREAK = 1e-6  # far below any difference of scores
 MOST_COLUMNS, MOST_ROWS = 5000, 1000  # columns of a file, and rows of its sample that are looked at
 
@@ -186,13 +186,13 @@ def propose(header: Sequence[str | None], sample: Sequence[Sequence[str | None]]
             proposals.append(Proposal(place, name, None, 0.0, reason, others))
             continue
         others = _others(scores[place], contract, field)
-        words = _reason(aliased[place, field], phrases[place], contract.fields[field], found[place][field])
+        words = _reason(bool(aliased[place, field]), phrases[place], contract.fields[field], found[place][field])
         words += f"; so is {names[rival]!r}" if rival >= 0 else ""
         proposals.append(Proposal(place, name, contract.names[field], round(confidence, 4), words, others))
     required = tuple(field.name for field in contract.fields if field.required or field.name in contract.key)
     return Mapping(contract.name, tuple(proposals), tuple(contract.names), required)
 
-# %% ../../nbs/data/mapping.ipynb #e21909c7
+# %% ../../nbs/data/mapping.ipynb #2919b34b
 def _scores(
     names: Sequence[str], phrases: Sequence[Phrase], columns: Sequence[list[str]], contract: Contract
 ) -> tuple[np.ndarray, np.ndarray, list[list[Evidence]]]:
@@ -200,10 +200,10 @@ def _scores(
     shape = (len(names), len(contract.fields))
     scores, aliased = np.zeros(shape), np.zeros(shape, dtype=bool)
     kinds = [read_phrase(field.name).kind for field in contract.fields]
-    known = [{fold_header(text) for text in (*field.aliases,)} for field in contract.fields]
+    known = [{fold_header(text) for text in field.aliases} for field in contract.fields]
     found: list[list[Evidence]] = []
     for place, (name, phrase, values) in enumerate(zip(names, phrases, columns, strict=True)):
-        found.append([evidence(values, field, kind) for field, kind in zip(contract.fields, kinds, strict=True)])
+        found.append(_evidences(values, contract, kinds))
         folded = fold_header(name)
         for number, field in enumerate(contract.fields):
             aliased[place, number] = bool(folded) and folded in known[number]
@@ -214,6 +214,17 @@ def _scores(
     for number in np.flatnonzero(aliased.any(axis=0)):
         scores[~aliased[:, number], number] = 0.0
     return scores, aliased, found
+
+
+def _evidences(values: list[str], contract: Contract, kinds: Sequence[str]) -> list[Evidence]:
+    """The evidence of one column for every field; fields that ask the same of a value are answered once."""
+    known: dict[Any, Evidence] = {}
+    pairs = zip(contract.fields, kinds, strict=True)
+    asked = [(field.type, kind, field.pattern, field.one_of) for field, kind in pairs]
+    for question, field in zip(asked, contract.fields, strict=True):
+        if question not in known:
+            known[question] = evidence(values, field, question[1])
+    return [known[question] for question in asked]
 
 
 def _check_header(header: object) -> list[str]:
