@@ -572,6 +572,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'finlab.data.mapping._check_sample': ('data/mapping.html#_check_sample', 'finlab/data/mapping.py'),
                                      'finlab.data.mapping._choose': ('data/mapping.html#_choose', 'finlab/data/mapping.py'),
                                      'finlab.data.mapping._confidences': ('data/mapping.html#_confidences', 'finlab/data/mapping.py'),
+                                     'finlab.data.mapping._evidences': ('data/mapping.html#_evidences', 'finlab/data/mapping.py'),
                                      'finlab.data.mapping._likeness': ('data/mapping.html#_likeness', 'finlab/data/mapping.py'),
                                      'finlab.data.mapping._mapping_from_toml': ( 'data/mapping.html#_mapping_from_toml',
                                                                                  'finlab/data/mapping.py'),
