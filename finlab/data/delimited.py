@@ -79,8 +79,13 @@ def is_sound(text: TextTable) -> bool:
 
 
 @contextmanager
-def opened(text: TextTable, connection: duckdb.DuckDBPyConnection, sound: bool = True) -> Iterator[Relation]:
-    """Lend a function that writes the file as SQL: by DuckDB's reader if `sound`, else record by record."""
+def opened(
+    text: TextTable, connection: duckdb.DuckDBPyConnection, sound: bool = True, pad: bool = False
+) -> Iterator[Relation]:
+    """Lend a function that writes the file as SQL: by DuckDB's reader if `sound`, else record by record.
+
+    With `pad` a short record is filled up with missing values.
+    """
     if sound:
         with as_utf8(text.path, text.scan) as path:
             yield lambda: csv_relation(path, text)
@@ -91,7 +96,7 @@ def opened(text: TextTable, connection: duckdb.DuckDBPyConnection, sound: bool =
 
         def relation() -> str:
             records = read_records(path, encoding, text.found.layout.delimiter, text.found.layout.skip)
-            connection.register("finlab_records", record_batches(records, text.width))
+            connection.register("finlab_records", record_batches(records, text.width, pad))
             cells = ", ".join(f"nullif(c{place}, '') AS c{place}" for place in range(text.width))
             return f"(SELECT {cells}, line, fault, raw FROM finlab_records)"
 

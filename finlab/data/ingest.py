@@ -36,7 +36,8 @@ class Rule(NamedTuple):
 class Plan(NamedTuple):
     """How a relation of `width` columns becomes a table. Rows that agree in the columns of a key are the same thing.
 
-    `broken` says that the relation also has the columns line, fault and raw, as `records` writes them.
+    `broken` says that the relation also has the columns line, fault and raw, as `records` writes them; `blank` that a
+    record without any value is a row like others.
     """
 
     targets: tuple[Target, ...]
@@ -44,6 +45,7 @@ class Plan(NamedTuple):
     rules: tuple[Rule, ...] = ()
     keys: tuple[tuple[str, ...], ...] = ()
     broken: bool = False
+    blank: bool = False
 
 
 class Count(NamedTuple):
@@ -79,14 +81,16 @@ def _is_lost(target: Target) -> str:
     return is_lost(target.form, incoming_column(target.place), target.source, quoted(target.name))
 
 # %% ../../nbs/data/ingest.ipynb #d193b896
-def _blank(width: int, column: Callable[[int], str]) -> str:
-    """Write SQL that is true where all values of a record are missing; a single column may be."""
-    return " AND ".join(f"{column(place)} IS NULL" for place in range(width)) if width > 1 else "false"
+def _blank(plan: Plan, column: Callable[[int], str]) -> str:
+    """Write SQL that is true where all values of a record are missing and may not be; a single column always may."""
+    if plan.blank or plan.width < 2:
+        return "false"
+    return " AND ".join(f"{column(place)} IS NULL" for place in range(plan.width))
 
 
 def _bad(plan: Plan) -> str:
     tests = ["_finlab_fault IS NOT NULL"] if plan.broken else []
-    tests += [f"({_blank(plan.width, incoming_column)})"]
+    tests += [f"({_blank(plan, incoming_column)})"]
     tests += [lost for target in plan.targets if (lost := _is_lost(target))]
     tests += [f"NOT ({rule.condition})" for rule in plan.rules]
     return " OR ".join(tests)
@@ -122,7 +126,7 @@ def _kept(place: int) -> str:
 
 def _diagnosis(plan: Plan) -> str:
     """Write SQL for the first fault of a bad record, as a struct of column, value and reason."""
-    blank = _blank(plan.width, _kept)
+    blank = _blank(plan, _kept)
     cases = [f"WHEN _finlab_fault IS NOT NULL THEN {_told('', 'NULL', '_finlab_fault')}"] if plan.broken else []
     cases.append(f"WHEN {blank} THEN {_told('', 'NULL', 'a blank record')}")
     for name, _, place, form, _ in plan.targets:

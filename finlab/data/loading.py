@@ -9,7 +9,7 @@ __all__ = ['Answers', 'CURRENCY_SIGNS', 'Incoming', 'incoming_text', 'incoming_t
 # %% ../../nbs/data/loading.ipynb #81512cd4
 import os
 from collections.abc import Iterator, Mapping as AnyMapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,17 +59,20 @@ def incoming_table(table: pa.Table, notes: Sequence[str] = ()) -> Incoming:
 
 
 @contextmanager
-def lent(incoming: Incoming, connection: duckdb.DuckDBPyConnection, sound: bool = True) -> Iterator[Relation]:
-    """Lend a function that writes the source as a relation with the columns c0, c1, ..."""
+def lent(
+    incoming: Incoming, connection: duckdb.DuckDBPyConnection, sound: bool = True, pad: bool = True
+) -> Iterator[Relation]:
+    """Lend a function that writes the source as a relation of columns c0, c1, ...; `sound` and `pad`: see `opened`."""
     if incoming.text is not None:
-        with opened(incoming.text, connection, sound) as relation:
+        with opened(incoming.text, connection, sound, pad) as relation:
             yield relation
         return
     connection.register("finlab_incoming", incoming.table)
     try:
         yield lambda: "finlab_incoming"
     finally:
-        connection.unregister("finlab_incoming")
+        with suppress(duckdb.Error):  # the transaction was broken off; the error that did it is on its way
+            connection.unregister("finlab_incoming")
 
 # %% ../../nbs/data/loading.ipynb #27edf3e7
 Answers = Mapping | AnyMapping[str, str | None] | str | os.PathLike[str] | None

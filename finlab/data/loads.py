@@ -140,9 +140,9 @@ def ready_plain(source: Source, day: date) -> Ready:
         targets = [Target(name, incoming_column(place), place) for place, name in enumerate(incoming.names)]
         zones = {field.name: field.type.tz for field in source.table.schema if getattr(field.type, "tz", None)}
         zones = {name: zone for name, zone in zones.items() if zone not in ("UTC", "Etc/UTC")}
-        return Ready(incoming, Plan(tuple(targets), len(targets)), part, zones, incoming.notes, True)
+        return Ready(incoming, Plan(tuple(targets), len(targets), blank=True), part, zones, incoming.notes, True)
     for sound in (True, False) if is_sound(incoming.text) else (False,):
-        with connect_memory(files=True) as connection, lent(incoming, connection, sound) as relation:
+        with connect_memory(files=True) as connection, lent(incoming, connection, sound, pad=False) as relation:
             try:
                 found = plan_plain(
                     connection, relation, incoming.text.found, source.options.get("text", ()), incoming.text.name
@@ -180,7 +180,7 @@ def _give_lines(connection: duckdb.DuckDBPyConnection, incoming: Incoming, count
 
 def _take_in(connection: duckdb.DuckDBPyConnection, ready: Ready, place: str, base: int, old: str) -> Count:
     plan = ready.plan._replace(broken=ready.incoming.text is not None and not ready.sound)
-    with lent(ready.incoming, connection, ready.sound) as relation:
+    with lent(ready.incoming, connection, ready.sound, pad=ready.part.mapping != "{}") as relation:
         count = take_in(connection, plan, relation(), place, base, old)
     _give_lines(connection, ready.incoming, count)
     return count
@@ -210,7 +210,8 @@ def keep_plain(path: Path, source: Source, name: str, day: date) -> LoadResult:
 
 
 def _keep_plain(path: Path, source: Source, name: str, day: date, ready: Ready | None) -> LoadResult:
-    with changing(path, name, files=ready is not None and ready.incoming.text is not None) as connection:
+    files = ready is not None and ready.incoming.text is not None
+    with changing(path, name, files=files) as connection:
         connection.execute(LAYOUT)
         new = ready is not None and not has_content(connection, source.key)
         if ready is None and not has_content(connection, source.key):

@@ -131,10 +131,11 @@ def read_records(path: Path, encoding: str, delimiter: str, skip: int = 0) -> It
 _TEXT = pa.string()
 
 
-def _fitted(record: Record, width: int) -> tuple[list[str | None], str | None, str | None]:
+def _fitted(record: Record, width: int, pad: bool) -> tuple[list[str | None], str | None, str | None]:
     """The values at the header's width, the fault, and the raw record if there is one."""
     _, values, fault = record
-    if not fault and len(values) > width and any(value.strip() for value in values[width:]):
+    too_many = len(values) > width and any(value.strip() for value in values[width:])
+    if not fault and (too_many or (len(values) < width and not pad)):
         fault = f"{len(values)} values, {width} expected"
     if fault:
         return [None] * width, fault, " | ".join(values)[:MOST_CHARACTERS]
@@ -147,23 +148,23 @@ def record_schema(width: int) -> pa.Schema:
     return pa.schema([*texts, ("line", pa.int64()), ("fault", _TEXT), ("raw", _TEXT)])
 
 
-def record_batches(records: Iterable[list[Record]], width: int) -> pa.RecordBatchReader:
-    """Hand out records as Arrow batches of texts, `width` values each."""
+def record_batches(records: Iterable[list[Record]], width: int, pad: bool = False) -> pa.RecordBatchReader:
+    """Hand out records as Arrow batches of texts, `width` values each; with `pad` missing ones at the end are blank."""
     schema = record_schema(width)
 
     def batches() -> Iterator[pa.RecordBatch]:
         for some in records:
             if some:
-                yield _batch(some, schema, width)
+                yield _batch(some, schema, width, pad)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 
 
-def _batch(records: list[Record], schema: pa.Schema, width: int) -> pa.RecordBatch:
+def _batch(records: list[Record], schema: pa.Schema, width: int, pad: bool) -> pa.RecordBatch:
     lines, rows, faults = zip(*records, strict=True)
     raws: Sequence[str | None] = [None] * len(rows)
     if any(faults) or set(map(len, rows)) != {width}:
-        rows, faults, raws = zip(*(_fitted(record, width) for record in records), strict=True)
+        rows, faults, raws = zip(*(_fitted(record, width, pad) for record in records), strict=True)
     else:
         faults = raws
     arrays = [pa.array(column, _TEXT) for column in zip(*rows, strict=True)]
