@@ -263,7 +263,11 @@ def lease(
 
 @contextmanager
 def transaction(path: Path, *, files: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Lease the store for writing, all or nothing: what the block did is kept if it ends well, else undone."""
+    """Lease the store for writing, all or nothing: what the block did is kept if it ends well, else undone.
+
+    A store that the block would have been the first to fill is then not there, either.
+    """
+    new = not path.exists()
     with lease(path, write=True, files=files) as connection:
         connection.execute("BEGIN TRANSACTION")
         try:
@@ -272,6 +276,9 @@ def transaction(path: Path, *, files: bool = False) -> Iterator[duckdb.DuckDBPyC
         except BaseException:
             with suppress(duckdb.Error):  # the disk is full or the database gave up: closing it undoes the same
                 connection.execute("ROLLBACK")
+            with suppress(duckdb.Error):
+                if new and not connection.execute("SELECT 1 FROM duckdb_tables() LIMIT 1").fetchall():
+                    path.unlink(missing_ok=True)  # under the lock: whoever waits for it makes a new one
             raise
 
 # %% ../../nbs/data/lease.ipynb #8058df71
