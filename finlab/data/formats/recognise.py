@@ -12,17 +12,28 @@ from pathlib import Path
 
 from .intake import MARKS, open_bytes
 
-# %% ../../../nbs/data/formats/recognise.ipynb #9362a091
+# %% ../../../nbs/data/formats/recognise.ipynb #6485825c
 HEAD_BYTES = 1 << 16  # more than the comments and envelopes that come before the first element of any known file
 
-# The order matters: OFX 2 is XML as well, and a text may quote a tag of MT940.
-_SIGNS = {
-    "ofx": re.compile(r"\A[^<]{0,4096}OFXHEADER|\A\s*(<\?[^>]*>\s*)+<OFX>|<\?OFX\s"),
-    "camt": re.compile(r"\A\s*<.*?(iso:20022:tech:xsd:camt\.05[234]|<(\w+:)?BkToCstmr(Stmt|AcctRpt|DbtCdtNtfctn)\b)", re.S),
-    "xbrl": re.compile(r"\A\s*<.*?<(\w+:)?xbrl\s[^>]*http://www\.xbrl\.org/2003/instance", re.S),
-    "companyfacts": re.compile(r'\A\s*\{(?=.*?"cik"\s*:)(?=.*?"facts"\s*:\s*\{)', re.S),
-    "mt940": re.compile(r"(?m)^(\{1:.*?\{4:)?:20:.*$[\s\S]*?^:(25P?|28C?|60[FM]?|61|34F):"),
+# Patterns that stand one behind the other. The order of the formats matters: OFX 2 is XML as well.
+_SIGNS: dict[str, tuple[str, ...]] = {
+    "ofx": (r"\A[^<]{0,4096}(OFXHEADER|<\?OFX\s|<\?xml\s[^>]*>\s*<\?OFX\s)",),
+    "camt": (r"\A\s*<", r"iso:20022:tech:xsd:camt\.05[234]|<(\w+:)?BkToCstmr(Stmt|AcctRpt|DbtCdtNtfctn)\b"),
+    "xbrl": (r"\A\s*<", r"<(\w+:)?xbrl\s", r"http://www\.xbrl\.org/2003/instance"),
+    "companyfacts": (r"\A\s*\{", r'"cik"\s*:', r'"facts"\s*:\s*\{'),
+    "mt940": (r"(?m)^(\{1:.*?\{4:)?:20:", r"(?m)^:(25P?|28C?|60[FM]?|61|34F):"),
 }
+
+
+def _carries(head: str, patterns: tuple[str, ...]) -> bool:
+    """Whether the patterns are found one behind the other."""
+    place = 0
+    for pattern in patterns:
+        found = re.compile(pattern).search(head, place)
+        if not found:
+            return False
+        place = found.end()
+    return True
 
 
 def format_of(path: Path) -> str | None:
@@ -34,4 +45,4 @@ def format_of(path: Path) -> str | None:
         raw = file.read(HEAD_BYTES)
     encoding = next((found for mark, found in MARKS if raw.startswith(mark)), "latin-1")
     head = codecs.decode(raw, encoding, errors="replace").lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    return next((name for name, sign in _SIGNS.items() if sign.search(head)), None)
+    return next((name for name, patterns in _SIGNS.items() if _carries(head, patterns)), None)

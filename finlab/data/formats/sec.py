@@ -262,7 +262,7 @@ class _Instance:
             nil = element.get(_NIL, "").strip() in ("true", "1")
             self.facts.append(XbrlFact(uri, name, context, unit, rounded, nil, element.text or ""))
 
-# %% ../../../nbs/data/formats/sec.ipynb #5f99b8a7
+# %% ../../../nbs/data/formats/sec.ipynb #371089a2
 def read_xbrl(path: Path) -> tuple[pa.Table, list[str]]:
     """Read the facts of an XBRL instance document as a table, with notes.
 
@@ -282,20 +282,28 @@ def read_xbrl(path: Path) -> tuple[pa.Table, list[str]]:
             around[0].remove(element)
     if not instance.facts:
         raise InputError(f"{path.name} holds no facts; expected an XBRL instance with at least one")
-    return _xbrl_table(instance, prefixes), _conflicts(instance)
+    return _xbrl_table(instance, prefixes), _conflicts(instance)  # in this order: the table checks the references
 
 
 def _conflicts(instance: _Instance) -> list[str]:
-    """Say which facts are stated twice with different values."""
-    seen: dict[tuple[str, str, Context, str], str] = {}
+    """Say which numbers are stated twice and contradict each other, by more than their rounding."""
+    seen: dict[tuple[str, str, Context, str], tuple[Decimal, Decimal]] = {}
     differ: list[str] = []
     for fact in instance.facts:
-        if fact.unit and fact.context in instance.contexts:
-            key = (fact.uri, fact.name, instance.contexts[fact.context], instance.units.get(fact.unit, ""))
-            if seen.setdefault(key, fact.text.strip()) != fact.text.strip():
+        value = _xbrl_value(fact, instance.name)
+        if value is not None:
+            key = (fact.uri, fact.name, instance.contexts[fact.context], instance.units[fact.unit])
+            first, margin = seen.setdefault(key, (value, _margin(fact.decimals)))
+            if abs(value - first) > margin + _margin(fact.decimals):
                 differ.append(fact.name)
-    told = ", ".join(differ[:5])
-    return [f"{len(differ)} facts are stated a second time with another value: {told}"] if differ else []
+    told = ", ".join(sorted(set(differ))[:5])
+    return [f"{len(differ)} facts contradict an earlier one of the same period and unit: {told}"] if differ else []
+
+
+def _margin(rounded: str) -> Decimal:
+    """Half of the digit that a value is rounded to; 0 if it is exact or not said."""
+    digits = int(rounded) if re.fullmatch(r"-?\d{1,2}", rounded, re.ASCII) else None
+    return Decimal(0) if digits is None else Decimal(5).scaleb(-digits - 1)
 
 # %% ../../../nbs/data/formats/sec.ipynb #7d59dcae
 def _xbrl_table(instance: _Instance, prefixes: dict[str, str]) -> pa.Table:
