@@ -257,7 +257,7 @@ class OfxFile(NamedTuple):
     trades: pa.Table
     positions: pa.Table
 
-# %% ../../../nbs/data/formats/ofx.ipynb #36014ce9
+# %% ../../../nbs/data/formats/ofx.ipynb #2778daee
 class _Reader:
     """Takes aggregates as they end."""
 
@@ -303,6 +303,8 @@ class _Reader:
             self.trades.append(_holding(one, place, _TRADE))
         else:
             inner = one.find("STMTTRN") or one
+            if inner.name not in ("STMTTRN", "STMTTRNP"):
+                raise InputError(f"{self.name}, line {one.line}: <{one.name}> stands in <{above}>, which is not closed")
             movement = _movement(inner, place, self.movements.count + 1)
             self.repeated += bool(movement.bank_reference) and movement.bank_reference in self._seen
             self._seen.add(movement.bank_reference)

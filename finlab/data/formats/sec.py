@@ -35,7 +35,7 @@ def fact_value(text: str, what: str) -> Decimal:
         raise InputError.of(what, text, f"at most {WHOLE_DIGITS} digits before the point and {MOST_DIGITS} after it")
     return number if number else Decimal(0)
 
-# %% ../../../nbs/data/formats/sec.ipynb #7a25a026
+# %% ../../../nbs/data/formats/sec.ipynb #7485a1de
 class Fact(NamedTuple):
     """One fact, with the branches of the tree that lead to it."""
 
@@ -83,8 +83,8 @@ class _Walk:
             told[path[-1]] = value
         elif len(path) == 1:
             self.company[path[0]] = value
-        elif len(path) == 4 and path[3] == "label":
-            self.labels[path[1], path[2]] = str(value or "")
+        elif len(path) == 4 and path[3] == "label" and isinstance(value, str):
+            self.labels[path[1], path[2]] = value
 
 # %% ../../../nbs/data/formats/sec.ipynb #a3eac92c
 _TEXTS = {"accession": "accn", "fiscal_period": "fp", "form": "form", "frame": "frame"}
@@ -132,7 +132,7 @@ def _fact_year(fact: Fact, what: str) -> int | None:
         return year
     raise InputError.of(_about(fact, what, "fy"), year, "a year")
 
-# %% ../../../nbs/data/formats/sec.ipynb #109d0f62
+# %% ../../../nbs/data/formats/sec.ipynb #6f1b2566
 def read_companyfacts(path: Path) -> tuple[pa.Table, list[str]]:
     """Read the company facts of the SEC (`CIK##########.json`) as one long table, with notes.
 
@@ -140,6 +140,8 @@ def read_companyfacts(path: Path) -> tuple[pa.Table, list[str]]:
     accession, fiscal_year and fiscal_period (of the filing), form, filed, frame.
     InputError if the file is no such JSON. Source: SEC, EDGAR application programming interfaces, companyfacts.
     """
+    import ijson
+
     walk = _Walk(path.name)
     batches: list[pa.Table] = []
     waiting: list[Fact] = []
@@ -152,7 +154,7 @@ def read_companyfacts(path: Path) -> tuple[pa.Table, list[str]]:
                     waiting = []
         except InputError:
             raise
-        except (ValueError, ArithmeticError, IndexError) as error:  # ijson's own errors are ValueErrors
+        except (ijson.JSONError, ValueError, ArithmeticError) as error:  # numbers too long are ValueErrors
             told = " ".join(str(error).split())[:200]
             raise InputError(f"{path.name} cannot be read as JSON: {told}") from None
     batches.append(_fact_rows(waiting, path.name))
