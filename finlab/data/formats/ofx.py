@@ -6,7 +6,7 @@
 __all__ = ['MOST_DEPTH', 'VALUE_CHARACTERS', 'LISTS', 'STATEMENTS', 'AGGREGATES', 'PARTS', 'Aggregate', 'walk', 'read_number',
            'read_day', 'OfxFile', 'parse_ofx', 'read_ofx', 'statements_of']
 
-# %% ../../../nbs/data/formats/ofx.ipynb #f5813f43
+# %% ../../../nbs/data/formats/ofx.ipynb #a39ed65c
 import html
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from ...core.checks import check_choice
 from ...core.errors import InputError
-from .intake import decimals, exact, open_bytes, read_text
+from .intake import MESSAGE_CHARACTERS, decimals, exact, open_bytes, read_text
 from .statements import BankFile, BankStatement, Movement, Movements
 from ..frames import plain
 
@@ -257,7 +257,7 @@ class OfxFile(NamedTuple):
     trades: pa.Table
     positions: pa.Table
 
-# %% ../../../nbs/data/formats/ofx.ipynb #2778daee
+# %% ../../../nbs/data/formats/ofx.ipynb #d17a4a3a
 class _Reader:
     """Takes aggregates as they end."""
 
@@ -280,7 +280,8 @@ class _Reader:
             self.statements.append(_statement(one, len(self.statements) + 1, self.name))
             self._seen = set()
         elif one.name == "STATUS" and one.text("SEVERITY").upper() == "ERROR":
-            self.refusals.append(f"the bank answered with error {one.text('CODE')} {one.text('MESSAGE')}".strip())
+            told = f"the bank answered with error {one.text('CODE')} {one.text('MESSAGE')}".strip()
+            self.refusals.append(told[:MESSAGE_CHARACTERS])
         elif above == "SECLIST":
             self.securities[one.text("UNIQUEID")] = (one.text("SECNAME"), one.text("TICKER"))
         elif above == "INVOOLIST":

@@ -6,7 +6,7 @@
 __all__ = ['BATCH', 'EXACT_DIGITS', 'SHOWN_STATEMENTS', 'BankStatement', 'Movement', 'Movements', 'check_statements', 'BankFile',
            'statements_table', 'check_notes']
 
-# %% ../../../nbs/data/formats/statements.ipynb #7ab46d17
+# %% ../../../nbs/data/formats/statements.ipynb #7548ffb7
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...core.errors import InputError
+from ...core.errors import SHOWN_CHARACTERS, InputError
 from .intake import decimals
 from ..frames import plain
 
@@ -231,7 +231,7 @@ def statements_table(statements: Iterable[BankStatement]) -> pa.Table:
             columns[name] = pa.array([None if value == "" else value for value in values], kind)
     return plain(pa.table(columns))
 
-# %% ../../../nbs/data/formats/statements.ipynb #3b4dd4c5
+# %% ../../../nbs/data/formats/statements.ipynb #b14ff235
 SHOWN_STATEMENTS = 5  # named one by one in a kind of note; more would bury the other notes
 
 
@@ -260,4 +260,4 @@ def _broken(row: dict) -> str:
 
 def _title(row: dict) -> str:
     number = f" (number {row['number']})" if row["number"] else ""
-    return f"statement {row['statement']}{number} of account {row['account'] or 'unknown'}"
+    return f"statement {row['statement']}{number} of account {row['account'] or 'unknown'}"[:SHOWN_CHARACTERS]
