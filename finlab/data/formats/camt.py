@@ -219,7 +219,7 @@ def _statement(element: Element, number: int, what: str) -> BankStatement:
 def _account(found: Found) -> str:
     return _text(found, "Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/PrtryAcct/Id", "Acct/Id/BBAN")
 
-# %% ../../../nbs/data/formats/camt.ipynb #254866b3
+# %% ../../../nbs/data/formats/camt.ipynb #546dadf4
 class _Reader:
     """Takes elements as they end, and gathers statements, movements and payments."""
 
@@ -257,7 +257,7 @@ class _Reader:
         self._place = None
         self.statements.append(_statement(element, number, f"{self.name}, statement {number}"))
 
-
+# %% ../../../nbs/data/formats/camt.ipynb #96075734
 def _adds_up(movement: Movement, payments: list[Payment]) -> bool | None:
     """Whether the payments add up to the entry; None if there are none, or none with amounts in its currency."""
     amounts = [payment.amount for payment in payments if payment.amount]
@@ -273,7 +273,7 @@ def _rows(movement: Movement, payments: list[Payment]) -> Iterator[Movement]:
         if payment.amount:
             yield movement._replace(amount=payment.amount.amount, **told)
 
-# %% ../../../nbs/data/formats/camt.ipynb #5d588a7a
+# %% ../../../nbs/data/formats/camt.ipynb #99640c4f
 MESSAGES = ("BkToCstmrStmt", "BkToCstmrAcctRpt", "BkToCstmrDbtCdtNtfctn")  # CAMT.053, 052 and 054, in any version
 ENVELOPE = 4  # elements around the message at the most: the document, and what banks wrap it into
 
@@ -304,7 +304,7 @@ def parse_camt(path: Path, *, payments: bool = False) -> BankFile:
         raise InputError(f"{path.name} is XML, but no CAMT message; expected a document of camt.052, 053 or 054")
     return BankFile(path.name, reader.statements, reader.movements.table(), _notes(reader))
 
-
+# %% ../../../nbs/data/formats/camt.ipynb #aff0ffc3
 def _notes(reader: _Reader) -> list[str]:
     notes: list[str] = []
     if reader.uneven:

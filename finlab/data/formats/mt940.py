@@ -162,7 +162,7 @@ def _signed(parts: dict[str, str], what: str) -> Decimal:
     amount = exact(parts["amount"], f"{what}, the amount", ",")
     return amount if parts["status"].upper() in ("C", "RD") else -amount
 
-# %% ../../../nbs/data/formats/mt940.ipynb #bd739687
+# %% ../../../nbs/data/formats/mt940.ipynb #200d6b30
 class Told(NamedTuple):
     """What a field `:86:` says, as far as it is understood."""
 
@@ -191,7 +191,7 @@ def read_details(text: str) -> Told:
         return _slashed(joined)
     return Told(" ".join(text.split()))
 
-
+# %% ../../../nbs/data/formats/mt940.ipynb #9925e9ba
 def _german(text: str) -> Told:
     code, *rest = _PART.split(text)
     parts = list(zip(rest[::2], rest[1::2], strict=True))
@@ -322,7 +322,7 @@ def _statement(message: Message, number: int, name: str, notes: set[str]) -> Ban
 def _heads(message: Message) -> dict[str, Field | None]:
     return {"20": message.first("20"), "25": message.first("25", "25P"), "28": message.first("28C", "28")}
 
-# %% ../../../nbs/data/formats/mt940.ipynb #aa2b0062
+# %% ../../../nbs/data/formats/mt940.ipynb #4f105440
 def parse_mt940(path: Path, *, encoding: str = "") -> BankFile:
     """Read the statements and movements of an MT940 or MT942 file.
 
@@ -356,7 +356,7 @@ def _missing(statements: list[BankStatement]) -> list[str]:
     }
     return notes + [f"statement {found[0].statement} lacks {what}" for what, found in lacks.items() if found]
 
-
+# %% ../../../nbs/data/formats/mt940.ipynb #74f60e00
 def read_mt940(path: Path, *, encoding: str = "") -> tuple[pa.Table, list[str]]:
     """Read the movements of an MT940 or MT942 file as a table, with notes: see `parse_mt940`, `Movement`."""
     return parse_mt940(path, encoding=encoding).read()

@@ -311,7 +311,7 @@ class _Reader:
             self._seen.add(movement.bank_reference)
             self.movements.add(movement)
 
-# %% ../../../nbs/data/formats/ofx.ipynb #4ad4449e
+# %% ../../../nbs/data/formats/ofx.ipynb #1632838a
 _CHARSET = re.compile(rb"(?:CHARSET:\s*|encoding=[\"'])([\w.-]{1,40})")
 _USUAL = ("none", "1252", "8859-1", "iso-8859-1", "utf-8", "us-ascii", "usascii", "utf-16", "unicode")
 
@@ -343,7 +343,7 @@ def parse_ofx(path: Path, *, encoding: str = "") -> OfxFile:
     trades = _holdings(reader.trades, _TRADE, reader.securities)
     return OfxFile(bank, trades, _holdings(reader.positions, _POSITION, reader.securities))
 
-
+# %% ../../../nbs/data/formats/ofx.ipynb #572240ca
 def _without_cdata(text: str, name: str) -> str:
     """The text with its CDATA sections written as plain, escaped text."""
     first, *sections = text.split("<![CDATA[")

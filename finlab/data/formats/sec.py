@@ -36,7 +36,7 @@ def fact_value(text: str, what: str) -> Decimal:
         raise InputError.of(what, text, f"at most {WHOLE_DIGITS} digits before the point and {MOST_DIGITS} after it")
     return number if number else Decimal(0)
 
-# %% ../../../nbs/data/formats/sec.ipynb #98dd4cd6
+# %% ../../../nbs/data/formats/sec.ipynb #6a5d1709
 class Fact(NamedTuple):
     """One fact, with the branches of the tree that lead to it."""
 
@@ -71,7 +71,7 @@ def parse_json(text: str, name: str) -> Any:
     except (ValueError, ArithmeticError) as error:
         raise InputError(f"{name} cannot be read as JSON: {brief(error)}") from None
 
-
+# %% ../../../nbs/data/formats/sec.ipynb #b43e1491
 def _branches(node: Any, what: str) -> Iterable[tuple[str, Any]]:
     if not isinstance(node, dict):
         raise InputError.of(what, node, "an object of JSON")
@@ -93,7 +93,7 @@ def walk_facts(tree: Any, name: str) -> Iterator[Fact]:
                     told = dict(_branches(fact, f"{what}, {unit}"))
                     yield Fact(taxonomy, concept, label if isinstance(label, str) else None, unit, told)
 
-# %% ../../../nbs/data/formats/sec.ipynb #c1cd647a
+# %% ../../../nbs/data/formats/sec.ipynb #ae950b10
 _TEXTS = {"accession": "accn", "fiscal_period": "fp", "form": "form", "frame": "frame"}
 _DAYS = {"start": "start", "end": "end", "filed": "filed"}
 COMPANY_COLUMNS = [
@@ -126,7 +126,7 @@ def _fact_day(fact: Fact, key: str, what: str) -> date | None:
     text = fact.told.get(key)
     return None if text is None else iso_day(str(text), _about(fact, what, key))
 
-
+# %% ../../../nbs/data/formats/sec.ipynb #1fca3c95
 def _fact_number(fact: Fact, what: str) -> Decimal | None:
     value = fact.told.get("val")
     if value is None:
