@@ -126,6 +126,15 @@ def test_harmful_xml_is_refused(tmp_path: Path, text: str) -> None:
         list(xml_nodes(placed(tmp_path, text)))
 
 
+@pytest.mark.parametrize(
+    "text", ['<?xml version="1.0" encoding="{}"?><a/>', "<a xmlns:{0}='u'><{0}:b></c></a>", "<a {0}='1' {0}='2'/>"]
+)
+def test_a_message_does_not_repeat_a_long_file(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        list(xml_nodes(placed(tmp_path, text.format("x" * 10**5))))
+    assert len(str(caught.value)) < 300
+
+
 def test_elements_come_with_those_around_them(tmp_path: Path) -> None:
     walked = [(node.event, node.element.tag, len(node.around)) for node in xml_nodes(placed(tmp_path, "<a><b/></a>"))]
     assert walked == [("start", "a", 0), ("start", "b", 1), ("end", "b", 1), ("end", "a", 0)]
