@@ -22,7 +22,8 @@ import pyarrow as pa
 from ..core.checks import check_path, closest
 from ..core.errors import InputError
 from .delimited import check_encoding, read_delimited
-from .files import Read, read_excel, read_json, read_parquet
+from .excel import read_excel
+from .files import Read, read_json, read_parquet
 from .frames import content_sha256, to_arrow, to_pandas
 
 # %% ../../nbs/data/sources.ipynb #0e3170f2
@@ -84,8 +85,8 @@ OPTIONS = {
     "csv": ("encoding", "delimiter", "decimal", "thousands", "header", "skip", "text", "date_format"),
     "parquet": (),
     "json": ("encoding",),
-    "excel": ("sheet", "header", "skip", "text"),
-    "database": ("table", "query"),
+    "excel": ("sheet", "header", "skip", "text", "fill_merged"),
+    "database": ("table", "query", "text"),
     "sample": (),
     "frame": (),
 }
