@@ -317,7 +317,7 @@ def read_excel(
     table, remarks = _sheet_table(book.sheets[chosen], f"{path.name}, sheet {chosen!r}", wishes)
     return table, [*notes, *_book_notes(book, chosen), *remarks]
 
-# %% ../../nbs/data/excel.ipynb #8aeb93e6
+# %% ../../nbs/data/excel.ipynb #60cc0a3d
 def sheet_names(path: Path) -> list[str]:
     """List a workbook's sheets in their order, hidden ones too; charts are no sheets."""
     return read_book(path).names
@@ -338,13 +338,12 @@ def read_sheets(
     empty = [name for name in book.names if name not in filled]
     notes = [f"empty and left out: {', '.join(map(repr, empty))}"] if empty else []
     tables: dict[str, Read] = {}
-    known: set[str] = set()
     for name, sheet in filled.items():
         what = f"{path.name}, sheet {name!r}"
         header_cells = {_shown(cell) for row in sheet.rows[skip : skip + TITLE_ROWS] for cell in row if cell != ""}
         present = [column for column in wishes.text if column in header_cells]
-        known.update(present)
         table, remarks = _sheet_table(sheet, what, wishes._replace(text=present))
         tables[name] = table, [*notes, *_book_notes(book, name), *remarks]
-    check_columns(known, wishes.text, path.name)
+    columns = [column for table, _ in tables.values() for column in table.column_names]
+    check_columns(columns, wishes.text, path.name)
     return tables

@@ -1,4 +1,4 @@
-"""Workbooks as people make them, and as nobody should: cells of every kind, titles, merged cells, files that do harm."""
+"""Workbooks as people make them, and as nobody should: every kind of cell, titles, merged cells, harm."""
 
 import random
 import struct
