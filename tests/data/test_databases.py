@@ -1,7 +1,6 @@
 """A real PostgreSQL server and SQLite: every value comes back as it was, and what cannot is refused with its row."""
 
 import sqlite3
-import sys
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -14,15 +13,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from postgres import PASSWORD, Server, running_server
 from sqlalchemy import URL
 
 from finlab.core.errors import InputError
 from finlab.data import databases
 from finlab.data.database_writer import write_table
 from finlab.data.databases import check_query, explained, open_engine, parse_url, read_batches, read_database
-
-sys.path.insert(0, str(Path(__file__).parent))
-from postgres import PASSWORD, Server, running_server
 
 
 @pytest.fixture(scope="module")
