@@ -18,7 +18,7 @@ from .databases import explained, open_engine
 from .frames import check_names, plain
 from .sqltypes import sql_type
 
-# %% ../../nbs/data/database_writer.ipynb #0dfdc6fe
+# %% ../../nbs/data/database_writer.ipynb #805b22fc
 _LONGEST_NAME = {"postgresql": 63}  # bytes: NAMEDATALEN - 1; PostgreSQL cuts longer names off
 
 
@@ -31,7 +31,8 @@ def check_storable(table: pa.Table, dialect: str) -> None:
             found = pc.call_function("match_substring", [column], pc.MatchSubstringOptions("\0"))
             _refuse(found, name, "a text with a NUL character, which PostgreSQL cannot hold")
         if pa.types.is_floating(column.type) and dialect == "sqlite":
-            _refuse(pc.call_function("is_nan", [column]), name, "NaN, of which SQLite makes NULL; make it missing, or write it as text")
+            found = pc.call_function("is_nan", [column])
+            _refuse(found, name, "NaN, of which SQLite makes NULL; make it missing, or write it as text")
 
 
 def _refuse(found: pa.ChunkedArray, name: str, why: str) -> None:
@@ -73,7 +74,7 @@ def _column(column: pa.Array, sqlite: bool) -> list[Any]:
         return [None if value is None else format(value, "f" if pa.types.is_decimal(kind) else "d") for value in values]
     return values
 
-# %% ../../nbs/data/database_writer.ipynb #87f440c3
+# %% ../../nbs/data/database_writer.ipynb #3f9b34e9
 WRITTEN_ROWS = 5_000  # of one call to the driver
 
 
@@ -99,7 +100,7 @@ def write_table(url: URL, name: str, table: pa.Table, *, replace: bool = False) 
                 connection.execute(target.insert(), _values(batch, dialect == "sqlite"))
     return table.num_rows
 
-
+# %% ../../nbs/data/database_writer.ipynb #fc368cfa
 def _declare(connection: Connection, name: str, schema: pa.Schema) -> Table:
     place, _, bare = name.rpartition(".")
     if place not in inspect(connection).get_schema_names():

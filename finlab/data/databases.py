@@ -211,7 +211,7 @@ def _names_in(folder: Path) -> list[str]:
 def _listed(known: list[str]) -> str:
     return f"it has {', '.join(map(repr, sorted(known)[:20])) or 'none'}"
 
-
+# %% ../../nbs/data/databases.ipynb #311e53f7
 def find_table(connection: Connection, name: str) -> Table:
     """Look up a table or view, also as schema.table; InputError with the nearest name if there is none."""
     inspector = inspect(connection)
@@ -253,7 +253,7 @@ def read_batches(
         with engine.connect() as connection:
             return _spooled(connection, table, query, text, f"{shown_url(url)} ({table or 'query'})").reader()
 
-
+# %% ../../nbs/data/databases.ipynb #7c7b2a29
 def _spooled(connection: Connection, table: str | None, query: str | None, text: Sequence[str], what: str) -> Spool:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA query_only = ON")

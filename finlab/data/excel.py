@@ -52,7 +52,7 @@ def check_archive(path: Path) -> None:
             f"expected at most {MOST_UNPACKED_BYTES:,} bytes and {MOST_RATIO} times: it may be made to do harm"
         )
 
-# %% ../../nbs/data/excel.ipynb #01d405ee
+# %% ../../nbs/data/excel.ipynb #a915695d
 class Sheet(NamedTuple):
     """The cells of one sheet, "" where there is none; `merged`: (top, left), (bottom, right) of each merged cell."""
 
@@ -86,7 +86,7 @@ def read_book(path: Path, *wanted: str) -> Book:
         finally:
             child.kill()
 
-
+# %% ../../nbs/data/excel.ipynb #e73d4dea
 class _Values(pickle.Unpickler):
     """Reads pickles of plain values and of Python's dates and times, and nothing else."""
 
@@ -149,7 +149,7 @@ def _names_column(cell: Any) -> bool:
         return bool(cell.strip())
     return isinstance(cell, date) or (type(cell) in (int, float) and cell in _YEARS)
 
-# %% ../../nbs/data/excel.ipynb #2e99cdc0
+# %% ../../nbs/data/excel.ipynb #29c199b3
 _EXACT_WHOLE = 2.0**53  # up to here floating-point holds every whole number
 _Column = tuple[pa.Array, list[str]]
 
@@ -176,7 +176,7 @@ def _column(cells: Sequence[Any], name: str, what: str, first_row: int, as_text:
     kind = {timedelta: pa.duration("us"), time: pa.time64("us")}.get(next(iter(kinds), str))
     return pa.array(values, kind), notes
 
-
+# %% ../../nbs/data/excel.ipynb #eb3e0de9
 def _without_words(values: list[Any], kinds: set[type], name: str, first_row: int) -> tuple[list[Any], list[str]]:
     """Read the texts among other values: missing where they say so, a number where they are one among numbers."""
     kept = [None if isinstance(value, str) and value.strip() in MISSING else value for value in values]
@@ -212,7 +212,7 @@ def _as_moment(value: Any) -> datetime | None:
 def _shown(cell: Any) -> str:
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
-# %% ../../nbs/data/excel.ipynb #ff52b00b
+# %% ../../nbs/data/excel.ipynb #3b444566
 class Wishes(NamedTuple):
     """How a sheet is to be read: with a header, after how many rows, which columns as text, merged cells filled."""
 
@@ -248,7 +248,7 @@ def _sheet_table(sheet: Sheet, what: str, wishes: Wishes) -> Read:
         notes += remarks
     return plain(pa.Table.from_arrays(arrays, names=names)), notes
 
-
+# %% ../../nbs/data/excel.ipynb #fee0f479
 def _place_notes(above: Sequence[Sequence[Any]], sheet: Sheet, first_row: int, wishes: Wishes) -> list[str]:
     notes: list[str] = []
     titles = [" ".join(_shown(cell) for cell in row if cell != "") for row in above]

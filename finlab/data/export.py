@@ -101,7 +101,7 @@ def _umask() -> int:
     os.umask(mask)
     return mask
 
-# %% ../../nbs/data/export.ipynb #d3157623
+# %% ../../nbs/data/export.ipynb #f29880aa
 Written = pa.Table | pa.RecordBatchReader | pd.DataFrame
 _NO_FRACTION = r"\.0+(Z?)$"
 
@@ -125,7 +125,7 @@ def _as_csv(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _any(found: pa.ChunkedArray) -> bool:
     return bool(pc.call_function("any", [found]).as_py())
 
-
+# %% ../../nbs/data/export.ipynb #7ad01839
 def _clock_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_timestamp(kind) and kind.tz is not None:
@@ -235,7 +235,7 @@ def _number_format(kind: pa.DataType) -> str:
         return "0." + "0" * kind.scale if kind.scale else "0"
     return next((pattern for word, pattern in _FORMATS.items() if str(kind).startswith(word)), "")
 
-# %% ../../nbs/data/export.ipynb #e74fa1a2
+# %% ../../nbs/data/export.ipynb #a930b5ed
 _SHEET_NAME = re.compile(r"(?!')[^\[\]:*?/\\\x00-\x1f]{1,31}(?<!')")  # Excel: Rename a worksheet
 
 
@@ -257,7 +257,7 @@ def _check_sheets(sheets: Mapping[str, pa.Table]) -> None:
                     told = f"sheet {name!r}, column {column[:50]!r} has a text of {longest:,} characters"
                     raise InputError(f"{told}; expected at most {EXCEL_CHARACTERS:,}")
 
-
+# %% ../../nbs/data/export.ipynb #65800822
 def write_excel(
     tables: pa.Table | pd.DataFrame | Mapping[str, pa.Table | pd.DataFrame], path: Path, *, replace: bool = False
 ) -> list[str]:

@@ -89,7 +89,7 @@ def as_text(value: Any) -> str | None:
         return json.dumps(value, ensure_ascii=False, default=as_text)
     return value.hex() if isinstance(value, bytes) else str(value)
 
-# %% ../../nbs/data/spool.ipynb #b8683f75
+# %% ../../nbs/data/spool.ipynb #d1db33b8
 _PYTHON_TYPES: dict[str, set[type]] = {
     "bool": {bool},
     "int64": {int},
@@ -120,12 +120,14 @@ def _array(values: Sequence[Any], kind: pa.DataType | None) -> pa.Array:
         kind = _moment_type(values, kind, mixed=date in kinds)
     if bool in kinds and kinds & {int, float, Decimal}:
         raise ValueError("truth values among numbers")
+    if Decimal in kinds and int in kinds:
+        values = [Decimal(value) if type(value) is int else value for value in values]
     array = pa.array(values, kind)
     if pa.types.is_decimal256(array.type):
         raise ValueError(f"more than {MOST_DIGITS} digits")
     return array
 
-
+# %% ../../nbs/data/spool.ipynb #6e8e19b3
 def _moment_type(values: Sequence[Any], kind: pa.DataType | None, mixed: bool) -> pa.DataType:
     """Find the type of a column with moments; ValueError if some have a time zone, or should have, and others not."""
     aware = {value.tzinfo is not None for value in values if isinstance(value, datetime)}
@@ -137,7 +139,7 @@ def _moment_type(values: Sequence[Any], kind: pa.DataType | None, mixed: bool) -
 
 _MISFIT = (pa.ArrowException, ArithmeticError, TypeError, ValueError)
 
-
+# %% ../../nbs/data/spool.ipynb #22ff6d79
 def _misfit(values: Sequence[Any], kind: pa.DataType | None, first_row: int) -> str:
     """Say which row of a batch does not fit, and why, in words."""
     begins: Any = None
@@ -162,7 +164,31 @@ def _short(value: Any) -> str:
     shown = repr(value)
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
-# %% ../../nbs/data/spool.ipynb #9aab81c0
+# %% ../../nbs/data/spool.ipynb #53fccc36
+def _column_of(spool: "Spool", place: int, values: Sequence[Any]) -> pa.Array:
+    kind = spool.kinds[place]
+    if place in spool.texts:
+        values = [as_text(value) for value in values]
+    try:
+        return _array(values, kind)
+    except _MISFIT:
+        raise _refusal(spool, place, _misfit(values, kind, spool.rows + 1)) from None
+
+
+def _widened(spool: "Spool", place: int, kind: pa.DataType) -> pa.DataType:
+    before = spool.types[place]
+    wider = common_type(before, kind)
+    if wider is None:
+        turn = f"it is {before} up to row {spool.rows} and {kind} after it, and no type holds both"
+        raise _refusal(spool, place, turn)
+    return wider
+
+
+def _refusal(spool: "Spool", place: int, reason: str) -> InputError:
+    name = spool.names[place]
+    return InputError(f"{spool.what}, column {name!r}: {reason}; say text=[{name!r}] to keep it as text")
+
+# %% ../../nbs/data/spool.ipynb #c9d6cd0c
 class Spool:
     """Rows on their way to Arrow: `add` them batch by batch, then take them from `reader` with one type a column.
 
@@ -175,9 +201,9 @@ class Spool:
         self.names = check_names(names, what)
         self.what = what
         declared = list(kinds) or [None] * len(self.names)
-        self._texts = {self.names.index(name) for name in text}
-        self._kinds = [pa.string() if place in self._texts else kind for place, kind in enumerate(declared)]
-        self._types = [kind or pa.null() for kind in self._kinds]
+        self.texts = {self.names.index(name) for name in text}
+        self.kinds = [pa.string() if place in self.texts else kind for place, kind in enumerate(declared)]
+        self.types = [kind or pa.null() for kind in self.kinds]
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the spool)
         weakref.finalize(self, self._file.close)
         self.rows = 0
@@ -186,8 +212,8 @@ class Spool:
         """Keep some more rows; InputError, with the row and the column, if a value does not fit."""
         if not rows:
             return
-        arrays = [self._column(values, place) for place, values in enumerate(zip(*rows, strict=True))]
-        self._types = [self._widened(place, array.type) for place, array in enumerate(arrays)]
+        arrays = [_column_of(self, place, values) for place, values in enumerate(zip(*rows, strict=True))]
+        self.types = [_widened(self, place, array.type) for place, array in enumerate(arrays)]
         batch = pa.RecordBatch.from_arrays(arrays, names=self.names)
         try:
             with pa.ipc.new_stream(pa.PythonFile(self._file, mode="w"), batch.schema) as stream:
@@ -197,31 +223,10 @@ class Spool:
             raise StoreError(f"{self.what}: no room for the rows in the temporary folder ({error})") from None
         self.rows += batch.num_rows
 
-    def _column(self, values: Sequence[Any], place: int) -> pa.Array:
-        kind = self._kinds[place]
-        if place in self._texts:
-            values = [as_text(value) for value in values]
-        try:
-            return _array(values, kind)
-        except _MISFIT:
-            raise self._refusal(place, _misfit(values, kind, self.rows + 1)) from None
-
-    def _widened(self, place: int, kind: pa.DataType) -> pa.DataType:
-        before = self._types[place]
-        wider = common_type(before, kind)
-        if wider is None:
-            turn = f"it is {before} up to row {self.rows} and {kind} after it, and no type holds both"
-            raise self._refusal(place, turn)
-        return wider
-
-    def _refusal(self, place: int, reason: str) -> InputError:
-        name = self.names[place]
-        return InputError(f"{self.what}, column {name!r}: {reason}; say text=[{name!r}] to keep it as text")
-
     @property
     def schema(self) -> pa.Schema:
         """The columns and their types, as far as they are known by now."""
-        empty = pa.Table.from_arrays([pa.array([], kind) for kind in self._types], names=self.names)
+        empty = pa.Table.from_arrays([pa.array([], kind) for kind in self.types], names=self.names)
         return plain(empty).schema
 
     def reader(self) -> pa.RecordBatchReader:

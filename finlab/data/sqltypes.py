@@ -82,7 +82,7 @@ def type_of_oid(oid: Any) -> pa.DataType | None:
     """Find the Arrow type of a column by the number that PostgreSQL gives its type; None if the values decide."""
     return _BY_OID.get(oid) if isinstance(oid, int) else None
 
-# %% ../../nbs/data/sqltypes.ipynb #74243dce
+# %% ../../nbs/data/sqltypes.ipynb #94919258
 Reading = Callable[[Any], Any]
 _DECIMAL = re.compile(r"(?:NUMERIC|DECIMAL|DECIMAL_TEXT)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 SQLITE_DIGITS = 15  # https://www.sqlite.org/floatingpoint.html
@@ -110,7 +110,7 @@ def sqlite_type(declared: str) -> pa.DataType | None:
     found = next((kind for words, kind in _SQLITE_TYPES if re.search(words, declared)), pa.null())
     return None if pa.types.is_null(found) else found
 
-
+# %% ../../nbs/data/sqltypes.ipynb #3f14deb9
 def sqlite_reading(kind: pa.DataType | None) -> Reading | None:
     """Find the function that turns a cell of SQLite into a value of `kind`; a cell that is none stays as it is."""
     if kind is None:
@@ -145,7 +145,7 @@ def _as_decimal(cell: Any, digits: int) -> Any:
         return Decimal(f"{cell:.{SQLITE_DIGITS}g}")
     return exact
 
-# %% ../../nbs/data/sqltypes.ipynb #a0923aae
+# %% ../../nbs/data/sqltypes.ipynb #8901e6bb
 class _Declared(UserDefinedType[Any]):
     """A column of SQLite under the given declaration; values pass as they are."""
 
@@ -177,7 +177,7 @@ _SQL_TYPES: list[tuple[Callable[[pa.DataType], bool], Any, str]] = [
     (pa.types.is_null, sql.Text(), "TEXT"),
 ]
 
-
+# %% ../../nbs/data/sqltypes.ipynb #c85288f5
 def sql_type(kind: pa.DataType, *, sqlite: bool) -> TypeEngine[Any] | None:
     """Find the SQL type that keeps every value of an Arrow type; None if the database has none."""
     if pa.types.is_decimal(kind):

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ADDRESS', 'KEY_NAME', 'MANNERS', 'TERMS', 'observations', 'description', 'fetch']
 
-# %% ../../../nbs/data/online/fred.ipynb #c8b5b157
+# %% ../../../nbs/data/online/fred.ipynb #3bf07225
 import json
 import os
 import re
@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from ...core.errors import InputError
-from .plugins import Fetched
+from .plugins import Fetched, check_day
 from .web import Manners, Web
 
 ADDRESS = "https://api.stlouisfed.org/fred"
@@ -45,20 +45,13 @@ def description(content: bytes) -> dict[str, str]:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise InputError(f"FRED's answer is not what its documentation describes ({error})") from None
 
-# %% ../../../nbs/data/online/fred.ipynb #7c1e1a9f
+# %% ../../../nbs/data/online/fred.ipynb #5475d6c2
 _SERIES = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 @cache
 def _web() -> Web:
     return Web(MANNERS)
-
-
-def _day(name: str, value: str | date | None) -> str:
-    try:
-        return "" if value is None else date.fromisoformat(str(value)).isoformat()
-    except ValueError:
-        raise InputError.of(name, value, "a day such as 2026-01-31") from None
 
 
 def fetch(
@@ -73,9 +66,9 @@ def fetch(
     key = os.environ.get(KEY_NAME, "").strip()
     if not key:
         raise InputError(f"fred:{reference} needs a key: set {KEY_NAME} (free at fred.stlouisfed.org, API keys)")
-    name, known = reference.upper(), _day("vintage", vintage)
+    name, known = reference.upper(), check_day("vintage", vintage)
     realtime = {"realtime_start": known, "realtime_end": known} if known else {}
-    limits = {"observation_start": _day("since", since), "observation_end": _day("until", until)}
+    limits = {"observation_start": check_day("since", since), "observation_end": check_day("until", until)}
     asked = {"series_id": name, "file_type": "json", **realtime}
     secrets = {"api_key": key}
     described = _web().get(f"{ADDRESS}/series", asked, secrets=secrets)
@@ -85,7 +78,7 @@ def fetch(
     as_of = date.fromisoformat(known) if known else answer.fetched.date()
     return Fetched(observations(_content(answer.path)), [*_notes(about, known), *answer.notes], f"fred:{name}", as_of)
 
-
+# %% ../../../nbs/data/online/fred.ipynb #4dfed94f
 def _content(path: Path) -> bytes:
     return path.read_bytes()
 

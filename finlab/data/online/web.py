@@ -55,7 +55,7 @@ class Bucket:
         if wait:
             self._sleep(wait)
 
-# %% ../../../nbs/data/online/web.ipynb #99133a5b
+# %% ../../../nbs/data/online/web.ipynb #45f938f7
 class Answer(NamedTuple):
     """A file from the web, as it lies in the cache; `notes` say where it is older than it should be."""
 
@@ -73,7 +73,7 @@ class _Kept(NamedTuple):
     etag: str = ""
     modified: str = ""
 
-
+# %% ../../../nbs/data/online/web.ipynb #558ba5f9
 class Cache:
     """Answers on disk, in a folder that is made when the first one comes."""
 
@@ -121,7 +121,7 @@ class Cache:
         os.close(handle)
         return Path(name)
 
-# %% ../../../nbs/data/online/web.ipynb #185ee7d8
+# %% ../../../nbs/data/online/web.ipynb #05dddf75
 @dataclass(frozen=True)
 class Manners:
     """How a source is asked: requests a second, how long an answer is fresh, limits of time, size and patience."""
@@ -137,7 +137,7 @@ class Manners:
     longest_wait_seconds: float | int = 120.0
     headers: Mapping[str, str] = field(default_factory=dict)
 
-
+# %% ../../../nbs/data/online/web.ipynb #66dc11d1
 class _Again(Exception):
     """Trouble that may pass: worth another attempt, after `wait` seconds if the server named them."""
 
@@ -170,7 +170,7 @@ def _check_status(answer: requests.Response) -> None:
         raise _Again(f"the server answers {code}", wait)
     raise InputError(_REASONS.get(code, "the server does not answer with a file") + f" (status {code})")
 
-# %% ../../../nbs/data/online/web.ipynb #ea1d0ca4
+# %% ../../../nbs/data/online/web.ipynb #a5630959
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 _PIECE_BYTES = 1 << 18
 
@@ -181,7 +181,7 @@ def _pause(state: tenacity.RetryCallState) -> float:
     longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (state.attempt_number - 1))
     return max(getattr(error, "wait", None) or 0.0, longest * random.uniform(0.5, 1.0))
 
-
+# %% ../../../nbs/data/online/web.ipynb #4503dcf4
 class Web:
     """Fetches files with the manners of one source; `clock` and `sleep` are there for tests."""
 
@@ -233,7 +233,7 @@ class Web:
         age = datetime.now(UTC) - datetime.fromisoformat(kept.fetched)
         return timedelta(0) <= age < timedelta(seconds=self.manners.fresh_seconds)
 
-
+# %% ../../../nbs/data/online/web.ipynb #aefedda9
 def _host(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -247,7 +247,7 @@ def _host(url: str) -> str:
 def _answer(kept: _Kept, body: Path) -> Answer:
     return Answer(body, kept.url, datetime.fromisoformat(kept.fetched), kept.sha256)
 
-# %% ../../../nbs/data/online/web.ipynb #48efe92f
+# %% ../../../nbs/data/online/web.ipynb #ffe28431
 _Found = tuple[_Kept, Path] | None
 
 
@@ -266,7 +266,7 @@ def _fetch(web: Web, url: str, shown: str, params: Mapping[str, str], found: _Fo
 def _patient(web: Web, trouble: _Again) -> bool:
     return (trouble.wait or 0.0) <= web.manners.longest_wait_seconds
 
-
+# %% ../../../nbs/data/online/web.ipynb #ca018422
 def _attempt(web: Web, url: str, shown: str, params: Mapping[str, str], found: _Found) -> Answer:
     web.bucket.take()
     headers: dict[str, str] = {}
@@ -292,7 +292,7 @@ def _attempt(web: Web, url: str, shown: str, params: Mapping[str, str], found: _
     finally:
         draft.unlink(missing_ok=True)
 
-
+# %% ../../../nbs/data/online/web.ipynb #f4e64234
 def _receive(web: Web, answer: requests.Response, draft: Path) -> str:
     """Write the content to `draft` and return its SHA-256; too long or too slow an answer is refused."""
     sha256, received, started = hashlib.sha256(), 0, web.clock()

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TERMS', 'REQUESTS_PER_SECOND', 'price_table', 'fetch']
 
-# %% ../../../nbs/data/online/yahoo.ipynb #5d50d67a
+# %% ../../../nbs/data/online/yahoo.ipynb #380a8009
 import re
 from datetime import UTC, date, datetime
 from functools import cache
@@ -17,7 +17,7 @@ import pyarrow as pa
 from ...core.errors import InputError
 from ..frames import to_arrow
 from .packages import ask_package, optional_package
-from .plugins import Fetched
+from .plugins import Fetched, check_day
 from .web import Bucket
 
 TERMS = "Yahoo Finance: for personal use; legal.yahoo.com"
@@ -39,20 +39,13 @@ def price_table(frame: pd.DataFrame) -> pa.Table:
     table = to_arrow(kept, "yfinance's frame")
     return table.add_column(0, "date", pa.array(days, pa.date32()))
 
-# %% ../../../nbs/data/online/yahoo.ipynb #02a5cbff
+# %% ../../../nbs/data/online/yahoo.ipynb #6db9af44
 _SYMBOL = re.compile(r"[A-Za-z0-9.^=_-]{1,24}")
 
 
 @cache
 def _bucket() -> Bucket:
     return Bucket(REQUESTS_PER_SECOND, burst=3)
-
-
-def _day(name: str, value: str | date | None) -> str | None:
-    try:
-        return None if value is None else date.fromisoformat(str(value)).isoformat()
-    except ValueError:
-        raise InputError.of(name, value, "a day such as 2026-01-31") from None
 
 
 def fetch(reference: str, *, since: str | None = None, until: str | None = None) -> Fetched:
@@ -62,7 +55,7 @@ def fetch(reference: str, *, since: str | None = None, until: str | None = None)
     """
     if not _SYMBOL.fullmatch(reference):
         raise InputError.of("the symbol", reference, "a symbol of Yahoo such as AAPL or 600519.SS")
-    start, end = _day("since", since), _day("until", until)
+    start, end = check_day("since", since) or None, check_day("until", until) or None
     yfinance = optional_package("yfinance", "yahoo")
     ticker = yfinance.Ticker(reference)
     span = {"start": start, "end": end} if start or end else {"period": "max"}
