@@ -11,6 +11,7 @@ import re
 import resource
 import sys
 import zipfile
+import zlib
 from typing import Any, BinaryIO
 
 PIECE_ROWS = 10_000
@@ -27,16 +28,17 @@ def limit(memory_bytes: int, cpu_seconds: int) -> None:
 def remarks(path: str) -> dict[str, int]:
     """Count what calamine does not tell: cells with an error, and formulas whose value was never computed."""
     found = {"errors": 0, "formulas": 0}
-    if not zipfile.is_zipfile(path):
-        return found
-    with zipfile.ZipFile(path) as parts:
-        for name in parts.namelist():
-            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                content = parts.read(name)
-                found["errors"] += content.count(b' t="e"')
-                found["formulas"] += len(_NO_VALUE.findall(content)) if b"<f" in content else 0
-            elif name == "content.xml":
-                found["errors"] += parts.read(name).count(b'calcext:value-type="error"')
+    try:
+        with zipfile.ZipFile(path) as parts:
+            for name in parts.namelist():
+                if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                    content = parts.read(name)
+                    found["errors"] += content.count(b' t="e"')
+                    found["formulas"] += len(_NO_VALUE.findall(content)) if b"<f" in content else 0
+                elif name == "content.xml":
+                    found["errors"] += parts.read(name).count(b'calcext:value-type="error"')
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError):
+        return found  # no archive (.xls), or one that calamine judges by itself
     return found
 
 

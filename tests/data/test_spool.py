@@ -64,7 +64,7 @@ def test_nothing_at_all_has_its_columns() -> None:
 
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     full = Path("/dev/full")
-    monkeypatch.setattr(room.tempfile, "TemporaryFile", lambda: full.open("rb+", buffering=0))  # noqa: SIM115
+    monkeypatch.setattr(room.tempfile, "TemporaryFile", lambda: full.open("rb+", buffering=0))
     spool = Spool(["x"], "it")
     with pytest.raises(StoreError, match="no room for the rows"):
         spool.add([("x" * 100_000,)])
