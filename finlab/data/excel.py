@@ -52,7 +52,7 @@ def check_archive(path: Path) -> None:
             f"expected at most {MOST_UNPACKED_BYTES:,} bytes and {MOST_RATIO} times: it may be made to do harm"
         )
 
-# %% ../../nbs/data/excel.ipynb #a915695d
+# %% ../../nbs/data/excel.ipynb #fe81909e
 class Sheet(NamedTuple):
     """The cells of one sheet, "" where there is none; `merged`: (top, left), (bottom, right) of each merged cell."""
 
@@ -74,7 +74,10 @@ class Book(NamedTuple):
 def read_book(path: Path, *wanted: str) -> Book:
     """Read the list of sheets, and the cells of those `wanted`: names, "" for the first one, or "*" for all."""
     check_archive(path)
-    seconds = LEAST_CPU_SECONDS + CPU_SECONDS_PER_MIB * (path.stat().st_size >> 20)
+    try:
+        seconds = LEAST_CPU_SECONDS + CPU_SECONDS_PER_MIB * (path.stat().st_size >> 20)
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened: {error.strerror}") from None
     wanted = tuple(name.replace("\0", "").encode(errors="replace").decode() for name in wanted)
     command = [sys.executable, "-P", workbook_cells.__file__, str(path.absolute()), str(MEMORY_BYTES), str(seconds)]
     with subprocess.Popen([*command, *wanted], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:

@@ -232,8 +232,7 @@ def test_a_zip_bomb_is_refused_before_it_is_opened(tmp_path: Path, monkeypatch: 
         read_excel(bomb)
 
 
-def test_a_zip_that_lies_about_its_size_ends_a_child_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(excel, "MEMORY_BYTES", 256 << 20)
+def test_a_zip_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "x.xlsx", [["a"], [1]])
     text = b"".join(b"<row><c t='inlineStr'><is><t>%d</t></is></c></row>" % n for n in range(10))
     parts_changed(path, lambda name, content: content.replace(b"</sheetData>", text * 300_000 + b"</sheetData>"))
@@ -254,6 +253,31 @@ def test_a_far_cell_ends_a_child_only(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="damaged or made to do harm"):
         read_excel(saved(tmp_path / "x.xlsx", [["a"], [1]], then=far))
+
+
+def test_a_child_may_not_take_more_memory_than_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wide(book: Workbook) -> None:
+        book["S1"].cell(100_000, 100).value = 1  # ten million cells, some 300 MB
+
+    path = saved(tmp_path / "x.xlsx", [["a"], [1]], then=wide)
+    monkeypatch.setattr(excel, "MEMORY_BYTES", 200 << 20)
+    with pytest.raises(InputError, match="damaged or made to do harm"):
+        read_book(path, "S1")
+
+
+def test_a_child_may_not_take_more_time_than_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = tmp_path / "child.py"
+    original = Path(str(excel.workbook_cells.__file__)).read_text()
+    child.write_text(original.replace("    out = sys.stdout.buffer\n", "    while True:\n        pass\n"))
+    monkeypatch.setattr(excel.workbook_cells, "__file__", str(child))
+    monkeypatch.setattr(excel, "LEAST_CPU_SECONDS", 1)
+    with pytest.raises(InputError, match="took more memory or time"):
+        read_book(saved(tmp_path / "x.xlsx", [["a"], [1]]), "S1")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be opened"):
+        read_excel(tmp_path / "x.xlsx")
 
 
 def test_an_entity_bomb_is_harmless(tmp_path: Path) -> None:
