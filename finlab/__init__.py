@@ -1,7 +1,8 @@
-"""finlab: a Jupyter-notebook research workbench for finance.
+"""A Jupyter-notebook research workbench for finance: one store, honest forecasts, reports a manager can trust.
 
-Importing the package is cheap: every room behind the names below is imported when it is first used.
-"""
+Modules:
+
+- `finlab.data.workbook_cells`: Reads a workbook's cells in a process of its own and hands them over as pickles; `finlab.data.excel` starts it."""
 
 __version__ = "0.1.0"
 

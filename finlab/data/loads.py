@@ -199,31 +199,31 @@ MOST_REJECTED = 0.5  # share of the records of a source without a contract that 
 def keep_plain(path: Path, source: Source, name: str, day: date) -> LoadResult:
     """Keep a source as the table `name`, in place of what had this name before; the same content is kept once."""
     with lease(path) as connection:
-        stored = has_content(connection, source.key)
-    ready = None if stored else ready_plain(source, day)
-    try:
-        return _keep_plain(path, source, name, day, ready)
-    except Ragged:
-        if ready is None:
-            raise
-        return _keep_plain(path, source, name, day, ready._replace(sound=False))
+        ready = None if has_content(connection, source.key) else ready_plain(source, day)
+    while True:
+        try:
+            done = _keep_plain(path, source, name, day, ready)
+        except Ragged:
+            if ready is None or not ready.sound:
+                raise
+            ready = ready._replace(sound=False)
+            continue
+        if done is not None:
+            return done
+        ready = ready_plain(source, day)
 
 
-def _keep_plain(path: Path, source: Source, name: str, day: date, ready: Ready | None) -> LoadResult:
+def _keep_plain(path: Path, source: Source, name: str, day: date, ready: Ready | None) -> LoadResult | None:
+    """Keep a source in one transaction; None if its content was there before, and somebody has dropped it since."""
     files = ready is not None and ready.incoming.text is not None
     with changing(path, name, files=files) as connection:
+        there = has_content(connection, source.key)
+        if ready is None and not there:
+            return None
         connection.execute(LAYOUT)
-        new = ready is not None and not has_content(connection, source.key)
-        if ready is None and not has_content(connection, source.key):
-            raise InputError(f"the content of {source.uri} went while it was loaded; load it again")
+        new = ready is not None and not there
         if ready is not None and new:
-            count = _take_in(connection, ready, place_of(source.key), 0, "")
-            if count.rejected > MOST_REJECTED * count.records:
-                told = f"{count.rejected:,} of {count.records:,} records do not fit"
-                raise InputError(f"{source.uri}: {told}; the first is {_first_reason(connection)}")
-            if not count.records and ready.incoming.text is not None:
-                raise InputError(f"{source.uri} has {len(ready.incoming.names)} columns and no rows")
-            add_part(connection, ready.part.counted(count), REJECTS)
+            _fill(connection, source, ready)
         parts = parts_of(connection, source.key)
         zones = ready.zones if ready else _zones_of(connection, source.key)
         load = Load(source.uri, source.kind, source.sha256, day, source.options, zones)
@@ -232,6 +232,17 @@ def _keep_plain(path: Path, source: Source, name: str, day: date, ready: Ready |
     notes = tuple(ready.notes) if ready and new else ()
     counts = counts or {"records": rows, "loaded": rows}
     return LoadResult(name, rows, columns, source.sha256, new, source.uri, day, notes, **counts)
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, source: Source, ready: Ready) -> None:
+    """Make the content of a source; InputError if most of its records do not fit, or if there are none."""
+    count = _take_in(connection, ready, place_of(source.key), 0, "")
+    if count.rejected > MOST_REJECTED * count.records:
+        told = f"{count.rejected:,} of {count.records:,} records do not fit"
+        raise InputError(f"{source.uri}: {told}; the first is {_first_reason(connection)}")
+    if not count.records and ready.incoming.text is not None:
+        raise InputError(f"{source.uri} has {len(ready.incoming.names)} columns and no rows")
+    add_part(connection, ready.part.counted(count), REJECTS)
 
 
 def _zones_of(connection: duckdb.DuckDBPyConnection, content: str) -> dict[str, str]:

@@ -23,7 +23,8 @@ from ..core.checks import check_path, closest
 from ..core.errors import InputError
 from .delimited import read_delimited
 from .encodings import check_encoding
-from .files import Read, read_excel, read_json, read_parquet
+from .excel import read_excel
+from .files import Read, read_json, read_parquet
 from .frames import content_sha256, to_arrow, to_pandas
 
 # %% ../../nbs/data/sources.ipynb #0e3170f2
@@ -96,8 +97,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     ),
     "parquet": (),
     "json": ("encoding",),
-    "excel": ("sheet", "header", "skip", "text"),
-    "database": ("table", "query"),
+    "excel": ("sheet", "header", "skip", "text", "fill_merged"),
+    "database": ("table", "query", "text"),
     "sample": (),
     "frame": (),
 }  # fmt: skip

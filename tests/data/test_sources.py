@@ -15,8 +15,9 @@ from openpyxl import Workbook
 from sqlalchemy import Column, DateTime, Integer, MetaData, Numeric, Table, Text, create_engine, make_url
 
 from finlab.core.errors import InputError
-from finlab.data.databases import parse_url, rows_to_arrow, shown_url, wash
+from finlab.data.databases import parse_url, shown_url, wash
 from finlab.data.sources import open_source, read_source
+from finlab.data.spool import rows_to_arrow
 
 
 def workbook(path: Path, *sheets: tuple[str, list[list[Any]]]) -> Path:

@@ -20,7 +20,7 @@ from xml.etree.ElementTree import Element
 import pyarrow as pa
 
 from ...core.errors import InputError
-from ..delimited import check_encoding
+from ..encodings import check_encoding
 
 # %% ../../../nbs/data/formats/intake.ipynb #07497735
 TEXT_BYTES = 256 << 20  # read in one piece; a year of a large company's statements takes about a tenth of it

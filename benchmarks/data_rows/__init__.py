@@ -1,0 +1,1 @@
+"""The rows of benchmarks/data.py, one module an idea; no benchmark by itself."""
