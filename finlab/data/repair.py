@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['LONGEST', 'PER_LETTER', 'SAMPLE_VALUES', 'MOST_VALUES', 'SLIP', 'ELSE', 'CORRELATION', 'MOST_EXPERTS', 'SURE',
-           'PASSES', 'Noise', 'alike_sql', 'Expert', 'Repairs', 'repair']
+           'SLICE_SHARE', 'SLICE_ROWS', 'ACCIDENT', 'MOST_SLICED', 'PASSES', 'Noise', 'alike_sql', 'Expert', 'Repairs',
+           'repair']
 
 # %% ../../nbs/data/repair.ipynb #b2b6e319
 from dataclasses import dataclass
@@ -171,39 +172,111 @@ def _pooled(relation: Relation, base: str, column: str, cells: str, opinions: li
         f"FROM ({shares}) AS s JOIN {base} AS t ON t.{ROW} = s.{ROW} GROUP BY ALL"
     )
 
-# %% ../../nbs/data/repair.ipynb #3b1d5729
+# %% ../../nbs/data/repair.ipynb #91005323
+def _exclusive(relation: Relation, weighed: dict[str, str], broken: dict[FD, str]) -> dict[str, str]:
+    """Let the proposals for the columns of one broken dependency in one row exclude each other."""
+    odds = "probability / greatest(1 - probability, 1e-9)"
+    proposals = {
+        name: f"SELECT {ROW}, {literal(name)} AS name, {odds} AS odds FROM {table} WHERE best IS DISTINCT FROM value"
+        for name, table in weighed.items()
+    }
+    shares = []
+    for fd, rows in broken.items():
+        own = [proposals[name] for name in fd.columns if name in proposals]
+        if len(own) > 1:
+            both = f"SELECT * FROM ({' UNION ALL '.join(own)}) SEMI JOIN {rows} USING ({ROW})"
+            share = f"odds / (1 + sum(odds) OVER (PARTITION BY {ROW}))"
+            shares.append(f"SELECT {ROW}, name, {share} AS share FROM ({both})")
+    if not shares:
+        return weighed
+    least = relation.draft(f"SELECT {ROW}, name, min(share) AS share FROM ({' UNION ALL '.join(shares)}) GROUP BY ALL")
+    return {
+        name: relation.draft(
+            f"SELECT t.* REPLACE (least(t.probability, coalesce(s.share, 1)) AS probability) FROM {table} AS t "
+            f"LEFT JOIN {least} AS s ON s.{ROW} = t.{ROW} AND s.name = {literal(name)}"
+        )
+        for name, table in weighed.items()
+    }
+
+# %% ../../nbs/data/repair.ipynb #5238574d
+SLICE_SHARE = 0.9  # of a slice's rows that break the dependency
+SLICE_ROWS = 5  # the least of them
+ACCIDENT = 0.001  # expected number of such slices if errors fell at random
+MOST_SLICED = 60  # columns that are looked at
+
+
+def _slices(relation: Relation, base: str, fd: FD, beliefs: str) -> list[tuple[str, str, int, int]]:
+    """Find the slices in which nearly all rows break a dependency: column, value, broken rows, rows."""
+    value = f"t.{quoted(fd.column)}"
+    wrong = f"b.belief < 0.5 AND b.n < b.size"
+    marked = relation.draft(
+        f"SELECT t.*, {wrong} AS finlab_wrong FROM {base} AS t JOIN {beliefs} AS b ON {_match(fd)} AND b.v = {value}"
+    )
+    share = relation.ask(f"SELECT coalesce(avg(finlab_wrong::INT), 0) FROM {marked}")[0][0]
+    found = []
+    for name in [name for name in relation.columns if name not in fd.columns][:MOST_SLICED] if share else []:
+        counted = (
+            f"SELECT {quoted(name)} AS z, count(*) FILTER (finlab_wrong) AS k, count(*) AS n, count(*) OVER () AS m "
+            f"FROM {marked} WHERE {quoted(name)} IS NOT NULL GROUP BY 1"
+        )
+        rows = relation.ask(
+            f"SELECT z, k, n FROM ({counted}) WHERE k >= {SLICE_ROWS} AND k >= {SLICE_SHARE} * n "
+            f"AND m * pow({share!r}, k) < {ACCIDENT} ORDER BY k DESC, z LIMIT 20"
+        )
+        found += [(name, str(z), int(k), int(n)) for z, k, n in rows]
+    return found
+
+
+def _set_apart(relation: Relation, base: str, experts: dict[str, list[Expert]]) -> tuple[dict[str, str], list[str]]:
+    """List, for each column, the SQL of the rows in which its dependency does not hold; and say so in notes."""
+    apart: dict[str, list[str]] = {}
+    notes = []
+    for fd in [one.fd for own in experts.values() for one in own if one.declared]:
+        for name, value, broken, rows in _slices(relation, base, fd, _beliefs(relation, base, fd)[0]):
+            apart.setdefault(fd.column, []).append(f"SELECT {ROW} FROM {base} WHERE {quoted(name)} = {literal(value)}")
+            notes.append(f"{fd} is broken in {broken} of the {rows} rows with {name} = {value!r}: left open.")
+    return {column: relation.draft(" UNION ".join(parts)) for column, parts in apart.items()}, notes
+
+# %% ../../nbs/data/repair.ipynb #a061d8a2
 PASSES = 3
 
 
-def _pass(relation: Relation, base: str, experts: dict[str, list[Expert]]) -> list[tuple[str, str]]:
+def _pass(
+    relation: Relation, base: str, experts: dict[str, list[Expert]], apart: dict[str, str]
+) -> dict[str, str]:
     """Weigh all doubtful cells once: for each column, the table of its best values."""
     everyone = [expert for own in experts.values() for expert in own]
     beliefs = {one.fd: _beliefs(relation, base, one.fd)[0] for one in everyone}
-    doubtful: dict[str, list[str]] = {}
-    for expert in everyone:
-        if expert.declared:
-            rows = _doubtful(relation, base, expert.fd, beliefs[expert.fd])
-            for name in expert.fd.columns:
-                doubtful.setdefault(name, []).append(rows)
-    weighed = []
-    for column, tables in doubtful.items():
-        if experts[column]:
+    declared = [one.fd for one in everyone if one.declared]
+    broken = {fd: _doubtful(relation, base, fd, beliefs[fd]) for fd in declared}
+    weighed = {}
+    for column, own in experts.items():
+        tables = [rows for fd, rows in broken.items() if column in fd.columns]
+        if own and tables:
             cells = relation.draft(" UNION ".join(f"SELECT {ROW} FROM {table}" for table in tables))
-            opinions = [_opinions(base, column, cells, one, beliefs[one.fd]) for one in experts[column]]
-            weighed.append((column, _pooled(relation, base, column, cells, opinions)))
-    return weighed
+            opinions = [_opinions(base, column, cells, one, beliefs[one.fd]) for one in own]
+            pooled = _pooled(relation, base, column, cells, opinions)
+            weighed[column] = _held_back(relation, pooled, apart[column]) if column in apart else pooled
+    return _exclusive(relation, weighed, broken)
 
 
-def _apply(relation: Relation, base: str, weighed: list[tuple[str, str]], least: float) -> int:
+def _held_back(relation: Relation, weighed: str, rows: str) -> str:
+    """Let no proposal in `rows` be more probable than not."""
+    inside = f"{ROW} IN (SELECT {ROW} FROM {rows})"
+    least = f"CASE WHEN {inside} THEN least(probability, 0.5) ELSE probability END"
+    return relation.draft(f"SELECT * REPLACE ({least} AS probability) FROM {weighed}")
+
+
+def _apply(relation: Relation, base: str, weighed: dict[str, str], least: float) -> int:
     """Write the sure values into the working copy; return how many cells changed."""
     changed = 0
-    for column, table in weighed:
+    for column, table in weighed.items():
         where = f"w.best IS DISTINCT FROM w.value AND w.probability > {least!r} AND w.{ROW} = t.{ROW}"
         query = f"UPDATE {base} AS t SET {quoted(column)} = w.best FROM {table} AS w WHERE {where}"
         changed += int(relation.ask(query)[0][0])
     return changed
 
-# %% ../../nbs/data/repair.ipynb #938aafa8
+# %% ../../nbs/data/repair.ipynb #76a8dcab
 _HEADER = ["row", "column", "before", "after", "probability"]
 
 
@@ -219,6 +292,7 @@ class Repairs:
     open: pd.DataFrame
     cells: int
     least: float
+    notes: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """One sentence: how many cells were weighed, would be changed, and stay open."""
@@ -230,13 +304,13 @@ class Repairs:
         )
 
     def __str__(self) -> str:
-        return self.summary()
+        return "\n".join([self.summary(), *self.notes])
 
     def _repr_html_(self) -> str:
         shown = self.changes.head(20).to_html(index=False, float_format="{:.3f}".format)
-        return f"<p>{escape(self.summary())}</p>{shown}"
+        return f"<p>{escape(str(self)).replace(chr(10), '<br>')}</p>{shown}"
 
-# %% ../../nbs/data/repair.ipynb #83b26b93
+# %% ../../nbs/data/repair.ipynb #2c22dbac
 def repair(table: Tabular, constraints: Any, *, least: float = 0.5, more: bool = True) -> Repairs:
     """Find the most probable values of the cells that break `constraints`; the table itself is not changed.
 
@@ -250,12 +324,12 @@ def repair(table: Tabular, constraints: Any, *, least: float = 0.5, more: bool =
         if not given:
             raise InputError.of("constraints", constraints, "at least one constraint")
         fds = [one for one in given if isinstance(one, FD)]
-        weighed, base = _weighed(relation, fds, least, more) if fds else ({}, "")
-        changes = [_changes(relation, base, column, table, least, sure=True) for column, table in weighed.items()]
-        unsure = [_changes(relation, base, column, table, least, sure=False) for column, table in weighed.items()]
+        weighed, notes = _weighed(relation, fds, least, more) if fds else ({}, [])
+        changes = [_changes(relation, column, table, least, sure=True) for column, table in weighed.items()]
+        unsure = [_changes(relation, column, table, least, sure=False) for column, table in weighed.items()]
         unsure += [_broken(relation, one) for one in given if not isinstance(one, FD)]
         cells = sum(relation.ask(f"SELECT count(*) FROM {table}")[0][0] for table in weighed.values())
-    return Repairs(_together(changes), _together(unsure), cells, least)
+    return Repairs(_together(changes), _together(unsure), cells, least, tuple(notes))
 
 
 def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -264,20 +338,21 @@ def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
         return pd.DataFrame(columns=pd.Index(_HEADER)).astype({"row": "int64", "probability": "float64"})
     return pd.concat(filled).sort_values(["row", "column"], kind="stable").reset_index(drop=True)
 
-# %% ../../nbs/data/repair.ipynb #dd93da48
-def _weighed(relation: Relation, fds: list[FD], least: float, more: bool) -> tuple[dict[str, str], str]:
-    """Run the passes; for each column, a table of its weighed cells: row, value at first, best, probability."""
+# %% ../../nbs/data/repair.ipynb #4189e4ae
+def _weighed(relation: Relation, fds: list[FD], least: float, more: bool) -> tuple[dict[str, str], list[str]]:
+    """Run the passes: for each column a table of its weighed cells (row, value at first, best, probability); and notes."""
     columns = ", ".join(f"{known(name)} AS {quoted(name)}" for name in relation.columns)
     base = relation.draft(f"SELECT {ROW}, {columns} FROM {relation.name}")
     experts = _experts(relation, base, fds, more)
+    apart, notes = _set_apart(relation, base, experts)
     kept: dict[str, list[str]] = {}
     for _ in range(PASSES):
-        weighed = _pass(relation, base, experts)
-        for column, table in weighed:
+        weighed = _pass(relation, base, experts, apart)
+        for column, table in weighed.items():
             kept.setdefault(column, []).append(table)
         if not _apply(relation, base, weighed, least):
             break
-    return {column: _last(relation, tables, least) for column, tables in kept.items()}, base
+    return {column: _last(relation, tables, least) for column, tables in kept.items()}, notes
 
 
 def _last(relation: Relation, tables: list[str], least: float) -> str:
@@ -290,7 +365,7 @@ def _last(relation: Relation, tables: list[str], least: float) -> str:
     )
 
 
-def _changes(relation: Relation, base: str, column: str, table: str, least: float, *, sure: bool) -> pd.DataFrame:
+def _changes(relation: Relation, column: str, table: str, least: float, *, sure: bool) -> pd.DataFrame:
     """Fetch the sure changes of a column, or what stays open, with the text before as the table has it."""
     side = ">" if sure else "<="
     return relation.frame(
