@@ -87,12 +87,14 @@ class DenialConstraint:
 
 Constraint = FD | DenialConstraint
 
-# %% ../../nbs/data/constraints.ipynb #2b603725
-_PREDICATE = re.compile(r"(EQ|IQ|LTE|GTE|LT|GT)\((t[12])\.(.+?)\s*,\s*(?:(t[12])\.(.+)|([^t].*|t[^12].*|t[12][^.].*))\)")
+# %% ../../nbs/data/constraints.ipynb #fb05261c
+_PREDICATE = re.compile(
+    r"(EQ|IQ|LTE|GTE|LT|GT)\((t[12])\.(.+?)\s*,\s*(?:(t[12])\.(.+)|([^t].*|t[^12].*|t[12][^.].*))\)"
+)
 
 
 def parse_constraint(text: str) -> Constraint:
-    """Read one constraint in HoloClean's text form; an `FD` where it says no more than one, else a `DenialConstraint`."""
+    """Read one constraint in HoloClean's text form: an `FD` where it says no more than one."""
     expected = "t1&t2&EQ(t1.A,t2.A)&IQ(t1.B,t2.B) or t1&LT(t1.A,0), with EQ, IQ, LT, GT, LTE, GTE"
     if not isinstance(text, str):
         raise InputError.of("constraint", text, expected)
@@ -224,7 +226,7 @@ def _count_pairs(relation: Relation, constraint: DenialConstraint) -> tuple[Any,
     found = relation.ask(f"SELECT count(DISTINCT (least(row, other), greatest(row, other))) FROM {pairs}")[0][0]
     return None, rows, found, None
 
-# %% ../../nbs/data/constraints.ipynb #477e6378
+# %% ../../nbs/data/constraints.ipynb #3cddc326
 def count_violations(table: Tabular, constraints: Any) -> pd.DataFrame:
     """Count, for each constraint, what breaks it: groups, rows in them, pairs of rows, least rows to change, share.
 
@@ -233,16 +235,18 @@ def count_violations(table: Tabular, constraints: Any) -> pd.DataFrame:
     with opened(table) as relation:
         lines = []
         for one in check_constraints(constraints, relation.columns):
-            groups, rows, pairs, least = _count_fd(relation, one) if isinstance(one, FD) else _count_pairs(relation, one)
-            lines.append((str(one), groups, int(rows or 0), int(pairs or 0), None if groups is None else int(least or 0)))
+            counts = _count_fd(relation, one) if isinstance(one, FD) else _count_pairs(relation, one)
+            groups, rows, pairs, least = counts
+            most = None if groups is None else int(least or 0)
+            lines.append((str(one), groups, int(rows or 0), int(pairs or 0), most))
         counted = pd.DataFrame(lines, columns=pd.Index(["constraint", "groups", "rows", "pairs", "least"]))
         counted = counted.astype({"groups": "Int64", "least": "Int64"})
         counted["share"] = counted["least"].astype("Float64") / max(relation.rows, 1)
         return counted
 
-# %% ../../nbs/data/constraints.ipynb #66828dcc
+# %% ../../nbs/data/constraints.ipynb #2930965e
 def list_violations(table: Tabular, constraint: Constraint | str, most: int = 100) -> pd.DataFrame:
-    """List rows that break a constraint, at most `most`: for an FD the rows of broken groups with the group's top value.
+    """List at most `most` rows that break a constraint; for an FD all rows of its broken groups.
 
     Columns of an FD: row, the columns given, the value, how often the group has it, and the group's most frequent one.
     Otherwise: row and, for a constraint on two rows, the other row.

@@ -6,7 +6,7 @@
 __all__ = ['ONE_SIDED_95', 'SAMPLE_ROWS', 'MOST_COLUMNS', 'STRONG', 'Strength', 'strength', 'measure_dependency',
            'dependencies_of', 'find_dependencies']
 
-# %% ../../nbs/data/dependencies.ipynb #a193b5af
+# %% ../../nbs/data/dependencies.ipynb #18283068
 import itertools
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ import pandas as pd
 from ..core.checks import check_columns, check_number, check_positive_int
 from ..core.errors import InputError
 from .constraints import FD, known
-from .relation import ROW, Relation, Tabular, opened, quoted
+from .relation import Relation, Tabular, opened
 
 # %% ../../nbs/data/dependencies.ipynb #6d68b8d0
 ONE_SIDED_95 = 1.645  # quantile of the normal distribution
@@ -59,7 +59,7 @@ SAMPLE_ROWS = 50_000
 
 
 def _sampled(relation: Relation, given: tuple[str, ...], wanted: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Fetch hashes of the values of `given` and of each wanted column, for about SAMPLE_ROWS rows in whole groups."""
+    """Fetch hashes of `given` and of each wanted column, for about SAMPLE_ROWS rows in whole groups."""
     share = min(1.0, SAMPLE_ROWS / max(relation.rows, 1))
     key = f"hash({', '.join(map(known, given))})"
     there = " AND ".join(f"{known(name)} IS NOT NULL" for name in given)
@@ -97,7 +97,7 @@ def _chances(relation: Relation, names: list[str]) -> dict[str, float]:
 
 
 def measure_dependency(relation: Relation, fd: FD, chance: float | None = None) -> Strength:
-    """Measure one dependency on the whole table; in memory, two numbers for each distinct combination of its columns."""
+    """Measure one dependency on the whole table, from the counts of the distinct combinations of its columns."""
     keys = ", ".join(f"{known(name)} AS g{place}" for place, name in enumerate(fd.given))
     group = ", ".join(f"g{place}" for place in range(len(fd.given)))
     there = " AND ".join(f"{known(name)} IS NOT NULL" for name in fd.columns)
@@ -114,7 +114,7 @@ def measure_dependency(relation: Relation, fd: FD, chance: float | None = None) 
     mu, bound = (1.0 - part / (1.0 - expected) for part in (apart, _upper(apart, int(rows - kinds))))
     return Strength(max(mu, 0.0), max(bound, 0.0), wrong / rows, int(rows - kinds))
 
-# %% ../../nbs/data/dependencies.ipynb #e369b5a8
+# %% ../../nbs/data/dependencies.ipynb #16052063
 MOST_COLUMNS = 60
 STRONG = 0.8  # the confidence from which a dependency is proposed
 
@@ -127,7 +127,7 @@ def dependencies_of(relation: Relation, names: list[str], least: float = STRONG,
     for width in range(1, size + 1):
         for given in itertools.combinations(usable, width):
             held = {fd.column for fd in passed if set(fd.given) < set(given)}
-            inner = {name for name in given if any(set(fd.columns) <= set(given) and fd.column == name for fd in passed)}
+            inner = any(set(fd.columns) <= set(given) for fd in passed)
             wanted = [name for name in usable if name not in (*given, *held)]
             if inner or not wanted:
                 continue

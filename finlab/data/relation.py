@@ -31,7 +31,7 @@ def literal(text: str) -> str:
     """Write a text so that SQL takes it for a text, whatever it holds."""
     return "'" + text.replace("'", "''") + "'"
 
-# %% ../../nbs/data/relation.ipynb #7018984e
+# %% ../../nbs/data/relation.ipynb #ba9d2409
 ROW = "_row"
 _numbers = itertools.count(1)
 
@@ -56,11 +56,15 @@ class Relation(NamedTuple):
         self.drafts.append(name)
         return name
 
+    def forget(self, draft: str) -> None:
+        """Drop a draft before the block ends."""
+        self.connection.execute(f"DROP TABLE IF EXISTS {draft}")
+
     def frame(self, query: str) -> pd.DataFrame:
         """Run a query and return its rows as a frame of plain objects."""
         answer = self.connection.execute(query)
         names = [column[0] for column in answer.description or []]
-        return pd.DataFrame(answer.fetchall(), columns=pd.Index(names))
+        return pd.DataFrame(answer.fetchall(), columns=pd.Index(names), dtype=object)
 
 # %% ../../nbs/data/relation.ipynb #2bc438b5
 Kept = tuple[duckdb.DuckDBPyConnection, str]
@@ -87,9 +91,10 @@ def opened(table: Tabular) -> Iterator[Relation]:
 
 
 def _kept(table: object) -> Kept:
-    pair = isinstance(table, tuple) and len(table) == 2
-    if pair and isinstance(table[0], duckdb.DuckDBPyConnection) and isinstance(table[1], str):
-        return table[0], table[1]
+    if isinstance(table, tuple) and len(table) == 2:
+        connection, name = table
+        if isinstance(connection, duckdb.DuckDBPyConnection) and isinstance(name, str):
+            return connection, name
     raise InputError.of("table", table, "a pandas frame, an Arrow table, or a pair of a DuckDB connection and a name")
 
 # %% ../../nbs/data/relation.ipynb #31f29606
