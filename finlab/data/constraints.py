@@ -20,20 +20,22 @@ from ..core.errors import InputError
 from .relation import ROW, Relation, Tabular, literal, opened, quoted
 
 # %% ../../nbs/data/constraints.ipynb #beea650a
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class FD:
     """A functional dependency: rows with the same values in the columns `given` have one value in `column`."""
 
     given: tuple[str, ...]
     column: str
 
-    def __post_init__(self) -> None:
-        given = (self.given,) if isinstance(self.given, str) else tuple(self.given)
-        object.__setattr__(self, "given", given)
-        if not given or not all(isinstance(name, str) for name in (*given, self.column)):
-            raise InputError.of("FD", (given, self.column), "names of one or more columns, and of the column they fix")
-        if self.column in given or len(set(given)) < len(given):
-            raise InputError.of("FD", (given, self.column), "different columns")
+    def __init__(self, given: object, column: object) -> None:
+        """Take one name or several as `given`; InputError if they are no names, or not different."""
+        names = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+        if not names or not all(isinstance(name, str) for name in (*names, column)):
+            raise InputError.of("FD", (names, column), "names of one or more columns, and of the column they fix")
+        if len({*names, column}) <= len(names):
+            raise InputError.of("FD", (names, column), "different columns")
+        object.__setattr__(self, "given", names)
+        object.__setattr__(self, "column", column)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,7 +95,7 @@ _PREDICATE = re.compile(
 )
 
 
-def parse_constraint(text: str) -> Constraint:
+def parse_constraint(text: object) -> Constraint:
     """Read one constraint in HoloClean's text form: an `FD` where it says no more than one."""
     expected = "t1&t2&EQ(t1.A,t2.A)&IQ(t1.B,t2.B) or t1&LT(t1.A,0), with EQ, IQ, LT, GT, LTE, GTE"
     if not isinstance(text, str):

@@ -68,14 +68,14 @@ class Relation(NamedTuple):
 
 # %% ../../nbs/data/relation.ipynb #2bc438b5
 Kept = tuple[duckdb.DuckDBPyConnection, str]
-Tabular = pd.DataFrame | pa.Table | Kept
+Tabular = pd.DataFrame | pa.Table | Kept | object  # anything else is refused, in words
 
 
 @contextmanager
 def opened(table: Tabular) -> Iterator[Relation]:
     """Lend `table` as a relation: a frame, an Arrow table, or (connection, quoted qualified name) of a kept one."""
     own = isinstance(table, (pd.DataFrame, pa.Table))
-    connection, name = _registered(table) if own else _kept(table)
+    connection, name = _registered(table) if isinstance(table, (pd.DataFrame, pa.Table)) else _kept(table)
     drafts: list[str] = []
     try:
         yield _described(connection, name, drafts)
