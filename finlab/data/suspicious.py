@@ -116,7 +116,7 @@ def number_findings(relation: Relation, m: Measure) -> Iterator[Finding]:
     odd, below, above, zeros, small, middle, large, rounded, outside = relation.ask(
         f"SELECT {asked} FROM {relation.name}"
     )[0]
-    few_zeros = above >= LEAST_ROWS and 2 < zeros < MOST_ZEROS * above
+    few_zeros = above >= LEAST_ROWS <= m.distinct and 2 < zeros < MOST_ZEROS * above
     percent = any(word in m.name.lower() for word in _PERCENT)
     for kind, rows, speaks, condition, what in (
         ("not_finite", odd, odd > 0, f"NOT isfinite({x})", "are no finite numbers"),

@@ -25,8 +25,8 @@ CELLS = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "", " a "]))
 
 def by_pairs(frame: pd.DataFrame, given: list[str], column: str) -> int:
     """Count the pairs of rows that break a dependency by comparing each row with each other."""
-    cleaned = frame.apply(lambda cells: cells.map(lambda cell: (cell or "").strip() or None))
-    rows = [row for row in cleaned.to_dict("records") if all(row[name] for name in [*given, column])]
+    cleaned = [{name: cell.strip() for name, cell in row.items()} for row in frame.fillna("").to_dict("records")]
+    rows = [row for row in cleaned if all(row[name] for name in [*given, column])]
     pairs = ((a, b) for place, a in enumerate(rows) for b in rows[place + 1 :])
     return sum(all(a[name] == b[name] for name in given) and a[column] != b[column] for a, b in pairs)
 
@@ -34,7 +34,7 @@ def by_pairs(frame: pd.DataFrame, given: list[str], column: str) -> int:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=25))
 def test_counting_groups_equals_comparing_pairs(rows: list[tuple[str | None, ...]]) -> None:
-    frame = pd.DataFrame(rows, columns=["x", "y", "z"])
+    frame = pd.DataFrame(rows, columns=["x", "y", "z"], dtype="str")
     for fd in (FD("x", "z"), FD(["x", "y"], "z")):
         assert count_violations(frame, fd)["pairs"].tolist() == [by_pairs(frame, list(fd.given), fd.column)]
 

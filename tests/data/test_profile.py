@@ -143,7 +143,7 @@ def test_little_is_found_in_the_clean_hospitals(testdata: Path) -> None:
     long = pd.read_csv(testdata / "holoclean" / "hospital_clean.csv", dtype=str, keep_default_na=False)
     clean = long.pivot(index="tid", columns="attribute", values="correct_val").reset_index(drop=True)
     found = profile(clean, today=TODAY)
-    assert not kinds(found) - {"no_values", "blank", "constant", "number_as_text", "spelling"}
+    assert not kinds(found) - {"no_values", "blank", "constant", "number_as_text", "spelling", "dependency"}
     assert len(found.findings) <= 8
 
 
