@@ -70,7 +70,7 @@ def key_findings(relation: Relation, m: Measure) -> Iterator[Finding]:
     yield found("almost_key", (m.name,), rows, m.rows, told, examples)
 
 # %% ../../nbs/data/profile.ipynb #e6a976f3
-BROKEN = 0.05  # share of rows that may break a dependency so that they are exceptions
+BROKEN = 0.1  # share of rows that may break a dependency so that they are exceptions
 ALONE, RARE = 2, 5  # rows of one exception, and times that the usual value is as frequent
 MOST_SEARCHED = 30  # columns among which dependencies are searched
 MOST_TOLD = 10  # dependencies that are told

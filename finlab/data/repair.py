@@ -59,7 +59,7 @@ def _match(fd: FD, beliefs: str = "b", row: str = "t") -> str:
     return " AND ".join(f"{beliefs}.g{place} = {row}.{quoted(name)}" for place, name in enumerate(fd.given))
 
 
-def _doubtful(relation: Relation, base: str, fd: FD, beliefs: str) -> str:
+def _doubtful(relation: Relation, base: str, fd: FD, beliefs: str, fill: bool) -> str:
     """Keep the numbers of the rows in which a declared dependency is broken or its column is missing."""
     value = f"t.{quoted(fd.column)}"
     group = ", ".join(f"g{place}" for place in range(len(fd.given)))
@@ -71,7 +71,7 @@ def _doubtful(relation: Relation, base: str, fd: FD, beliefs: str) -> str:
         f"ANTI JOIN {beliefs} AS b ON {_match(fd)} AND b.v = {value} WHERE {value} IS NOT NULL"
     )
     missing = f"SELECT t.{ROW} FROM {base} AS t SEMI JOIN {beliefs} AS b ON {_match(fd)} WHERE {value} IS NULL"
-    return relation.draft(f"{broken} UNION {rare} UNION {missing}")
+    return relation.draft(f"{broken} UNION {rare}" + (f" UNION {missing}" if fill else ""))
 
 # %% ../../nbs/data/repair.ipynb #c7d773da
 def _opinions(base: str, column: str, cells: str, expert: Expert, beliefs: str) -> str:
@@ -173,12 +173,14 @@ def _set_apart(relation: Relation, base: str, experts: dict[str, list[Expert]]) 
 PASSES = 3
 
 
-def _pass(relation: Relation, base: str, experts: dict[str, list[Expert]], apart: dict[str, str]) -> dict[str, str]:
+def _pass(
+    relation: Relation, base: str, experts: dict[str, list[Expert]], apart: dict[str, str], fill: bool
+) -> dict[str, str]:
     """Weigh all doubtful cells once: for each column, the table of its best values."""
     everyone = [expert for own in experts.values() for expert in own]
     beliefs = {one.fd: beliefs_of(relation, base, one.fd)[0] for one in everyone}
     declared = [one.fd for one in everyone if one.declared]
-    broken = {fd: _doubtful(relation, base, fd, beliefs[fd]) for fd in declared}
+    broken = {fd: _doubtful(relation, base, fd, beliefs[fd], fill) for fd in declared}
     weighed = {}
     for column, own in experts.items():
         tables = [rows for fd, rows in broken.items() if column in fd.columns]
@@ -242,11 +244,12 @@ class Repairs:
         return f"<p>{escape(str(self)).replace(chr(10), '<br>')}</p>{shown}"
 
 # %% ../../nbs/data/repair.ipynb #0d1b4d10
-def repair(table: Tabular, constraints: Any, *, least: float = 0.5, more: bool = True) -> Repairs:
+def repair(table: Tabular, constraints: Any, *, least: float = 0.5, more: bool = True, fill: bool = True) -> Repairs:
     """Find the most probable values of the cells that break `constraints`; the table itself is not changed.
 
     Functional dependencies are repaired where a value has a probability above `least` (0.5 to below 1); rows that
     break another constraint are listed as open, without a guess. With `more`, other columns are heard as experts too.
+    With `fill`, a missing cell gets the value of its group as well, if that is probable enough.
     Raises InputError for a column that is not there.
     """
     least = check_number("least", least, 0.5, 1.0)
@@ -255,7 +258,7 @@ def repair(table: Tabular, constraints: Any, *, least: float = 0.5, more: bool =
         if not given:
             raise InputError.of("constraints", constraints, "at least one constraint")
         fds = [one for one in given if isinstance(one, FD)]
-        weighed, notes = _weighed(relation, fds, least, more) if fds else ({}, [])
+        weighed, notes = _weighed(relation, fds, least, more, fill) if fds else ({}, [])
         changes = [_changes(relation, column, table, least, sure=True) for column, table in weighed.items()]
         unsure = [_changes(relation, column, table, least, sure=False) for column, table in weighed.items()]
         unsure += [_broken(relation, one) for one in given if not isinstance(one, FD)]
@@ -269,7 +272,9 @@ def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return whole.sort_values(["row", "column"], kind="stable").reset_index(drop=True)
 
 # %% ../../nbs/data/repair.ipynb #f33fcd30
-def _weighed(relation: Relation, fds: list[FD], least: float, more: bool) -> tuple[dict[str, str], list[str]]:
+def _weighed(
+    relation: Relation, fds: list[FD], least: float, more: bool, fill: bool
+) -> tuple[dict[str, str], list[str]]:
     """Run the passes: for each column a table of its weighed cells (first value, best, probability); and notes."""
     columns = ", ".join(f"{known(name)} AS {quoted(name)}" for name in relation.columns)
     base = relation.draft(f"SELECT {ROW}, {columns} FROM {relation.name}")
@@ -277,7 +282,7 @@ def _weighed(relation: Relation, fds: list[FD], least: float, more: bool) -> tup
     apart, notes = _set_apart(relation, base, experts)
     kept: dict[str, list[str]] = {}
     for _ in range(PASSES):
-        weighed = _pass(relation, base, experts, apart)
+        weighed = _pass(relation, base, experts, apart, fill)
         for column, table in weighed.items():
             kept.setdefault(column, []).append(table)
         if not _apply(relation, base, weighed, least):

@@ -198,3 +198,11 @@ def test_wide_nested_and_huge_cells_are_survived() -> None:
     assert repair(wide, [FD("c0", "c1")]).changes.empty
     odd = pd.DataFrame({"k": ["1"] * 4, "v": ["x" * 1_000_000] * 3 + ["y"], "l": [[1], [2], None, []]})
     assert repair(odd, [FD("k", "v")]).changes["before"].tolist() in ([], ["y"])
+
+
+def test_missing_cells_are_filled_only_if_wanted() -> None:
+    dirty = suppliers(500, 11)
+    dirty.loc[[3, 40], "name"] = [None, " "]
+    filled = repair(dirty, FDS).changes
+    assert filled["row"].tolist() == [3, 40] and filled["before"].tolist() == [None, " "]
+    assert repair(dirty, FDS, fill=False).changes.empty
