@@ -85,7 +85,7 @@ def is_placeholder(text: str) -> str:
 
 
 def _values(relation: Relation, name: str, kind: str) -> tuple[str, int, float]:
-    """Keep the distinct values of a column: the table, their number (estimated if sampled), and the scale of its counts."""
+    """Keep the distinct values of a column: the table, their number, and the scale of its counts (above 1: sampled)."""
     plain = f"CAST({quoted(name)} AS VARCHAR)" if kind in {"nested"} else quoted(name)
     guess = relation.ask(f"SELECT approx_count_distinct({quoted(name)}) FROM {relation.name}")[0][0]
     step = max(1, round(relation.rows / MOST_VALUES)) if guess > MOST_VALUES else 1
