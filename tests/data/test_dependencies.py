@@ -94,3 +94,13 @@ def test_tiny_tables_propose_nothing(rows: int) -> None:
 def test_bad_options_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(InputError):
         find_dependencies(orders(20), **options)  # pyright: ignore[reportArgumentType]
+
+
+def test_counts_in_memory_and_in_sql_give_the_same_strength() -> None:
+    frame = orders(300)
+    counts = frame.groupby(["dice", "branch"]).size()
+    groups = counts.index.codes[0]
+    chance = float((frame["branch"].value_counts(normalize=True) ** 2).sum())
+    with opened(frame) as relation:
+        found = measure_dependency(relation, FD("dice", "branch"))
+    assert dependencies.strength(counts.to_numpy(), np.asarray(groups), chance) == pytest.approx(found)

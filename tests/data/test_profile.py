@@ -257,3 +257,11 @@ def test_bad_options_are_refused(options: dict[str, object]) -> None:
 def test_what_is_no_table_is_refused() -> None:
     with pytest.raises(InputError, match="expected a pandas frame"):
         profile(ledger()["amount"])  # pyright: ignore[reportArgumentType]
+
+
+def test_a_very_skewed_column_is_judged_on_its_own_scale() -> None:
+    for seed in range(5):
+        amounts = np.random.default_rng(seed).lognormal(5, 2.5, 2000)
+        assert "outlier" not in kinds(profile(pd.DataFrame({"amount": amounts}), today=TODAY))
+        amounts[3] = 1e-15  # far too small, and next to nothing on a plain scale
+        assert "outlier" in kinds(profile(pd.DataFrame({"amount": amounts}), today=TODAY))

@@ -206,3 +206,11 @@ def test_missing_cells_are_filled_only_if_wanted() -> None:
     filled = repair(dirty, FDS).changes
     assert filled["row"].tolist() == [3, 40] and filled["before"].tolist() == [None, " "]
     assert repair(dirty, FDS, fill=False).changes.empty
+
+
+def test_likeness_decides_between_one_and_one() -> None:
+    known = ["Birmingham", "Leeds", "Manchester", "Liverpool", "Sheffield", "Nottingham"]
+    rows = [(f"k{number}", known[number % 6]) for number in range(60) for _ in range(3)]
+    frame = pd.DataFrame([*rows, ("new", "Birmingham"), ("new", "Birminghxm"), ("k1", "Leedx")], columns=["k", "v"])
+    changes = repair(frame, [FD("k", "v")]).changes
+    assert changes["before"].tolist() == ["Birminghxm", "Leedx"]
