@@ -88,6 +88,7 @@ OPTIONS = {
     "database": ("table", "query"),
     "sample": (),
     "frame": (),
+    "source": (),
 }
 
 
@@ -217,8 +218,11 @@ SAMPLE_PREFIX = "sample:"
 def open_source(source: Any, **options: Any) -> Source:
     """Find out what `source` is and what it contains; files are read only when their `table` is asked for.
 
-    A source is a path, a database URL, `sample:NAME`, a pandas frame or series, or an Arrow table.
+    A source is a path, a database URL, `sample:NAME`, a pandas frame or series, an Arrow table, or a `Source` already.
     """
+    if isinstance(source, Source):
+        check_options("source", options)
+        return source
     if isinstance(source, (pd.DataFrame, pd.Series, pa.Table)):
         check_options("frame", options)
         return _read_source_of(to_arrow(source), "frame", "frame", today(), {})
