@@ -6,13 +6,13 @@
 __all__ = ['RESIDUAL_PERCENT', 'SORTS', 'Sort', 'Assets', 'depreciate', 'draw_assets', 'asset_postings', 'asset_flows',
            'asset_tables']
 
-# %% ../../../nbs/data/company/assets.ipynb #42202d9d
+# %% ../../../nbs/data/company/assets.ipynb #335d877e
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .amounts import CENTS_A_UNIT, Whole, decimals, half_up, total
+from .amounts import CENTS_A_UNIT, Whole, decimals, half_up
 from .chart import DEPARTMENTS, account, department
 from .journal import Flow, Line, Posting
 from .partners import numbers
@@ -110,10 +110,10 @@ def asset_flows(assets: Assets) -> list[Flow]:
     document = numbers("FA", len(assets.cost), 4)[sold]
     return [Flow("disposals", assets.sold_day[sold], amount, document, "", "Sale of equipment")]
 
-# %% ../../../nbs/data/company/assets.ipynb #f9d97105
+# %% ../../../nbs/data/company/assets.ipynb #d061492b
 def asset_tables(plan: Plan, assets: Assets) -> dict[str, pd.DataFrame]:
     """Publish the register and the depreciation of each asset and month."""
-    dates, worn = plan.calendar.dates.astype("datetime64[us]"), depreciate(plan, assets)
+    stamp, worn = plan.calendar.stamp, depreciate(plan, assets)
     code, lost = numbers("FA", len(assets.cost), 4), worn.sum(axis=0)
     sold = assets.sold_day >= 0
     month, place = np.nonzero(worn)
@@ -121,12 +121,12 @@ def asset_tables(plan: Plan, assets: Assets) -> dict[str, pd.DataFrame]:
         "fixed_assets": pd.DataFrame({
             "asset": code, "name": [f"{SORTS[sort].name} (synthetic)" for sort in assets.sort],
             "department": np.array([known.department for known in SORTS], object)[assets.sort],
-            "acquired": dates[assets.day], "months": assets.months, "cost": decimals(assets.cost),
+            "acquired": stamp(assets.day), "months": assets.months, "cost": decimals(assets.cost),
             "depreciated": decimals(lost), "book_value": decimals(np.where(sold, 0, assets.cost - lost)),
-            "sold": pd.Series(dates[assets.sold_day]).where(sold), "proceeds": decimals(assets.proceeds),
+            "sold": pd.Series(stamp(assets.sold_day)).where(sold), "proceeds": decimals(assets.proceeds),
         }),
         "depreciation": pd.DataFrame({
-            "date": dates[plan.calendar.month_end[month]], "asset": code[place],
+            "date": stamp(plan.calendar.month_end[month]), "asset": code[place],
             "amount": decimals(worn[month, place]),
         }),
     }  # fmt: skip

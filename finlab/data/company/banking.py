@@ -33,11 +33,11 @@ def _moved(flows: Sequence[Flow]) -> tuple[pd.DataFrame, Whole, Whole]:
     order = order[amount[order] != 0]
     return table.iloc[order].reset_index(drop=True), day[order], amount[order]
 
-# %% ../../../nbs/data/company/banking.ipynb #b9267f28
+# %% ../../../nbs/data/company/banking.ipynb #fa37d820
 def bank_tables(plan: Plan, flows: Sequence[Flow]) -> dict[str, pd.DataFrame]:
     """Publish the movements of the bank account and the daily statements."""
     table, day, amount = _moved(flows)
-    dates, after = plan.calendar.dates.astype("datetime64[us]"), np.cumsum(amount)
+    stamp, after = plan.calendar.stamp, np.cumsum(amount)
     days, place = np.unique(day, return_inverse=True)
     change = total(amount, place, len(days))
     closing, year = np.cumsum(change), plan.calendar.month[days] // 12
@@ -45,11 +45,11 @@ def bank_tables(plan: Plan, flows: Sequence[Flow]) -> dict[str, pd.DataFrame]:
     statement = np.array([f"{plan.start_year + y}-{n:03d}" for y, n in zip(year, in_year, strict=True)], object)
     return {
         "bank_transactions": pd.DataFrame({
-            "transaction": numbers("BT", len(day)), "date": dates[day], "statement": statement[place],
+            "transaction": numbers("BT", len(day)), "date": stamp(day), "statement": statement[place],
             "amount": decimals(amount), "balance_after": decimals(after), **table,
         }),
         "bank_statements": pd.DataFrame({
-            "statement": statement, "date": dates[days], "account": ACCOUNT, "currency": "CNY",
+            "statement": statement, "date": stamp(days), "account": ACCOUNT, "currency": "CNY",
             "opening": decimals(closing - change), "movements": np.bincount(place),
             "change": decimals(change), "closing": decimals(closing),
         }),
@@ -89,7 +89,7 @@ def mt940(statements: pd.DataFrame, transactions: pd.DataFrame) -> dict[str, str
         texts.setdefault(month, []).append(block)
     return {month: "".join(parts) for month, parts in texts.items()}
 
-# %% ../../../nbs/data/company/banking.ipynb #94e154e5
+# %% ../../../nbs/data/company/banking.ipynb #31b030d5
 CSV_COLUMNS = ("date", "statement", "account", "amount", "currency", "balance_after", "document", "partner", "purpose")
 
 
@@ -98,6 +98,6 @@ def bank_csv(transactions: pd.DataFrame) -> dict[str, str]:
     marked = transactions.assign(
         account=ACCOUNT, currency="CNY", purpose=f"{MARK} " + transactions["purpose"].astype("str"),
         date=transactions["date"].dt.strftime("%Y-%m-%d"),
-    )[list(CSV_COLUMNS)]  # fmt: skip
-    parts = marked.groupby(marked["date"].str[:7], sort=True)
+    ).reindex(columns=list(CSV_COLUMNS))  # fmt: skip
+    parts = marked.groupby(transactions["date"].dt.strftime("%Y-%m"), sort=True)
     return {str(month): part.to_csv(index=False, lineterminator="\n") for month, part in parts}

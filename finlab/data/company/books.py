@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Books', 'Identity', 'largest']
 
-# %% ../../../nbs/data/company/books.ipynb #2e869361
+# %% ../../../nbs/data/company/books.ipynb #b6233faf
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import NamedTuple
@@ -36,8 +36,8 @@ class Books:
 
     def month(self, table: str, column: str = "date", rows: np.ndarray | slice = slice(None)) -> Whole:
         """The month of each row (or of those where `rows` is True), counted from the first of the books."""
-        day, first = self.tables[table][column][rows], self.ends[0]
-        return ((day.dt.year - first.year) * 12 + day.dt.month - first.month).to_numpy(np.int64)
+        month = self.tables[table][column].to_numpy("datetime64[M]")[rows]
+        return (month - self.ends.to_numpy("datetime64[M]")[0]).astype(np.int64)
 
     def by_month(self, table: str, column: str, rows: np.ndarray | None = None) -> Whole:
         """Sums of a column of amounts by month, of all rows or of those where `rows` is True."""

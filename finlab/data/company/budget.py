@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['SEASONAL', 'STEADY', 'ERROR', 'STEP', 'budget_tables']
 
-# %% ../../../nbs/data/company/budget.ipynb #beaba26c
+# %% ../../../nbs/data/company/budget.ipynb #70cd19a9
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from .amounts import decimals, total
-from .chart import ACCOUNTS, DEPARTMENTS, account
+from .chart import ACCOUNTS, DEPARTMENTS, DEPARTMENT_CODES, account
 from .journal import Posting, flatten
 from .plan import Plan
 from .statements import month_ends
@@ -40,7 +40,7 @@ def budget_tables(plan: Plan, postings: Sequence[Posting]) -> dict[str, pd.DataF
     month, place, user = np.nonzero(monthly)
     return {
         "budget": pd.DataFrame({
-            "date": month_ends(plan)[month], "department": np.array(list(DEPARTMENTS), object)[user],
+            "date": month_ends(plan)[month], "department": DEPARTMENT_CODES[user],
             "account": np.array(codes, object)[place], "amount": decimals(monthly[month, place, user]),
         })
     }  # fmt: skip

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Event', 'revalue', 'currency_postings', 'currency_tables']
 
-# %% ../../../nbs/data/company/currency.ipynb #32c3e225
+# %% ../../../nbs/data/company/currency.ipynb #f6d7f11a
 import numpy as np
 import pandas as pd
 
@@ -14,7 +14,7 @@ from .chart import account, department
 from .journal import Line, Posting
 from .partners import Partners, numbers
 from .payables import Payables
-from .plan import CURRENCIES, Plan
+from .plan import COINS, CURRENCIES, Plan
 from .receivables import Collections
 from .sales import Sales
 
@@ -26,7 +26,7 @@ def revalue(plan: Plan, events: list[Event]) -> Whole:
     months, coins = plan.calendar.months, len(CURRENCIES)
     day, currency, amount, amount_cny = (np.concatenate(columns) for columns in zip(*events, strict=True))
     inside = day < plan.calendar.days
-    cell = (plan.calendar.month[day[inside]] * coins + currency[inside])
+    cell = plan.calendar.month[day[inside]] * coins + currency[inside]
     open_, open_cny = (
         np.cumsum(total(column[inside], cell, months * coins).reshape(months, coins), axis=0)
         for column in (amount, amount_cny)
@@ -69,13 +69,13 @@ def currency_postings(
     document = numbers("RV", months, 3)
     return [Posting("currency", plan.calendar.month_end[:months], document, "", "Revaluation at the closing rate", lines)]
 
-# %% ../../../nbs/data/company/currency.ipynb #94f62c38
+# %% ../../../nbs/data/company/currency.ipynb #0c801a7e
 def currency_tables(plan: Plan) -> dict[str, pd.DataFrame]:
     """Publish the rates: yuan for one unit of each foreign currency, every day."""
-    days, coins = plan.calendar.days, np.array(CURRENCIES[1:], object)
+    days, coins = plan.calendar.days, COINS[1:]
     return {
         "fx_rates": pd.DataFrame({
-            "date": np.repeat(plan.calendar.dates[:days].astype("datetime64[us]"), len(coins)),
+            "date": np.repeat(plan.calendar.stamp(np.arange(days)), len(coins)),
             "currency": np.tile(coins, days), "cny": rates(plan.rates[:days, 1:].reshape(-1)),
         })
     }  # fmt: skip

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['README', 'Company', 'company', 'write_company']
 
-# %% ../../../nbs/data/company/generate.ipynb #49bec5d6
+# %% ../../../nbs/data/company/generate.ipynb #2cc6c80e
 import os
 import shutil
 import tempfile
@@ -17,14 +17,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
 
 from ...core.checks import check_path
 from ...core.errors import InputError
-from .amounts import cents
+
 from .assets import Assets, asset_flows, asset_postings, asset_tables, draw_assets
 from .banking import bank_csv, bank_tables, mt940
 from .budget import budget_tables
@@ -35,7 +34,7 @@ from .journal import Flow, Posting, write_journal
 from .partners import Partners, customer_numbers, draw_partners, numbers, partner_tables
 from .payables import Payables, owe, payable_flows, payable_postings, payable_tables
 from .payroll import Payroll, pay, payroll_flows, payroll_postings, payroll_tables
-from .plan import SIZES, Plan, Truth, make_plan
+from .plan import Plan, Truth, make_plan
 from .purchasing import Purchases, Shelf, buy, draw_shelf, purchase_tables, receipt_postings
 from finlab.data.company.receivables import (
     Collections, collect, receivable_flows, receivable_postings, receivable_tables,
@@ -140,7 +139,7 @@ def _tables(plan: Plan, trade: _Trade, ledger: _Ledger) -> dict[str, pd.DataFram
         **statement_tables(plan, ledger.postings, ledger.closing, ledger.flows), **budget_tables(plan, ledger.postings),
     }  # fmt: skip
 
-# %% ../../../nbs/data/company/generate.ipynb #c063d93b
+# %% ../../../nbs/data/company/generate.ipynb #4237d1b3
 @dataclass(frozen=True, eq=False, repr=False)
 class Company:
     """A synthetic trading company: `tables` by name, and the `truth` that is hidden in them.
@@ -193,10 +192,11 @@ class Company:
 
 def _summary(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     income, sheet = tables["income_statement"], tables["balance_sheet"]
-    wanted = income.columns.intersection(["revenue", "gross_profit", "operating_profit", "net_profit"])
-    years = income[wanted].groupby(income["date"].dt.year).sum()
-    ends = sheet.iloc[11::12].set_index(years.index)[["bank", "inventory", "receivables", "total_assets"]]
-    found = years.join(ends).rename_axis("year")
+    flows, levels = ("revenue", "gross_profit", "operating_profit", "net_profit"), ("bank", "inventory", "receivables")
+    year = income["date"].dt.year.rename("year")
+    found = pd.DataFrame({name: income.groupby(year)[name].sum() for name in flows})
+    for name in (*levels, "total_assets"):
+        found[name] = sheet.groupby(year)[name].last()
     found.attrs = dict(income.attrs)
     return found
 

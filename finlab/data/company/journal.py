@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MACHINE_SOURCES', 'Line', 'Posting', 'Flow', 'Flat', 'flatten', 'balances', 'write_journal']
 
-# %% ../../../nbs/data/company/journal.ipynb #804b2056
+# %% ../../../nbs/data/company/journal.ipynb #32932bc3
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from ...core.errors import FinlabError
-from .amounts import Whole, decimals, total
-from .chart import ACCOUNTS, DEPARTMENTS, NO_DEPARTMENT, account
+from .amounts import Whole, decimals, joined, total
+from .chart import ACCOUNTS, ACCOUNT_CODES, DEPARTMENT_CODES, NO_DEPARTMENT
 from .plan import Plan
 
 
@@ -47,7 +47,7 @@ class Flow(NamedTuple):
     partner: Any
     text: str
 
-# %% ../../../nbs/data/company/journal.ipynb #e02358f6
+# %% ../../../nbs/data/company/journal.ipynb #a568ee40
 class Flat(NamedTuple):
     """Lines of one or more postings: the place of the entry, the account, the department, the amount and the month."""
 
@@ -68,10 +68,10 @@ def flatten(postings: Sequence[Posting]) -> Flat:
             raise FinlabError(f"{posting.source}: {np.count_nonzero(off)} documents do not balance; this is a bug")
         for line in posting.lines:
             place = np.flatnonzero(line.amount)
-            columns = (np.broadcast_to(column, n)[place] for column in (line.account, line.department, line.amount))
-            parts.append((place + offset, *columns, posting.day[place]))
+            code, user = np.broadcast_to(line.account, n)[place], np.broadcast_to(line.department, n)[place]
+            parts.append(Flat(place + offset, code, user, line.amount[place], posting.day[place]))
         offset += n
-    return Flat(*(np.concatenate(columns).astype(np.int64) for columns in zip(*parts, strict=True)))
+    return joined(parts)
 
 
 def balances(plan: Plan, postings: Sequence[Posting]) -> Whole:
@@ -105,7 +105,7 @@ def _header(postings: Sequence[Posting]) -> pd.DataFrame:
         "description": np.repeat(np.array([posting.text for posting in postings], object), sizes),
     })  # fmt: skip
 
-# %% ../../../nbs/data/company/journal.ipynb #ad6c396e
+# %% ../../../nbs/data/company/journal.ipynb #4e7b4778
 def write_journal(plan: Plan, postings: Sequence[Posting], clerks: np.ndarray) -> dict[str, pd.DataFrame]:
     """Number the entries of all postings and publish them as `journal` and `journal_lines`."""
     header, flat = _header(postings), flatten(postings)
@@ -116,7 +116,7 @@ def write_journal(plan: Plan, postings: Sequence[Posting], clerks: np.ndarray) -
     order = order[used[order]]
     place = np.empty(len(header), np.int64)
     place[order] = np.arange(len(order))
-    moment = plan.calendar.dates.astype("datetime64[us]")[header["day"]] + second.astype("timedelta64[s]")
+    moment = plan.calendar.stamp(header["day"].to_numpy()) + second.astype("timedelta64[s]")
     journal = pd.DataFrame({
         "entry": np.arange(1, len(order) + 1), "date": moment[order].astype("datetime64[D]").astype("datetime64[us]"),
         "posted_at": moment[order], "user": user[order],
@@ -130,10 +130,8 @@ def _lines(flat: Flat, place: Whole) -> pd.DataFrame:
     order = np.argsort(entry, kind="stable")
     entry, amount = entry[order], flat.amount[order]
     first = np.flatnonzero(np.diff(entry, prepend=-1))
-    codes = np.array([known.code for known in ACCOUNTS], object)
-    places = np.array([*DEPARTMENTS, None], object)  # the last, by -1, is no department
     return pd.DataFrame({
         "entry": entry + 1, "line": np.arange(len(entry)) - np.repeat(first, np.diff(first, append=len(entry))) + 1,
-        "account": codes[flat.account[order]], "department": places[flat.department[order]],
+        "account": ACCOUNT_CODES[flat.account[order]], "department": DEPARTMENT_CODES[flat.department[order]],
         "debit": decimals(np.maximum(amount, 0)), "credit": decimals(np.maximum(-amount, 0)),
     })  # fmt: skip

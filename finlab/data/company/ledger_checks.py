@@ -5,7 +5,9 @@
 # %% auto #0
 __all__ = ['LEDGER_IDENTITIES', 'OTHER_IDENTITIES']
 
-# %% ../../../nbs/data/company/ledger_checks.ipynb #3d1bfa3a
+# %% ../../../nbs/data/company/ledger_checks.ipynb #02c7479f
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -45,7 +47,7 @@ def _trial_balance(books: Books) -> int:
         (debit - credit - moved).ravel(), (closing - ends).ravel(), closing.sum(axis=1),
     )  # fmt: skip
 
-# %% ../../../nbs/data/company/ledger_checks.ipynb #d24d7de2
+# %% ../../../nbs/data/company/ledger_checks.ipynb #b3b6b538
 def _realised(books: Books) -> int:
     """What payments and late invoices brought or cost by the rates of their days, against the account."""
     paid = books.tables["customer_allocations"]["kind"].eq("payment").to_numpy(bool)
@@ -63,7 +65,7 @@ def _realised(books: Books) -> int:
     return largest(lost + moved - books.moved("660303"), total(dear, month, months) - books.moved("640102"))
 
 
-def _ten_thousandths(rates: pd.Series) -> Whole:
+def _ten_thousandths(rates: Any) -> Whole:
     return np.rint(rates.astype(float).to_numpy() * 10_000).astype(np.int64)
 
 
@@ -75,7 +77,7 @@ def _revalued(books: Books) -> int:
         worth = np.zeros(len(books.ends), np.int64)
         for coin in ("EUR", "USD"):
             rows = books.tables[table]["currency"].eq(coin).to_numpy(bool)
-            rate = _ten_thousandths(fx[fx["currency"].eq(coin) & fx["date"].isin(books.ends)]["cny"])
+            rate = _ten_thousandths(fx[fx["currency"].eq(coin) & fx["date"].isin(list(books.ends))]["cny"])
             worth += convert(left(books, "", rows), rate) - left(books, "_cny", rows)
         found.append(sign * worth - books.balance(account))
     return largest(*found)

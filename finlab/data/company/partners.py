@@ -7,15 +7,15 @@ __all__ = ['MARK', 'SUPPLIER_KINDS', 'SERVICES', 'LONGEST_LEAD', 'GROUPS', 'numb
            'draw_customers', 'Suppliers', 'draw_suppliers', 'Items', 'draw_items', 'Employees', 'draw_employees',
            'Partners', 'draw_partners', 'customer_numbers', 'supplier_numbers', 'supplier_names', 'partner_tables']
 
-# %% ../../../nbs/data/company/partners.ipynb #54aace66
+# %% ../../../nbs/data/company/partners.ipynb #eb32946e
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from .amounts import Whole, decimals
-from .chart import DEPARTMENTS, department
-from .plan import CURRENCIES, Plan
+from .chart import DEPARTMENTS, DEPARTMENT_CODES, department
+from .plan import COINS, CURRENCIES, Plan
 
 MARK = "(synthetic)"
 _FIRST = ("Amber", "Birch", "Cobalt", "Delta", "Ember", "Fjord", "Garnet", "Harbour", "Indigo", "Juniper",
@@ -165,46 +165,55 @@ def supplier_names(partners: Partners) -> list[str]:
     count = len(partners.suppliers.currency)
     return [name.replace(MARK, f"Factory {MARK}") for name in invented_names(count)]
 
-# %% ../../../nbs/data/company/partners.ipynb #bbafa08b
+# %% ../../../nbs/data/company/partners.ipynb #d83aa0d8
 _GIVEN = ("An", "Bo", "Chen", "Dana", "Emil", "Fei", "Gao", "Hana", "Ines", "Jun")
 
 
 def _trading_partners(partners: Partners) -> dict[str, pd.DataFrame]:
     customers, suppliers = partners.customers, partners.suppliers
-    coins, places = np.array(CURRENCIES, object), np.array(list(DEPARTMENTS), object)
     return {
         "customers": pd.DataFrame({
             "customer": customer_numbers(partners), "name": invented_names(len(customers.late)),
-            "currency": coins[customers.currency], "department": places[customers.department],
+            "currency": COINS[customers.currency], "department": DEPARTMENT_CODES[customers.department],
             "terms_days": customers.terms_days, "discount_percent": customers.discount / 10,
             "pays_in_advance": customers.prepays,
         }),
         "suppliers": pd.DataFrame({
             "supplier": supplier_numbers(partners), "name": supplier_names(partners),
-            "kind": np.array(SUPPLIER_KINDS, object)[suppliers.kind], "currency": coins[suppliers.currency],
+            "kind": np.array(SUPPLIER_KINDS, object)[suppliers.kind], "currency": COINS[suppliers.currency],
             "terms_days": suppliers.terms_days, "lead_days": suppliers.lead_days,
         }),
     }  # fmt: skip
 
 
+def _items_table(partners: Partners) -> pd.DataFrame:
+    items = partners.items
+    return pd.DataFrame({
+        "item": numbers("I", len(items.price), 4),
+        "name": [f"{GROUPS[group]} article {place} {MARK}" for place, group in enumerate(items.group, start=1)],
+        "product_group": np.array(GROUPS, object)[items.group],
+        "supplier": supplier_numbers(partners)[items.supplier], "pack": items.pack,
+        "first_price_cny": decimals(items.price), "first_cost_cny": decimals(items.cost),
+    })  # fmt: skip
+
+
+def _employees_table(plan: Plan, staff: Employees) -> pd.DataFrame:
+    names = [f"{_GIVEN[place % 10]} {_FIRST[place // 10 % 20]} {place + 1} {MARK}" for place in range(len(staff.wage))]
+    start, end = plan.calendar.month_start, plan.calendar.months
+    gone = staff.last < end
+    table = pd.DataFrame({
+        "employee": numbers("E", len(staff.wage), 4), "name": names,
+        "department": DEPARTMENT_CODES[staff.department], "first_wage_cny": decimals(staff.wage),
+        "hired": plan.calendar.stamp(start[staff.first]),
+        "left": pd.Series(plan.calendar.stamp(start[np.minimum(staff.last, end)] - 1)).where(gone),
+    })  # fmt: skip
+    return table.loc[staff.first < end].reset_index(drop=True)
+
+
 def partner_tables(plan: Plan, partners: Partners) -> dict[str, pd.DataFrame]:
     """Publish the master data as tables: customers, suppliers, items, employees."""
-    items, staff = partners.items, partners.employees
-    month = (plan.calendar.dates[plan.calendar.month_start[:-1]]).astype("datetime64[us]")
-    left = pd.Series(month[np.minimum(staff.last, len(month) - 1)]).where(staff.last < plan.calendar.months)
     return {
         **_trading_partners(partners),
-        "items": pd.DataFrame({
-            "item": numbers("I", len(items.price), 4),
-            "name": [f"{GROUPS[group]} article {i + 1} {MARK}" for i, group in enumerate(items.group)],
-            "product_group": np.array(GROUPS, object)[items.group],
-            "supplier": supplier_numbers(partners)[items.supplier], "pack": items.pack,
-            "first_price_cny": decimals(items.price), "first_cost_cny": decimals(items.cost),
-        }),
-        "employees": pd.DataFrame({
-            "employee": numbers("E", len(staff.wage), 4),
-            "name": [f"{_GIVEN[i % 10]} {_FIRST[i // 10 % 20]} {i + 1} {MARK}" for i in range(len(staff.wage))],
-            "department": np.array(list(DEPARTMENTS), object)[staff.department],
-            "first_wage_cny": decimals(staff.wage), "hired": month[staff.first], "left": left,
-        })[staff.first < plan.calendar.months],
-    }  # fmt: skip
+        "items": _items_table(partners),
+        "employees": _employees_table(plan, partners.employees),
+    }

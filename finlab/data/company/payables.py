@@ -6,18 +6,18 @@
 __all__ = ['SERVICE_VAT_PERCENT', 'PRICE_DIFFERS', 'OVERHEADS', 'THURSDAY', 'Bills', 'GoodsLines', 'Overhead', 'BillPayments',
            'Payables', 'owe', 'payable_postings', 'payable_flows', 'payable_tables']
 
-# %% ../../../nbs/data/company/payables.ipynb #7ed4f008
+# %% ../../../nbs/data/company/payables.ipynb #883b5fba
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .amounts import Whole, convert, decimals, half_up, rates, total
+from .amounts import Whole, convert, decimals, half_up, joined, pick, rates, total
 from .assets import Assets
-from .chart import ACCOUNTS, DEPARTMENTS, account, department
+from .chart import ACCOUNT_CODES, DEPARTMENT_CODES, account, department
 from .journal import Flow, Line, Posting
 from .partners import SERVICES, SUPPLIER_KINDS, Partners, numbers, supplier_numbers
-from .plan import CURRENCIES, Plan
+from .plan import COINS, Plan
 from .purchasing import Purchases
 from .sales import VAT_PERCENT, Sales
 
@@ -70,7 +70,7 @@ def _goods_bills(plan: Plan, partners: Partners, bought: Purchases, rng: np.rand
     )  # fmt: skip
     return bills, GoodsLines(rows.receipt, rows.item, rows.quantity, price)
 
-# %% ../../../nbs/data/company/payables.ipynb #6c095fad
+# %% ../../../nbs/data/company/payables.ipynb #cc9c133a
 class Overhead(NamedTuple):
     """A service that is invoiced every month: its cost in thousandths of a month's sales, and how it varies."""
 
@@ -102,19 +102,22 @@ def _service_bills(plan: Plan, partners: Partners, sales: Sales, rng: np.random.
         noise = np.maximum(rng.normal(1, overhead.noise, len(months)), 0.3)
         net = np.rint(base * overhead.per_mille / 1000 * noise / 100).astype(np.int64) * 100  # whole yuan
         supplier = len(partners.suppliers.kind) - 1 - len(SERVICES) + SERVICES.index(overhead.account)
-        fixed = [np.full(len(months), number) for number in (1, supplier, -1, account(overhead.account), department(overhead.department))]
-        vat, nothing = half_up(net * SERVICE_VAT_PERCENT, 100), np.zeros(len(months), np.int64)
-        parts.append(Bills(fixed[0], calendar.in_month(months, overhead.day), *fixed[1:], net, vat, net, nothing, nothing))
-    return Bills(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        day, vat, zero = calendar.in_month(months, overhead.day), half_up(net * SERVICE_VAT_PERCENT, 100), np.zeros_like(net)
+        parts.append(Bills(
+            zero + 1, day, zero + supplier, zero - 1, zero + account(overhead.account),
+            zero + department(overhead.department), net, vat, net, zero, zero,
+        ))  # fmt: skip
+    return joined(parts)
 
 
 def _equipment_bills(partners: Partners, assets: Assets) -> Bills:
-    n = len(assets.cost)
-    fixed = [np.full(n, number) for number in (2, len(partners.suppliers.kind) - 1, account("1601"), -1, 0)]
-    vat = half_up(assets.cost * VAT_PERCENT, 100)
-    return Bills(fixed[0], assets.day, fixed[1], np.arange(n), fixed[2], fixed[3], assets.cost, vat, assets.cost, fixed[4], fixed[4])
+    vat, zero = half_up(assets.cost * VAT_PERCENT, 100), np.zeros_like(assets.cost)
+    return Bills(
+        zero + 2, assets.day, zero + len(partners.suppliers.kind) - 1, np.arange(len(zero)), zero + account("1601"),
+        zero - 1, assets.cost, vat, assets.cost, zero, zero,
+    )  # fmt: skip
 
-# %% ../../../nbs/data/company/payables.ipynb #22d61208
+# %% ../../../nbs/data/company/payables.ipynb #267709a5
 class BillPayments(NamedTuple):
     """Payments to suppliers, sorted by day; what they release is at the rates of their invoices."""
 
@@ -162,9 +165,9 @@ def owe(plan: Plan, partners: Partners, bought: Purchases, sales: Sales, assets:
     rng = plan.rng("payables")
     goods, lines = _goods_bills(plan, partners, bought, rng)
     parts = goods, _service_bills(plan, partners, sales, rng), _equipment_bills(partners, assets)
-    bills = Bills(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    bills = joined(parts)
     order = np.argsort(bills.day, kind="stable")
-    bills = Bills(*(column[order[bills.day[order] < plan.calendar.days]] for column in bills))
+    bills = pick(bills, order[bills.day[order] < plan.calendar.days])
     return Payables(bills, lines, *_pay_bills(plan, partners, bills))
 
 # %% ../../../nbs/data/company/payables.ipynb #e5a79670
@@ -202,9 +205,9 @@ def payable_flows(partners: Partners, payments: BillPayments) -> list[Flow]:
         for kind, rows in (("to_suppliers", ~equipment), ("equipment", equipment))
     ]
 
-# %% ../../../nbs/data/company/payables.ipynb #c30453f0
+# %% ../../../nbs/data/company/payables.ipynb #8c9b86a7
 def _bill_table(plan: Plan, partners: Partners, owed: Payables) -> pd.DataFrame:
-    bills, dates = owed.bills, plan.calendar.dates.astype("datetime64[us]")
+    bills, stamp = owed.bills, plan.calendar.stamp
     currency = partners.suppliers.currency[bills.supplier]
     source = np.full(len(bills.day), None, object)
     for kind, prefix, digits in ((0, "GR", 6), (2, "FA", 4)):
@@ -212,10 +215,10 @@ def _bill_table(plan: Plan, partners: Partners, owed: Payables) -> pd.DataFrame:
         source[rows] = numbers(prefix, int(bills.source.max()) + 1, digits)[bills.source[rows]]
     due = bills.day + partners.suppliers.terms_days[bills.supplier]
     return pd.DataFrame({
-        "invoice": numbers("PI", len(bills.day)), "date": dates[bills.day], "due": dates[0] + due.astype("m8[D]"),
+        "invoice": numbers("PI", len(bills.day)), "date": stamp(bills.day), "due": stamp(due),
         "supplier": supplier_numbers(partners)[bills.supplier],
         "kind": np.array(SUPPLIER_KINDS, object)[bills.kind], "source": source,
-        "currency": np.array(CURRENCIES, object)[currency], "rate": rates(plan.rates[bills.day, currency]),
+        "currency": COINS[currency], "rate": rates(plan.rates[bills.day, currency]),
         "net": decimals(bills.net), "vat": decimals(bills.vat), "gross": decimals(bills.net + bills.vat),
         "net_cny": decimals(bills.net_cny), "vat_cny": decimals(bills.vat),
         "gross_cny": decimals(bills.net_cny + bills.vat),
@@ -233,18 +236,17 @@ def _bill_lines(partners: Partners, owed: Payables) -> pd.DataFrame:
     bill, none = bill[kept], np.full(len(others), -1)
     item, quantity, price = (np.concatenate(both)[kept] for both in (
         (rows.item, none), (rows.quantity, np.ones_like(none)), (rows.price, bills.net[others])))  # fmt: skip
-    codes, places = np.array([known.code for known in ACCOUNTS], object), np.array([*DEPARTMENTS, None], object)
     return pd.DataFrame({
         "invoice": numbers("PI", len(bills.day))[bill], "line": np.arange(len(bill)) - np.searchsorted(bill, bill) + 1,
-        "item": np.append(numbers("I", len(partners.items.price), 4), None)[item], "account": codes[bills.account[bill]],
-        "department": places[bills.department[bill]], "quantity": quantity, "price": decimals(price),
+        "item": np.array([*numbers("I", len(partners.items.price), 4), None], object)[item], "account": ACCOUNT_CODES[bills.account[bill]],
+        "department": DEPARTMENT_CODES[bills.department[bill]], "quantity": quantity, "price": decimals(price),
         "net": decimals(quantity * price),
     })  # fmt: skip
 
-# %% ../../../nbs/data/company/payables.ipynb #d596dc46
+# %% ../../../nbs/data/company/payables.ipynb #52d62a72
 def payable_tables(plan: Plan, partners: Partners, owed: Payables) -> dict[str, pd.DataFrame]:
     """Publish suppliers' invoices and their lines, payments and what each payment paid."""
-    bills, payments, dates = owed.bills, owed.payments, plan.calendar.dates.astype("datetime64[us]")
+    bills, payments, stamp = owed.bills, owed.payments, plan.calendar.stamp
     paid = np.flatnonzero(owed.paid_by >= 0)
     paid = paid[np.argsort(owed.paid_by[paid], kind="stable")]
     by, documents = owed.paid_by[paid], numbers("SP", len(payments.day))
@@ -252,13 +254,13 @@ def payable_tables(plan: Plan, partners: Partners, owed: Payables) -> dict[str, 
         "supplier_invoices": _bill_table(plan, partners, owed),
         "supplier_invoice_lines": _bill_lines(partners, owed),
         "supplier_payments": pd.DataFrame({
-            "payment": documents, "date": dates[payments.day],
+            "payment": documents, "date": stamp(payments.day),
             "supplier": supplier_numbers(partners)[payments.supplier],
-            "currency": np.array(CURRENCIES, object)[partners.suppliers.currency[payments.supplier]],
+            "currency": COINS[partners.suppliers.currency[payments.supplier]],
             "amount": decimals(payments.amount), "bank_cny": decimals(payments.bank_cny),
         }),
         "supplier_allocations": pd.DataFrame({
-            "date": dates[payments.day[by]], "payment": documents[by],
+            "date": stamp(payments.day[by]), "payment": documents[by],
             "invoice": numbers("PI", len(bills.day))[paid], "amount": decimals((bills.net + bills.vat)[paid]),
             "amount_cny": decimals((bills.net_cny + bills.vat)[paid]),
         }),

@@ -6,14 +6,14 @@
 __all__ = ['EMPLOYEE_PER_MILLE', 'EMPLOYER_PER_MILLE', 'TAX_FREE', 'BRACKETS', 'PAY_DAY', 'TAX_DAY', 'RAISE_MONTH', 'wage_tax',
            'Payroll', 'pay', 'payroll_postings', 'payroll_flows', 'payroll_tables']
 
-# %% ../../../nbs/data/company/payroll.ipynb #0f9b8c6d
+# %% ../../../nbs/data/company/payroll.ipynb #64e42a85
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .amounts import CENTS_A_UNIT, Whole, decimals, half_up
-from .chart import DEPARTMENTS, account
+from .amounts import CENTS_A_UNIT, Whole, decimals, half_up, total
+from .chart import DEPARTMENTS, DEPARTMENT_CODES, account
 from .journal import Flow, Line, Posting
 from .partners import Employees, numbers
 from .plan import Plan
@@ -59,11 +59,9 @@ def pay(plan: Plan, staff: Employees) -> Payroll:
     tax = wage_tax(np.maximum(gross - own - TAX_FREE, 0))
     return Payroll(month, employee, gross, own, tax, half_up(gross * EMPLOYER_PER_MILLE, 1000))
 
-# %% ../../../nbs/data/company/payroll.ipynb #0397841d
+# %% ../../../nbs/data/company/payroll.ipynb #3578bb13
 def _by_month(plan: Plan, payroll: Payroll, amount: Whole) -> Whole:
-    sums = np.zeros(plan.calendar.months, np.int64)
-    np.add.at(sums, payroll.month, amount)
-    return sums
+    return total(amount, payroll.month, plan.calendar.months)
 
 
 def _pay_day(plan: Plan) -> Whole:
@@ -85,30 +83,28 @@ def payroll_postings(plan: Plan, staff: Employees, payroll: Payroll) -> list[Pos
         here = staff.department[payroll.employee] == place
         lines.append(Line(account("660101"), _by_month(plan, payroll, payroll.gross * here), place))
         lines.append(Line(account("660102"), _by_month(plan, payroll, payroll.employer_insurance * here), place))
-    net, (insurance, tax) = _by_month(plan, payroll, payroll.net), (
-        _by_month(plan, payroll, payroll.employee_insurance + payroll.employer_insurance),
-        _by_month(plan, payroll, payroll.tax),
-    )
+    net, tax = _by_month(plan, payroll, payroll.net), _by_month(plan, payroll, payroll.tax)
+    insurance = _by_month(plan, payroll, payroll.employee_insurance + payroll.employer_insurance)
     lines += [Line(account("221101"), -net), Line(account("221102"), -insurance), Line(account("222112"), -tax)]
     document, pay_day = numbers("PR", months, 3), _pay_day(plan)
     due = plan.calendar.in_month(np.arange(1, months), TAX_DAY)
     later = [Line(account(code), amount) for code, amount in _owed(plan, payroll)]
-    later.append(Line(account("1002"), -sum(line.amount for line in later)))
+    later.append(Line(account("1002"), -np.sum([line.amount for line in later], axis=0)))
     return [
         Posting("payroll", pay_day, document, "", "Payroll", lines),
         Posting("payroll", pay_day, document, "", "Wages paid", [Line(account("221101"), net), Line(account("1002"), -net)]),
         Posting("payroll", due, document[:-1], "", "Insurance and wage tax paid", later),
     ]
 
-# %% ../../../nbs/data/company/payroll.ipynb #d7d74f05
+# %% ../../../nbs/data/company/payroll.ipynb #fbcf8c84
 def payroll_flows(plan: Plan, payroll: Payroll) -> list[Flow]:
     """What pay, insurance and wage tax take from the bank."""
     months, document = plan.calendar.months, numbers("PR", plan.calendar.months, 3)
     due = plan.calendar.in_month(np.arange(1, months), TAX_DAY)
-    net, later = _by_month(plan, payroll, payroll.net), sum(amount for _, amount in _owed(plan, payroll))
+    net, later = _by_month(plan, payroll, payroll.net), np.sum([amount for _, amount in _owed(plan, payroll)], axis=0)
     return [
         Flow("to_employees", _pay_day(plan), -net, document, "", "Wages"),
-        Flow("wage_taxes", due, -np.asarray(later), document[:-1], "", "Social insurance and wage tax"),
+        Flow("wage_taxes", due, -later, document[:-1], "", "Social insurance and wage tax"),
     ]
 
 
@@ -116,9 +112,9 @@ def payroll_tables(plan: Plan, staff: Employees, payroll: Payroll) -> dict[str, 
     """Publish the payroll, one row a month and employee."""
     return {
         "payroll": pd.DataFrame({
-            "date": plan.calendar.dates.astype("datetime64[us]")[_pay_day(plan)[payroll.month]],
+            "date": plan.calendar.stamp(_pay_day(plan)[payroll.month]),
             "employee": numbers("E", len(staff.wage), 4)[payroll.employee],
-            "department": np.array(list(DEPARTMENTS), object)[staff.department[payroll.employee]],
+            "department": DEPARTMENT_CODES[staff.department[payroll.employee]],
             "gross": decimals(payroll.gross), "employee_insurance": decimals(payroll.employee_insurance),
             "wage_tax": decimals(payroll.tax), "net": decimals(payroll.net),
             "employer_insurance": decimals(payroll.employer_insurance),

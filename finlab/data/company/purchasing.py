@@ -7,7 +7,7 @@ __all__ = ['ROUND_DAYS', 'FIRST_ROUND', 'MARGIN_PERCENT', 'OPENING_DAYS', 'SPLIT
            'draw_shelf', 'Orders', 'OrderLines', 'Receipts', 'ReceiptLines', 'Purchases', 'buy', 'receipt_postings',
            'purchase_tables']
 
-# %% ../../../nbs/data/company/purchasing.ipynb #50a4b621
+# %% ../../../nbs/data/company/purchasing.ipynb #f8b64027
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from .amounts import RATE_UNIT, Whole, convert, decimals, rates, share, total
 from .chart import account
 from .journal import Line, Posting
 from .partners import LONGEST_LEAD, Partners, numbers, supplier_numbers
-from .plan import CURRENCIES, Plan
+from .plan import COINS, Plan
 from .receivables import Credits
 from .sales import Sales
 
@@ -27,7 +27,7 @@ MARGIN_PERCENT = 115
 OPENING_DAYS = FIRST_ROUND + 4 * ROUND_DAYS  # of demand in the stock that the owners bring in
 SPLIT, SPLIT_PERCENT, LONGEST_SPLIT = 0.12, 30, 10  # share of orders in two deliveries; the second part; days between
 
-# %% ../../../nbs/data/company/purchasing.ipynb #92b53608
+# %% ../../../nbs/data/company/purchasing.ipynb #bef26b6f
 class Shelf(NamedTuple):
     """Pieces a day and item: sold, returned, missing at a count; and the stock on the first morning."""
 
@@ -50,7 +50,7 @@ def draw_shelf(plan: Plan, partners: Partners, sales: Sales, credits: Credits) -
     sold = _pieces(plan, invoices.day[lines.invoice], lines.item, lines.quantity, n)
     returned = _pieces(plan, credits.day, lines.item[credits.line], credits.quantity, n)
     ends = calendar.month_end[2 : calendar.months : 3]
-    count = calendar.open_days[np.searchsorted(calendar.open_days, ends, side="right") - 1]
+    count = calendar.last_open(ends)
     missing = np.zeros_like(sold)
     missing[count] = rng.binomial(2, 0.15, (len(count), n))
     need = (sold + missing)[:OPENING_DAYS].sum(axis=0)
@@ -80,7 +80,7 @@ def _quantities(partners: Partners, shelf: Shelf, arrivals: Whole) -> Whole:
         received += ordered[turn]
     return ordered
 
-# %% ../../../nbs/data/company/purchasing.ipynb #9d82eaa4
+# %% ../../../nbs/data/company/purchasing.ipynb #75f2db2e
 class Orders(NamedTuple):
     """Purchase orders, sorted by day."""
 
@@ -107,11 +107,11 @@ def _orders(plan: Plan, partners: Partners, arrivals: Whole, ordered: Whole, rng
     noise = rng.normal(1, 0.01, len(item))
     order = np.lexsort((item, promised, supplier, day))
     order = order[day[order] < plan.calendar.days]
-    turn, item, supplier, promised, day, noise = (c[order] for c in (turn, item, supplier, promised, day, noise))
+    turn, item, supplier, promised, day = (column[order] for column in (turn, item, supplier, promised, day))
     fresh = (np.diff(supplier, prepend=-1) != 0) | (np.diff(promised, prepend=-1) != 0)
     level = plan.level(plan.truth.cost_inflation_per_year)[plan.calendar.month[day]]
     first_rate = plan.rates[0, suppliers.currency[supplier]]
-    price = np.rint(items.cost[item] * level * noise * RATE_UNIT / first_rate).astype(np.int64)
+    price = np.rint(items.cost[item] * level * noise[order] * RATE_UNIT / first_rate).astype(np.int64)
     lines = OrderLines(np.cumsum(fresh) - 1, item, ordered[turn, item], np.maximum(price, 1))
     return Orders(day[fresh], promised[fresh], supplier[fresh]), lines
 
@@ -186,7 +186,7 @@ def buy(plan: Plan, partners: Partners, shelf: Shelf) -> Purchases:
     late, later = _delayed(plan, shelf, orders, lines, rng)
     return Purchases(orders, lines, *_receive(plan, partners, orders, lines, late, later))
 
-# %% ../../../nbs/data/company/purchasing.ipynb #549f2a69
+# %% ../../../nbs/data/company/purchasing.ipynb #2a62faa2
 def receipt_postings(partners: Partners, receipts: Receipts) -> list[Posting]:
     """Post the receipts of goods: stock against goods received, not invoiced."""
     lines = [Line(account("1405"), receipts.net_cny), Line(account("220210"), -receipts.net_cny)]
@@ -196,14 +196,14 @@ def receipt_postings(partners: Partners, receipts: Receipts) -> list[Posting]:
 
 
 def _order_tables(plan: Plan, partners: Partners, bought: Purchases) -> dict[str, pd.DataFrame]:
-    dates, coins = plan.calendar.dates.astype("datetime64[us]"), np.array(CURRENCIES, object)
+    stamp = plan.calendar.stamp
     orders, lines = bought.orders, bought.order_lines
     documents, first = numbers("PO", len(orders.day)), np.searchsorted(lines.order, lines.order)
     return {
         "purchase_orders": pd.DataFrame({
-            "order": documents, "date": dates[orders.day], "promised": dates[orders.promised],
+            "order": documents, "date": stamp(orders.day), "promised": stamp(orders.promised),
             "supplier": supplier_numbers(partners)[orders.supplier],
-            "currency": coins[partners.suppliers.currency[orders.supplier]],
+            "currency": COINS[partners.suppliers.currency[orders.supplier]],
             "net": decimals(total(lines.quantity * lines.price, lines.order, len(documents))),
         }),
         "purchase_order_lines": pd.DataFrame({
@@ -216,16 +216,16 @@ def _order_tables(plan: Plan, partners: Partners, bought: Purchases) -> dict[str
 
 def purchase_tables(plan: Plan, partners: Partners, bought: Purchases) -> dict[str, pd.DataFrame]:
     """Publish purchase orders and receipts of goods, with their lines, as tables."""
-    dates, coins = plan.calendar.dates.astype("datetime64[us]"), np.array(CURRENCIES, object)
+    stamp = plan.calendar.stamp
     orders, receipts, rows = bought.orders, bought.receipts, bought.receipt_lines
     documents, first = numbers("GR", len(receipts.day)), np.searchsorted(rows.receipt, rows.receipt)
     return {
         **_order_tables(plan, partners, bought),
         "goods_receipts": pd.DataFrame({
-            "receipt": documents, "date": dates[receipts.day],
+            "receipt": documents, "date": stamp(receipts.day),
             "order": numbers("PO", len(orders.day))[receipts.order],
             "supplier": supplier_numbers(partners)[receipts.supplier],
-            "currency": coins[partners.suppliers.currency[receipts.supplier]], "rate": rates(receipts.rate),
+            "currency": COINS[partners.suppliers.currency[receipts.supplier]], "rate": rates(receipts.rate),
             "net": decimals(receipts.net), "net_cny": decimals(receipts.net_cny),
         }),
         "goods_receipt_lines": pd.DataFrame({

@@ -7,17 +7,17 @@ __all__ = ['CREDITED', 'RETURNED', 'IN_PARTS', 'NEVER', 'FIRST_PART_PERCENT', 'W
            'Payments', 'Allocations', 'Collections', 'collect', 'receivable_postings', 'receivable_flows',
            'receivable_tables']
 
-# %% ../../../nbs/data/company/receivables.ipynb #2771cf02
+# %% ../../../nbs/data/company/receivables.ipynb #2c336588
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .amounts import Whole, convert, decimals, half_up, total
+from .amounts import Whole, convert, decimals, half_up, joined, pick, total
 from .chart import account, department
 from .journal import Flow, Line, Posting
 from .partners import Partners, customer_numbers, numbers
-from .plan import CURRENCIES, Plan
+from .plan import COINS, Plan
 from .sales import VAT_PERCENT, InvoiceLines, Invoices, Sales
 
 CREDITED, RETURNED = 0.03, 0.7  # share of invoices with a credit note; of those, share for goods that came back
@@ -75,7 +75,7 @@ def _pay_days(plan: Plan, partners: Partners, invoices: Invoices, rng: np.random
     delay = np.rint(rng.normal(mean, spread)).astype(np.int64)
     return plan.calendar.next_open(np.maximum(invoices.due + delay, invoices.day + 2))
 
-# %% ../../../nbs/data/company/receivables.ipynb #7ae74eb0
+# %% ../../../nbs/data/company/receivables.ipynb #264f9b14
 def _draw_credits(
     plan: Plan, invoices: Invoices, lines: InvoiceLines, pay_day: Whole, rng: np.random.Generator
 ) -> Credits:
@@ -85,7 +85,8 @@ def _draw_credits(
     invoice = np.flatnonzero(chosen & (pay_day - invoices.day >= 3) & (invoices.due > invoices.day))
     room = np.minimum(pay_day - invoices.day, 20)[invoice] - 1
     day = plan.calendar.next_open(invoices.day[invoice] + 1 + np.floor(chance[invoice, 0] * room).astype(np.int64))
-    invoice, day, chance = (column[np.argsort(day, kind="stable")] for column in (invoice, day, chance[invoice]))
+    order = np.argsort(day, kind="stable")
+    invoice, day, chance = invoice[order], day[order], chance[invoice[order]]
     bounds = np.searchsorted(lines.invoice, np.arange(n + 1))
     line = bounds[invoice] + np.floor(chance[:, 1] * np.diff(bounds)[invoice]).astype(np.int64)
     back = np.floor(lines.quantity[line] * (0.2 + 0.4 * chance[:, 2])).astype(np.int64)
@@ -94,7 +95,7 @@ def _draw_credits(
     vat = np.where(invoices.currency[invoice] == 0, half_up(net * VAT_PERCENT, 100), 0)
     return Credits(day, invoice, line, quantity, net, vat, convert(net, invoices.rate[invoice]))
 
-# %% ../../../nbs/data/company/receivables.ipynb #f8325893
+# %% ../../../nbs/data/company/receivables.ipynb #1c7ddd4c
 def _credit_allocations(credits: Credits) -> Allocations:
     gross, gross_cny = credits.net + credits.vat, credits.net_cny + credits.vat
     place = np.arange(len(gross))
@@ -116,8 +117,7 @@ def _settlements(
     written = plan.calendar.next_open(invoices.due + WRITE_OFF_DAYS)
 
     def some(kind: int, mask: np.ndarray, day: Whole, amount: Whole, amount_cny: Whole) -> Allocations:
-        place = np.flatnonzero(mask)
-        return Allocations(np.full(len(place), kind), *(part[place] for part in (day, np.full(n, -1), np.arange(n), amount, amount_cny)))
+        return pick(Allocations(np.full(n, kind), day, np.full(n, -1), np.arange(n), amount, amount_cny), mask)
 
     found = [
         some(1, advance, invoices.day, open_, open_cny),
@@ -131,11 +131,7 @@ def _settlements(
         found += [some(0, mask, day, amount - fen, amount_cny - fen), some(3, mask & (fen > 0), day, fen, fen)]
     return found
 
-# %% ../../../nbs/data/company/receivables.ipynb #86119e96
-def _joined(parts: list[Allocations]) -> Allocations:
-    return Allocations(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-
+# %% ../../../nbs/data/company/receivables.ipynb #714ed153
 def _pay(plan: Plan, invoices: Invoices, allocations: Allocations) -> tuple[Payments, Allocations]:
     """Bundle the allocations of payments into payments, and tell each allocation its payment."""
     paid, days = np.flatnonzero(allocations.kind <= 1), len(plan.calendar.dates)
@@ -161,13 +157,11 @@ def collect(plan: Plan, partners: Partners, sales: Sales) -> Collections:
     credits = _draw_credits(plan, invoices, lines, pay_day, rng)
     reduced = _credit_allocations(credits)
     settled = _settlements(plan, partners, invoices, reduced, pay_day, rng)
-    payments, allocations = _pay(plan, invoices, _joined([reduced, *settled]))
+    payments, allocations = _pay(plan, invoices, joined([reduced, *settled]))
     order = np.argsort(allocations.day, kind="stable")
     order = order[allocations.day[order] < days]
     return Collections(
-        Credits(*(column[: np.searchsorted(credits.day, days)] for column in credits)),
-        Payments(*(column[: np.searchsorted(payments.day, days)] for column in payments)),
-        Allocations(*(column[order] for column in allocations)),
+        pick(credits, credits.day < days), pick(payments, payments.day < days), pick(allocations, order)
     )
 
 # %% ../../../nbs/data/company/receivables.ipynb #80d0744a
@@ -216,15 +210,15 @@ def receivable_flows(partners: Partners, payments: Payments) -> list[Flow]:
     partner, document = customer_numbers(partners)[payments.customer], numbers("CP", len(payments.day))
     return [Flow("from_customers", payments.day, payments.bank_cny, document, partner, "Payment from customer")]
 
-# %% ../../../nbs/data/company/receivables.ipynb #bcedd661
+# %% ../../../nbs/data/company/receivables.ipynb #0ef3f58a
 def _credit_table(plan: Plan, invoices: Invoices, lines: InvoiceLines, credits: Credits) -> pd.DataFrame:
     first = np.searchsorted(lines.invoice, credits.invoice)
     return pd.DataFrame({
         "credit_note": numbers("CN", len(credits.day)),
-        "date": plan.calendar.dates.astype("datetime64[us]")[credits.day],
+        "date": plan.calendar.stamp(credits.day),
         "invoice": numbers("SI", len(invoices.day))[credits.invoice], "line": credits.line - first + 1,
         "reason": np.where(credits.quantity > 0, "goods returned", "allowance"), "quantity": credits.quantity,
-        "currency": np.array(CURRENCIES, object)[invoices.currency[credits.invoice]],
+        "currency": COINS[invoices.currency[credits.invoice]],
         "net": decimals(credits.net), "vat": decimals(credits.vat), "gross": decimals(credits.net + credits.vat),
         "net_cny": decimals(credits.net_cny), "vat_cny": decimals(credits.vat),
         "gross_cny": decimals(credits.net_cny + credits.vat),
@@ -234,7 +228,7 @@ def _credit_table(plan: Plan, invoices: Invoices, lines: InvoiceLines, credits: 
 def receivable_tables(plan: Plan, partners: Partners, sales: Sales, found: Collections) -> dict[str, pd.DataFrame]:
     """Publish credit notes, customers' payments and allocations as tables."""
     invoices, lines = sales
-    dates, coins = plan.calendar.dates.astype("datetime64[us]"), np.array(CURRENCIES, object)
+    stamp = plan.calendar.stamp
     payments, rows, n = found.payments, found.allocations, len(invoices.day)
     advance = payments.invoice >= 0
     document = np.full(len(rows.kind), None, object)
@@ -243,15 +237,15 @@ def receivable_tables(plan: Plan, partners: Partners, sales: Sales, found: Colle
     return {
         "credit_notes": _credit_table(plan, invoices, lines, found.credits),
         "customer_payments": pd.DataFrame({
-            "payment": numbers("CP", len(payments.day)), "date": dates[payments.day],
+            "payment": numbers("CP", len(payments.day)), "date": stamp(payments.day),
             "customer": customer_numbers(partners)[payments.customer],
             "kind": np.where(advance, "advance", "payment"),
-            "order": np.where(advance, numbers("SO", n)[payments.invoice], None),
-            "currency": coins[partners.customers.currency[payments.customer]],
+            "order": np.array([*numbers("SO", n), None], object)[payments.invoice],
+            "currency": COINS[partners.customers.currency[payments.customer]],
             "amount": decimals(payments.amount), "bank_cny": decimals(payments.bank_cny),
         }),
         "customer_allocations": pd.DataFrame({
-            "date": dates[rows.day], "kind": np.array(ALLOCATION_KINDS, object)[rows.kind], "document": document,
+            "date": stamp(rows.day), "kind": np.array(ALLOCATION_KINDS, object)[rows.kind], "document": document,
             "invoice": numbers("SI", n)[rows.invoice],
             "amount": decimals(rows.amount), "amount_cny": decimals(rows.amount_cny),
         }),

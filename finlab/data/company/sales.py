@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['VAT_PERCENT', 'MOST_LINES', 'Invoices', 'InvoiceLines', 'Sales', 'draw_sales', 'sales_postings', 'sales_tables']
 
-# %% ../../../nbs/data/company/sales.ipynb #007d036e
+# %% ../../../nbs/data/company/sales.ipynb #3c1374b9
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from .amounts import RATE_UNIT, Whole, convert, decimals, half_up, rates, share,
 from .chart import account
 from .journal import Line, Posting
 from .partners import Customers, Items, Partners, customer_numbers, numbers
-from .plan import CURRENCIES, Plan
+from .plan import COINS, Plan
 
 VAT_PERCENT = 13  # on goods, in China since April 2019; exports bear none
 
@@ -131,26 +131,27 @@ def sales_postings(plan: Plan, partners: Partners, invoices: Invoices) -> list[P
     partner = customer_numbers(partners)[customer]
     return [Posting("sales", invoices.day[:n], numbers("SI", n), partner, "Sales invoice", lines)]
 
-# %% ../../../nbs/data/company/sales.ipynb #31caa477
+# %% ../../../nbs/data/company/sales.ipynb #37683efa
 def sales_tables(plan: Plan, partners: Partners, sales: Sales) -> dict[str, pd.DataFrame]:
     """Publish orders, invoices and their lines as tables."""
     invoices, lines = sales
-    dates, coins = plan.calendar.dates.astype("datetime64[us]"), np.array(CURRENCIES, object)
+    stamp = plan.calendar.stamp
     n, placed = int(np.searchsorted(invoices.day, plan.calendar.days)), invoices.order_day < plan.calendar.days
     orders, documents = numbers("SO", len(invoices.day)), numbers("SI", n)
     customer = customer_numbers(partners)[invoices.customer]
     inside = slice(0, int(np.searchsorted(lines.invoice, n)))
     items = numbers("I", len(partners.items.price), 4)
     first = np.searchsorted(lines.invoice, lines.invoice[inside])
-    return {
-        "sales_orders": pd.DataFrame({
-            "order": orders, "date": dates[invoices.order_day], "customer": customer,
-            "currency": coins[invoices.currency],
+    ordered = pd.DataFrame({
+            "order": orders, "date": stamp(invoices.order_day), "customer": customer,
+            "currency": COINS[invoices.currency],
             "status": np.where(invoices.day < plan.calendar.days, "delivered", "open"),
-        })[placed].reset_index(drop=True),
+        })
+    return {
+        "sales_orders": ordered.loc[placed].reset_index(drop=True),
         "sales_invoices": pd.DataFrame({
-            "invoice": documents, "date": dates[invoices.day[:n]], "due": dates[0] + invoices.due[:n].astype("m8[D]"),
-            "order": orders[:n], "customer": customer[:n], "currency": coins[invoices.currency[:n]],
+            "invoice": documents, "date": stamp(invoices.day[:n]), "due": stamp(invoices.due[:n]),
+            "order": orders[:n], "customer": customer[:n], "currency": COINS[invoices.currency[:n]],
             "rate": rates(invoices.rate[:n]), "net": decimals(invoices.net[:n]), "vat": decimals(invoices.vat[:n]),
             "gross": decimals(invoices.gross[:n]), "net_cny": decimals(invoices.net_cny[:n]),
             "vat_cny": decimals(invoices.vat_cny[:n]), "gross_cny": decimals(invoices.gross_cny[:n]),

@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['COSTS', 'ASSET_LINES', 'DEBT_LINES', 'CASH_LINES', 'month_ends', 'trial_balance', 'statement_tables']
 
-# %% ../../../nbs/data/company/statements.ipynb #8015e6b3
+# %% ../../../nbs/data/company/statements.ipynb #db10f1f0
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from .amounts import Whole, decimals, total
-from .chart import ACCOUNTS, FIRST_RESULT
+from .chart import ACCOUNTS, ACCOUNT_CODES, FIRST_RESULT
 from .journal import Flow, Posting, balances, flatten
 from .plan import Plan
 
@@ -28,9 +28,9 @@ CASH_LINES = {
 
 def month_ends(plan: Plan) -> np.ndarray:
     """The last day of each month of the books."""
-    return plan.calendar.dates.astype("datetime64[us]")[plan.calendar.month_end[: plan.calendar.months]]
+    return plan.calendar.stamp(plan.calendar.month_end[: plan.calendar.months])
 
-# %% ../../../nbs/data/company/statements.ipynb #d87b646c
+# %% ../../../nbs/data/company/statements.ipynb #e8c94747
 def trial_balance(plan: Plan, postings: Sequence[Posting], closing: Sequence[Posting]) -> pd.DataFrame:
     """Publish the trial balance: a row for each month and account."""
     flat, shape = flatten(postings), (plan.calendar.months, len(ACCOUNTS))
@@ -44,7 +44,7 @@ def trial_balance(plan: Plan, postings: Sequence[Posting], closing: Sequence[Pos
                "transfer": transfer, "closing": left}  # fmt: skip
     return pd.DataFrame({
         "date": np.repeat(month_ends(plan), shape[1]),
-        "account": np.tile(np.array([known.code for known in ACCOUNTS], object), shape[0]),
+        "account": np.tile(ACCOUNT_CODES, shape[0]),
         **{name: decimals(values.reshape(-1)) for name, values in columns.items()},
     })  # fmt: skip
 

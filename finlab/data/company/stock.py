@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['MOVEMENTS', 'Costs', 'moving_average', 'Movements', 'value_stock', 'stock_postings', 'stock_tables']
 
-# %% ../../../nbs/data/company/stock.ipynb #b6b9ac89
+# %% ../../../nbs/data/company/stock.ipynb #622ede44
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .amounts import Whole, decimals, half_up, share, total
+from .amounts import Whole, decimals, half_up, joined, pick, share, total
 from .chart import account, department
 from .journal import Line, Posting
 from .partners import Partners, numbers
@@ -46,7 +46,7 @@ def moving_average(shelf: Shelf, opening_value: Whole, came: Whole, came_value: 
         value -= costs.missing[day]
     return costs
 
-# %% ../../../nbs/data/company/stock.ipynb #e6bdf44d
+# %% ../../../nbs/data/company/stock.ipynb #8b776379
 MOVEMENTS = ("opening", "receipt", "sale", "return", "count")
 
 
@@ -93,11 +93,11 @@ def value_stock(
         _valued(3, credits.day, lines.item[credits.line], np.arange(len(credits.day)), credits.quantity, cost.returned),
         _valued(4, counted[0], counted[1], plan.calendar.month[counted[0]] // 3, shelf.missing[counted], cost.missing),
     ]  # fmt: skip
-    found = Movements(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    found = joined(parts)
     order = np.lexsort((found.document, found.kind, found.day, found.item))
-    return Movements(*(column[order] for column in found))
+    return pick(found, order)
 
-# %% ../../../nbs/data/company/stock.ipynb #cc8b8a18
+# %% ../../../nbs/data/company/stock.ipynb #b4372d05
 def stock_postings(
     plan: Plan, partners: Partners, sales: Sales, credits: Credits, moved: Movements
 ) -> list[Posting]:
@@ -110,7 +110,7 @@ def stock_postings(
     value = [total(moved.value[moved.kind == kind], moved.document[moved.kind == kind], size)
              for kind, size in ((2, n), (3, len(credits.day)), (4, quarters))]  # fmt: skip
     counted = plan.calendar.month_end[2 : plan.calendar.months : 3]
-    day = plan.calendar.open_days[np.searchsorted(plan.calendar.open_days, counted, side="right") - 1]
+    day = plan.calendar.last_open(counted)
     sold = [Line(goods, value[0]), Line(cost, -value[0], seller[invoices.customer[:n]])]
     back = [Line(goods, value[1]), Line(cost, -value[1], seller[invoices.customer[credits.invoice]])]
     gone = [Line(goods, value[2]), Line(account("640103"), -value[2], department("D50"))]
@@ -133,7 +133,7 @@ def stock_tables(plan: Plan, partners: Partners, moved: Movements) -> dict[str, 
         document[rows] = known[moved.document[rows]] if width else "OPENING"
     return {
         "inventory_movements": pd.DataFrame({
-            "date": plan.calendar.dates.astype("datetime64[us]")[moved.day],
+            "date": plan.calendar.stamp(moved.day),
             "item": numbers("I", len(partners.items.price), 4)[moved.item],
             "kind": np.array(MOVEMENTS, object)[moved.kind], "document": document, "quantity": moved.quantity,
             "value_cny": decimals(moved.value), "quantity_after": after[0], "value_after_cny": decimals(after[1]),

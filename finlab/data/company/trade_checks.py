@@ -147,15 +147,15 @@ def _purchase_lines(books: Books) -> int:
     yuan = books.by_document("goods_receipt_lines", "net_cny", ("receipt", "goods_receipts", "receipt"))
     return largest(*found, yuan - books.cents("goods_receipts", "net_cny"))
 
-# %% ../../../nbs/data/company/trade_checks.ipynb #322c528c
+# %% ../../../nbs/data/company/trade_checks.ipynb #718f49ef
 def _no_more_received_than_ordered(books: Books) -> int:
-    receipts, lines = books.tables["goods_receipts"], books.tables["goods_receipt_lines"]
-    order = receipts["order"].to_numpy()[books.place("goods_receipt_lines", "receipt", "goods_receipts", "receipt")]
-    came = lines["quantity"].groupby([order, lines["item"].to_numpy()]).sum()
-    asked = books.tables["purchase_order_lines"].groupby(["order", "item"])["quantity"].sum()
-    over = (came - asked.reindex(came.index)).to_numpy(float)
-    ordered = books.tables["purchase_orders"]["date"].to_numpy()[books.place("goods_receipts", "order", "purchase_orders", "order")]
-    return int((~(over <= 0)).sum() + (receipts["date"].to_numpy() < ordered).sum())
+    receipts, lines, asked = (books.tables[name] for name in ("goods_receipts", "goods_receipt_lines", "purchase_order_lines"))
+    order = receipts["order"].to_numpy(object)[books.place("goods_receipt_lines", "receipt", "goods_receipts", "receipt")]
+    place = pd.Index(asked["order"] + asked["item"]).get_indexer(pd.Index(order + lines["item"].to_numpy(object)))
+    came = total(lines["quantity"].to_numpy(), place, len(asked))
+    ordered = books.tables["purchase_orders"]["date"].to_numpy()
+    early = receipts["date"].to_numpy() < ordered[books.place("goods_receipts", "order", "purchase_orders", "order")]
+    return int((place < 0).sum() + (came > asked["quantity"].to_numpy()).sum() + early.sum())
 
 
 def _stock_account(books: Books) -> int:
@@ -180,10 +180,10 @@ def _goods_follow_documents(books: Books) -> int:
     for kind, sign, table, column in (("sale", -1, "sales_invoice_lines", "invoice"), ("receipt", 1, "goods_receipt_lines", "receipt"),
                                       ("return", 1, "credit_notes", "credit_note")):  # fmt: skip
         moves = books.tables["inventory_movements"]
-        moved = moves[moves["kind"] == kind].groupby("document")["quantity"].sum() * sign
-        named = books.tables[table].groupby(column)["quantity"].sum()
-        apart = moved.sub(named[named != 0], fill_value=0)
-        found = max(found, int(apart.abs().max()) if len(apart) else 0)
+        rows, named = moves["kind"].eq(kind).to_numpy(bool), books.tables[table]
+        place, documents = pd.factorize(np.concatenate([moves["document"].to_numpy(object)[rows], named[column].to_numpy(object)]))
+        pieces = np.concatenate([sign * moves["quantity"].to_numpy()[rows], -named["quantity"].to_numpy()])
+        found = max(found, largest(total(pieces, place, len(documents))))
     return found
 
 # %% ../../../nbs/data/company/trade_checks.ipynb #c67bc6bc

@@ -40,7 +40,7 @@ def _paid(kind: str, day: Whole, amount: Whole, lines: list[Line], document: np.
     posting = Posting("treasury", day, document, "", text, [*lines, Line(account("1002"), -amount)])
     return posting, Flow(kind, day, -amount, document, "", text)
 
-# %% ../../../nbs/data/company/treasury.ipynb #4c7602a6
+# %% ../../../nbs/data/company/treasury.ipynb #f11f8ee1
 def borrow(plan: Plan, monthly_sales: int) -> Part:
     """Take up a loan of a month's sales (in ten thousands of yuan), pay its interest monthly and itself quarterly."""
     unit = 10_000 * YUAN
@@ -67,7 +67,7 @@ def charge(plan: Plan, flows: Sequence[Flow]) -> Part:
     months, calendar = np.arange(plan.calendar.months), plan.calendar
     moved = np.bincount(calendar.month[np.concatenate([flow.day for flow in flows])], minlength=len(months))
     fee = BASE_CHARGE + CHARGE_A_PAYMENT * moved.astype(np.int64)
-    day = calendar.open_days[np.searchsorted(calendar.open_days, calendar.month_end[months], side="right") - 1]
+    day = calendar.last_open(calendar.month_end[months])
     lines = [Line(account("660118"), fee, department("D60"))]
     posting, flow = _paid("bank_charges", day, fee, lines, numbers("BC", len(months), 3), "Bank charges")
     return Part([posting], [flow])
