@@ -23,12 +23,14 @@ def _moved(flows: Sequence[Flow]) -> tuple[pd.DataFrame, Whole, Whole]:
     """All movements that are not zero in the order of days, the larger first, with their days and amounts."""
     day, amount = (np.concatenate(columns) for columns in zip(*((f.day, f.amount) for f in flows), strict=True))
     sizes = [len(flow.day) for flow in flows]
-    table = pd.DataFrame({
-        "kind": np.repeat(np.array([flow.kind for flow in flows], object), sizes),
-        "document": np.concatenate([flow.document for flow in flows]),
-        "partner": np.concatenate([np.broadcast_to(np.asarray(f.partner, object), len(f.day)) for f in flows]),
-        "purpose": np.repeat(np.array([flow.text for flow in flows], object), sizes),
-    })
+    table = pd.DataFrame(
+        {
+            "kind": np.repeat(np.array([flow.kind for flow in flows], object), sizes),
+            "document": np.concatenate([flow.document for flow in flows]),
+            "partner": np.concatenate([np.broadcast_to(np.asarray(f.partner, object), len(f.day)) for f in flows]),
+            "purpose": np.repeat(np.array([flow.text for flow in flows], object), sizes),
+        }
+    )
     order = np.lexsort((-amount, day))
     order = order[amount[order] != 0]
     return table.iloc[order].reset_index(drop=True), day[order], amount[order]
@@ -67,7 +69,12 @@ def _blocks(statements: pd.DataFrame, transactions: pd.DataFrame) -> list[str]:
     bounds = np.cumsum([0, *statements["movements"]])
     amounts = cents(transactions["amount"]).tolist()
     fields = [transactions[name].to_list() for name in ("document", "transaction", "purpose", "partner")]
-    ends = zip(statements["statement"], cents(statements["opening"]).tolist(), cents(statements["closing"]).tolist(), strict=True)
+    ends = zip(
+        statements["statement"],
+        cents(statements["opening"]).tolist(),
+        cents(statements["closing"]).tolist(),
+        strict=True,
+    )
     blocks = []
     for place, (number, opening, closing) in enumerate(ends):
         head = f":20:SYN{number.replace('-', '')}\n:25:{ACCOUNT}\n:28C:{int(number[5:])}\n:60F:"

@@ -67,7 +67,9 @@ def currency_postings(
         Line(loss, debts, department("D60")),
     ]
     document = numbers("RV", months, 3)
-    return [Posting("currency", plan.calendar.month_end[:months], document, "", "Revaluation at the closing rate", lines)]
+    return [
+        Posting("currency", plan.calendar.month_end[:months], document, "", "Revaluation at the closing rate", lines)
+    ]
 
 # %% ../../../nbs/data/company/currency.ipynb #0c801a7e
 def currency_tables(plan: Plan) -> dict[str, pd.DataFrame]:

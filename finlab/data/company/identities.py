@@ -30,6 +30,8 @@ def check_identities(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             deviation = identity.check(books)
         except (LookupError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
             text = " ".join(str(error).split())
-            raise InputError(f"tables cannot be checked for {identity.name!r} ({text}); expected those of company()") from error
+            raise InputError(
+                f"tables cannot be checked for {identity.name!r} ({text}); expected those of company()"
+            ) from error
         rows.append((identity.name, identity.says, deviation, identity.unit, deviation == 0))
     return pd.DataFrame(rows, columns=pd.Index(["identity", "what it says", "largest deviation", "unit", "holds"]))

@@ -23,11 +23,13 @@ _ENTRY = ("entry", "journal", "entry")
 
 
 def _journal_balances(books: Books) -> int:
+    """In every journal entry debits equal credits."""
     debit, credit = (books.by_document("journal_lines", side, _ENTRY) for side in ("debit", "credit"))
     return largest(debit - credit)
 
 
 def _entries_and_lines(books: Books) -> int:
+    """Every line belongs to an entry, every entry has two lines or more, and a line is a debit or a credit."""
     place = books.place("journal_lines", "entry", "journal", "entry")
     empty = np.bincount(place[place >= 0], minlength=len(books.tables["journal"])) < 2
     both = (books.cents("journal_lines", "debit") > 0) == (books.cents("journal_lines", "credit") > 0)
@@ -35,9 +37,11 @@ def _entries_and_lines(books: Books) -> int:
 
 
 def _trial_balance(books: Books) -> int:
+    """Opening + debits - credits + closing entries = closing, month after month, as the journal has it."""
     table = "trial_balance"
     opening, debit, credit, transfer, closing = (
-        books.cents(table, name).reshape(len(books.ends), -1) for name in ("opening", "debit", "credit", "transfer", "closing")
+        books.cents(table, name).reshape(len(books.ends), -1)
+        for name in ("opening", "debit", "credit", "transfer", "closing")
     )
     codes = books.tables[table]["account"].to_numpy()[: opening.shape[1]]
     moved = np.stack([books.moved(code) for code in codes], axis=1)
@@ -49,13 +53,15 @@ def _trial_balance(books: Books) -> int:
 
 # %% ../../../nbs/data/company/ledger_checks.ipynb #b3b6b538
 def _realised(books: Books) -> int:
-    """What payments and late invoices brought or cost by the rates of their days, against the account."""
+    """Differences of rates and prices between documents = their accounts, each month."""
     paid = books.tables["customer_allocations"]["kind"].eq("payment").to_numpy(bool)
     claims = books.by_month("customer_allocations", "amount_cny", paid)
     ahead = books.tables["customer_payments"]["kind"].eq("advance").to_numpy(bool)
     lost = claims - books.by_month("customer_payments", "bank_cny", ~ahead)
     lost += books.by_month("supplier_payments", "bank_cny") - books.by_month("supplier_allocations", "amount_cny")
-    place = pd.Index(books.tables["goods_receipts"]["receipt"]).get_indexer(pd.Index(books.tables["supplier_invoices"]["source"]))
+    place = pd.Index(books.tables["goods_receipts"]["receipt"]).get_indexer(
+        pd.Index(books.tables["supplier_invoices"]["source"])
+    )
     goods = place >= 0
     booked = [books.cents("goods_receipts", name)[place[goods]] for name in ("net", "net_cny")]
     charged = [books.cents("supplier_invoices", name)[goods] for name in ("net", "net_cny")]
@@ -70,10 +76,13 @@ def _ten_thousandths(rates: Any) -> Whole:
 
 
 def _revalued(books: Books) -> int:
-    """Open invoices at the closing rate against the accounts of both sides."""
+    """Open invoices at the closing rate less their amount in yuan = the accounts of revaluation."""
     fx = books.tables["fx_rates"]
     found = []
-    for table, left, account, sign in (("sales_invoices", open_receivables, "112290", 1), ("supplier_invoices", open_payables, "220290", -1)):
+    for table, left, account, sign in (
+        ("sales_invoices", open_receivables, "112290", 1),
+        ("supplier_invoices", open_payables, "220290", -1),
+    ):
         worth = np.zeros(len(books.ends), np.int64)
         for coin in ("EUR", "USD"):
             rows = books.tables[table]["currency"].eq(coin).to_numpy(bool)
@@ -84,30 +93,34 @@ def _revalued(books: Books) -> int:
 
 # %% ../../../nbs/data/company/ledger_checks.ipynb #237890db
 def _at_dated_rates(books: Books) -> int:
-    """Documents in yuan: the amount in currency at the rate of the day, as the table of rates has it."""
+    """Yuan = currency x the rate of the document's day."""
     fx, found = books.tables["fx_rates"], []
     known = pd.Series(_ten_thousandths(fx["cny"]), index=pd.MultiIndex.from_arrays([fx["date"], fx["currency"]]))
     for table, column, yuan in (("sales_invoices", "net", "net_cny"), ("supplier_invoices", "net", "net_cny"),
                                 ("goods_receipts", "net", "net_cny"), ("customer_payments", "amount", "bank_cny"),
                                 ("supplier_payments", "amount", "bank_cny")):  # fmt: skip
         rows = books.tables[table]
-        rate = known.reindex(pd.MultiIndex.from_arrays([rows["date"], rows["currency"]])).fillna(10_000).to_numpy(np.int64)
+        rate = (
+            known.reindex(pd.MultiIndex.from_arrays([rows["date"], rows["currency"]])).fillna(10_000).to_numpy(np.int64)
+        )
         found.append(convert(books.cents(table, column), rate) - books.cents(table, yuan))
     return largest(*found)
 
 
 def _payroll(books: Books) -> int:
+    """Gross = net + insurance + tax, and the payroll = the accounts of wages and what is owed."""
     gross, own, tax, net, ours = (books.by_month("payroll", name) for name in
                                   ("gross", "employee_insurance", "wage_tax", "net", "employer_insurance"))  # fmt: skip
     rows = [books.cents("payroll", name) for name in ("gross", "employee_insurance", "wage_tax", "net")]
     return largest(
         rows[0] - rows[1] - rows[2] - rows[3], gross - books.moved("660101"), ours - books.moved("660102"),
         own + ours + books.balance("221102"), tax + books.balance("222112"), books.balance("221101"),
-        net + books.by_month("bank_transactions", "amount", books.tables["bank_transactions"]["kind"].eq("to_employees").to_numpy(bool)),
+        net - _bank_paid(books, "to_employees"),
     )  # fmt: skip
 
 
 def _assets(books: Books) -> int:
+    """The register = cost and depreciation in the ledger, at each month's end."""
     table, months = books.tables["fixed_assets"], len(books.ends)
     cost, month = books.cents("fixed_assets", "cost"), books.month("fixed_assets", "acquired")
     sold = table["sold"].notna().to_numpy(bool)
@@ -117,7 +130,13 @@ def _assets(books: Books) -> int:
     there = np.cumsum(total(cost, month, months) - total(cost[sold], gone, months))
     left = np.cumsum(worn - total(lost[sold], gone, months))
     book_value = np.where(sold, 0, cost - lost) - books.cents("fixed_assets", "book_value")
-    return largest(there - books.balance("1601"), left + books.balance("1602"), by_asset - lost, worn - books.moved("660103"), book_value)
+    return largest(
+        there - books.balance("1601"),
+        left + books.balance("1602"),
+        by_asset - lost,
+        worn - books.moved("660103"),
+        book_value,
+    )
 
 # %% ../../../nbs/data/company/ledger_checks.ipynb #e5c7e7ee
 def _bank_paid(books: Books, kind: str) -> Whole:
@@ -127,6 +146,7 @@ def _bank_paid(books: Books, kind: str) -> Whole:
 
 
 def _vat(books: Books) -> int:
+    """VAT on sales - VAT on purchases - VAT paid = what is owed, at each month's end."""
     sold = books.by_month("sales_invoices", "vat_cny") - books.by_month("credit_notes", "vat_cny")
     gone = books.tables["fixed_assets"]["sold"].notna().to_numpy(bool)
     vat = half_up(books.cents("fixed_assets", "proceeds")[gone] * VAT_PERCENT, 100)
@@ -137,6 +157,7 @@ def _vat(books: Books) -> int:
 
 
 def _income_tax(books: Books) -> int:
+    """A quarter of the year's profit is charged; what is charged and not paid is owed."""
     owed = np.cumsum(books.moved("6801") - _bank_paid(books, "income_tax"))
     before = -books.line("revenue", "cost_of_sales", "personnel", "depreciation", "other_operating", "finance")
     year = half_up(np.maximum(before.reshape(-1, 12).sum(axis=1), 0) * INCOME_TAX_PERCENT, 100)
@@ -144,21 +165,29 @@ def _income_tax(books: Books) -> int:
 
 
 def _loan(books: Books) -> int:
-    return largest(np.cumsum(_bank_paid(books, "loan")) - books.balance("2001"), _bank_paid(books, "interest") - books.moved("660301"))
+    """The loan taken less repaid = the account of the loan; interest paid = interest charged."""
+    return largest(
+        np.cumsum(_bank_paid(books, "loan")) - books.balance("2001"),
+        _bank_paid(books, "interest") - books.moved("660301"),
+    )
 
 # %% ../../../nbs/data/company/ledger_checks.ipynb #b20ce989
 def _bank_account(books: Books) -> int:
-    """Bank and ledger, day by day."""
+    """The bank's movements = the ledger's bank account, on every day."""
     lines = books.tables["journal_lines"]["account"].eq("1002").to_numpy(bool)
     entry = books.place("journal_lines", "entry", "journal", "entry")[lines]
     amount = (books.cents("journal_lines", "debit") - books.cents("journal_lines", "credit"))[lines]
-    booked, moved = books.tables["journal"]["date"].to_numpy()[entry], books.tables["bank_transactions"]["date"].to_numpy()
+    booked, moved = (
+        books.tables["journal"]["date"].to_numpy()[entry],
+        books.tables["bank_transactions"]["date"].to_numpy(),
+    )
     days, place = np.unique(np.concatenate([booked, moved]), return_inverse=True)
     signed = np.concatenate([amount, -books.cents("bank_transactions", "amount")])
     return largest(total(signed, place, len(days)))
 
 
 def _bank_statements(books: Books) -> int:
+    """Opening + movements = closing, and the next opening is the last closing."""
     opening, change, closing = (books.cents("bank_statements", name) for name in ("opening", "change", "closing"))
     key = ("statement", "bank_statements", "statement")
     moved = books.by_document("bank_transactions", "amount", key)
@@ -167,13 +196,18 @@ def _bank_statements(books: Books) -> int:
 
 
 def _not_overdrawn(books: Books) -> int:
+    """No statement closes below zero."""
     return int((books.cents("bank_statements", "closing") < 0).sum())
 
 
 def _income_statement(books: Books) -> int:
+    """Every line = the accounts that it sums, each month."""
     line = {name: books.cents("income_statement", name) for name in books.tables["income_statement"].columns[1:]}
     found = [line["revenue"] + books.line("revenue")]
-    found += [line[name] - books.line(name) for name in ("cost_of_sales", "personnel", "depreciation", "other_operating", "finance", "income_tax")]
+    found += [
+        line[name] - books.line(name)
+        for name in ("cost_of_sales", "personnel", "depreciation", "other_operating", "finance", "income_tax")
+    ]
     operating = line["gross_profit"] - line["personnel"] - line["depreciation"] - line["other_operating"]
     return largest(
         *found, line["revenue"] - line["cost_of_sales"] - line["gross_profit"], operating - line["operating_profit"],
@@ -183,6 +217,7 @@ def _income_statement(books: Books) -> int:
 
 # %% ../../../nbs/data/company/ledger_checks.ipynb #44490ea8
 def _balance_sheet(books: Books) -> int:
+    """Assets = liabilities + equity, and every line = the accounts that it sums."""
     line = {name: books.cents("balance_sheet", name) for name in books.tables["balance_sheet"].columns[1:]}
     assets, debts = (sum(line[name] for name in names) for names in (ASSET_LINES, DEBT_LINES))
     equity = line["capital"] + line["retained_earnings"] + line["result_of_year"]
@@ -195,7 +230,7 @@ def _balance_sheet(books: Books) -> int:
 
 
 def _retained_earnings(books: Books) -> int:
-    """Within a year the result grows by the profit; at its end it goes to retained earnings; dividends reduce these."""
+    """Equity moves by profit and dividends only, and a year's result goes to retained earnings."""
     profit, kept = books.cents("income_statement", "net_profit"), books.cents("balance_sheet", "retained_earnings")
     result, paid = books.cents("balance_sheet", "result_of_year"), -books.cents("cash_flow", "dividends")
     moved = np.diff(kept + result, prepend=0) - profit + paid
@@ -203,6 +238,7 @@ def _retained_earnings(books: Books) -> int:
 
 
 def _cash_flow(books: Books) -> int:
+    """The cash flow statement's change = the change of the bank account, each month."""
     line = {name: books.cents("cash_flow", name) for name in books.tables["cash_flow"].columns[1:]}
     parts = [sum(line[name] for name in names) - line[part] for part, names in CASH_LINES.items()]
     kinds = [line[name] + _bank_paid(books, name) for names in CASH_LINES.values() for name in names]
@@ -215,27 +251,26 @@ def _cash_flow(books: Books) -> int:
 
 # %% ../../../nbs/data/company/ledger_checks.ipynb #a351cc7d
 LEDGER_IDENTITIES = (
-    Identity("journal balances", "In every journal entry debits equal credits.", _journal_balances),
-    Identity("entries have lines", "Every line belongs to an entry, every entry has two lines or more, and a line is a debit or a credit.",
-             _entries_and_lines, "rows"),
-    Identity("trial balance", "Opening + debits - credits + closing entries = closing, month after month, as the journal has it.", _trial_balance),
-    Identity("bank account", "The bank's movements = the ledger's bank account, on every day.", _bank_account),
-    Identity("bank statements", "Opening + movements = closing, and the next opening is the last closing.", _bank_statements),
-    Identity("bank not overdrawn", "No statement closes below zero.", _not_overdrawn, "rows"),
-    Identity("income statement", "Every line = the accounts that it sums, each month.", _income_statement),
-    Identity("balance sheet", "Assets = liabilities + equity, and every line = the accounts that it sums.", _balance_sheet),
-    Identity("retained earnings", "Equity moves by profit and dividends only, and a year's result goes to retained earnings.", _retained_earnings),
-    Identity("cash flow", "The cash flow statement's change = the change of the bank account, each month.", _cash_flow),
-)  # fmt: skip
+    Identity("journal balances", _journal_balances),
+    Identity("entries have lines", _entries_and_lines, "rows"),
+    Identity("trial balance", _trial_balance),
+    Identity("bank account", _bank_account),
+    Identity("bank statements", _bank_statements),
+    Identity("bank not overdrawn", _not_overdrawn, "rows"),
+    Identity("income statement", _income_statement),
+    Identity("balance sheet", _balance_sheet),
+    Identity("retained earnings", _retained_earnings),
+    Identity("cash flow", _cash_flow),
+)
 
 # %% ../../../nbs/data/company/ledger_checks.ipynb #735d3873
 OTHER_IDENTITIES = (
-    Identity("dated rates", "Yuan = currency x the rate of the document's day.", _at_dated_rates),
-    Identity("realised differences", "Differences of rates and prices between documents = their accounts, each month.", _realised),
-    Identity("revaluation", "Open invoices at the closing rate less their amount in yuan = the accounts of revaluation.", _revalued),
-    Identity("payroll", "Gross = net + insurance + tax, and the payroll = the accounts of wages and what is owed.", _payroll),
-    Identity("fixed assets", "The register = cost and depreciation in the ledger, at each month's end.", _assets),
-    Identity("VAT settlement", "VAT on sales - VAT on purchases - VAT paid = what is owed, at each month's end.", _vat),
-    Identity("income tax", "A quarter of the year's profit is charged; what is charged and not paid is owed.", _income_tax),
-    Identity("loan", "The loan taken less repaid = the account of the loan; interest paid = interest charged.", _loan),
-)  # fmt: skip
+    Identity("dated rates", _at_dated_rates),
+    Identity("realised differences", _realised),
+    Identity("revaluation", _revalued),
+    Identity("payroll", _payroll),
+    Identity("fixed assets", _assets),
+    Identity("VAT settlement", _vat),
+    Identity("income tax", _income_tax),
+    Identity("loan", _loan),
+)

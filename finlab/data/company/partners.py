@@ -31,7 +31,9 @@ def numbers(prefix: str, count: int, digits: int = 6) -> np.ndarray:
 def invented_names(count: int) -> list[str]:
     """Names of firms that do not exist; a number tells those apart for which the words run out."""
     words = [f"{first} {second}" for second in _SECOND for first in _FIRST]
-    return [f"{words[i % len(words)]}{f' {i // len(words) + 1}' if i >= len(words) else ''} {MARK}" for i in range(count)]
+    return [
+        f"{words[i % len(words)]}{f' {i // len(words) + 1}' if i >= len(words) else ''} {MARK}" for i in range(count)
+    ]
 
 # %% ../../../nbs/data/company/partners.ipynb #1ede2699
 class Customers(NamedTuple):

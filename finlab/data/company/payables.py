@@ -28,7 +28,7 @@ PRICE_DIFFERS = 0.04  # share of invoices for goods whose prices are not the ord
 class Bills(NamedTuple):
     """Suppliers' invoices, sorted by day; amounts in cents of the supplier's currency, `_cny` in cents of yuan.
 
-    `source` is the place of the receipt or asset, or -1; `cleared` what stood on GR/IR, `price` the difference in price.
+    `source` is the place of the receipt or asset, or -1; `cleared` what stood on GR/IR, `price` a difference in price.
     """
 
     kind: Whole
@@ -53,7 +53,9 @@ class GoodsLines(NamedTuple):
     price: Whole
 
 
-def _goods_bills(plan: Plan, partners: Partners, bought: Purchases, rng: np.random.Generator) -> tuple[Bills, GoodsLines]:
+def _goods_bills(
+    plan: Plan, partners: Partners, bought: Purchases, rng: np.random.Generator
+) -> tuple[Bills, GoodsLines]:
     receipts, rows = bought.receipts, bought.receipt_lines
     n = len(receipts.day)
     factor = np.where(rng.random(n) < PRICE_DIFFERS, rng.uniform(0.98, 1.03, n), 1.0)
@@ -98,11 +100,17 @@ def _service_bills(plan: Plan, partners: Partners, sales: Sales, rng: np.random.
     typical = sold.mean() / plan.level(plan.truth.growth_per_year)[months].mean()
     parts = []
     for overhead in OVERHEADS:
-        base = sold if overhead.account == "660114" else typical * plan.level(plan.truth.cost_inflation_per_year)[months]
+        base = (
+            sold if overhead.account == "660114" else typical * plan.level(plan.truth.cost_inflation_per_year)[months]
+        )
         noise = np.maximum(rng.normal(1, overhead.noise, len(months)), 0.3)
         net = np.rint(base * overhead.per_mille / 1000 * noise / 100).astype(np.int64) * 100  # whole yuan
         supplier = len(partners.suppliers.kind) - 1 - len(SERVICES) + SERVICES.index(overhead.account)
-        day, vat, zero = calendar.in_month(months, overhead.day), half_up(net * SERVICE_VAT_PERCENT, 100), np.zeros_like(net)
+        day, vat, zero = (
+            calendar.in_month(months, overhead.day),
+            half_up(net * SERVICE_VAT_PERCENT, 100),
+            np.zeros_like(net),
+        )
         parts.append(Bills(
             zero + 1, day, zero + supplier, zero - 1, zero + account(overhead.account),
             zero + department(overhead.department), net, vat, net, zero, zero,
@@ -177,7 +185,11 @@ def payable_postings(plan: Plan, partners: Partners, owed: Payables) -> list[Pos
     goods = bills.kind == 0
     moved = np.where(goods, bills.net_cny - bills.cleared - bills.price, 0)
     charged = [
-        Line(bills.account, np.where(goods, bills.cleared, bills.net_cny), np.where(bills.kind == 1, bills.department, -1)),
+        Line(
+            bills.account,
+            np.where(goods, bills.cleared, bills.net_cny),
+            np.where(bills.kind == 1, bills.department, -1),
+        ),
         Line(account("640102"), bills.price, department("D40")),
         Line(account("660303"), moved, department("D60")),
         Line(account("222102"), bills.vat),
@@ -238,7 +250,8 @@ def _bill_lines(partners: Partners, owed: Payables) -> pd.DataFrame:
         (rows.item, none), (rows.quantity, np.ones_like(none)), (rows.price, bills.net[others])))  # fmt: skip
     return pd.DataFrame({
         "invoice": numbers("PI", len(bills.day))[bill], "line": np.arange(len(bill)) - np.searchsorted(bill, bill) + 1,
-        "item": np.array([*numbers("I", len(partners.items.price), 4), None], object)[item], "account": ACCOUNT_CODES[bills.account[bill]],
+        "item": np.array([*numbers("I", len(partners.items.price), 4), None], object)[item],
+        "account": ACCOUNT_CODES[bills.account[bill]],
         "department": DEPARTMENT_CODES[bills.department[bill]], "quantity": quantity, "price": decimals(price),
         "net": decimals(quantity * price),
     })  # fmt: skip

@@ -92,7 +92,9 @@ def payroll_postings(plan: Plan, staff: Employees, payroll: Payroll) -> list[Pos
     later.append(Line(account("1002"), -np.sum([line.amount for line in later], axis=0)))
     return [
         Posting("payroll", pay_day, document, "", "Payroll", lines),
-        Posting("payroll", pay_day, document, "", "Wages paid", [Line(account("221101"), net), Line(account("1002"), -net)]),
+        Posting(
+            "payroll", pay_day, document, "", "Wages paid", [Line(account("221101"), net), Line(account("1002"), -net)]
+        ),
         Posting("payroll", due, document[:-1], "", "Insurance and wage tax paid", later),
     ]
 

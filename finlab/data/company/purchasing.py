@@ -98,7 +98,9 @@ class OrderLines(NamedTuple):
     price: Whole
 
 
-def _orders(plan: Plan, partners: Partners, arrivals: Whole, ordered: Whole, rng: np.random.Generator) -> tuple[Orders, OrderLines]:
+def _orders(
+    plan: Plan, partners: Partners, arrivals: Whole, ordered: Whole, rng: np.random.Generator
+) -> tuple[Orders, OrderLines]:
     suppliers, items = partners.suppliers, partners.items
     turn, item = np.nonzero(ordered)
     supplier = items.supplier[item]
@@ -146,7 +148,9 @@ class Purchases(NamedTuple):
     receipt_lines: ReceiptLines
 
 
-def _delayed(plan: Plan, shelf: Shelf, orders: Orders, lines: OrderLines, rng: np.random.Generator) -> tuple[Whole, Whole]:
+def _delayed(
+    plan: Plan, shelf: Shelf, orders: Orders, lines: OrderLines, rng: np.random.Generator
+) -> tuple[Whole, Whole]:
     """How many pieces of each line come later, and the day on which each order's later part comes."""
     days, n = shelf.sold.shape
     later = plan.calendar.next_open(orders.promised + rng.integers(3, 8, len(orders.day)))
@@ -160,7 +164,9 @@ def _delayed(plan: Plan, shelf: Shelf, orders: Orders, lines: OrderLines, rng: n
     return np.where(split[lines.order] & (least >= pieces), pieces, 0), later
 
 # %% ../../../nbs/data/company/purchasing.ipynb #35f11c78
-def _receive(plan: Plan, partners: Partners, orders: Orders, lines: OrderLines, late: Whole, later: Whole) -> tuple[Receipts, ReceiptLines]:
+def _receive(
+    plan: Plan, partners: Partners, orders: Orders, lines: OrderLines, late: Whole, later: Whole
+) -> tuple[Receipts, ReceiptLines]:
     order, item, price = (np.tile(column, 2) for column in (lines.order, lines.item, lines.price))
     quantity = np.concatenate([lines.quantity - late, late])
     part = np.repeat([0, 1], len(lines.order))

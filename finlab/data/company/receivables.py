@@ -160,9 +160,7 @@ def collect(plan: Plan, partners: Partners, sales: Sales) -> Collections:
     payments, allocations = _pay(plan, invoices, joined([reduced, *settled]))
     order = np.argsort(allocations.day, kind="stable")
     order = order[allocations.day[order] < days]
-    return Collections(
-        pick(credits, credits.day < days), pick(payments, payments.day < days), pick(allocations, order)
-    )
+    return Collections(pick(credits, credits.day < days), pick(payments, payments.day < days), pick(allocations, order))
 
 # %% ../../../nbs/data/company/receivables.ipynb #80d0744a
 def _clearing(plan: Plan, partners: Partners, invoices: Invoices, rows: Allocations, kind: int, line: int) -> Posting:

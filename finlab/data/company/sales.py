@@ -85,9 +85,7 @@ def _draw_lines(day: Whole, items: Items, rng: np.random.Generator) -> tuple[Who
     return invoice, item, np.where(rng.random(len(invoice)) < 0.8, packs * items.pack[item], packs)
 
 # %% ../../../nbs/data/company/sales.ipynb #7a0aaafe
-def _line_prices(
-    plan: Plan, items: Items, item: Whole, month: Whole, currency: Whole, discount: Whole
-) -> Whole:
+def _line_prices(plan: Plan, items: Items, item: Whole, month: Whole, currency: Whole, discount: Whole) -> Whole:
     """The price of one piece on each line, in cents of the invoice's currency; `discount` is in thousandths."""
     level = plan.level(plan.truth.price_inflation_per_year)[month]
     exact = items.price[item] * level * (1 - discount / 1000) * RATE_UNIT / plan.rates[0, currency]
@@ -142,11 +140,15 @@ def sales_tables(plan: Plan, partners: Partners, sales: Sales) -> dict[str, pd.D
     inside = slice(0, int(np.searchsorted(lines.invoice, n)))
     items = numbers("I", len(partners.items.price), 4)
     first = np.searchsorted(lines.invoice, lines.invoice[inside])
-    ordered = pd.DataFrame({
-            "order": orders, "date": stamp(invoices.order_day), "customer": customer,
+    ordered = pd.DataFrame(
+        {
+            "order": orders,
+            "date": stamp(invoices.order_day),
+            "customer": customer,
             "currency": COINS[invoices.currency],
             "status": np.where(invoices.day < plan.calendar.days, "delivered", "open"),
-        })
+        }
+    )
     return {
         "sales_orders": ordered.loc[placed].reset_index(drop=True),
         "sales_invoices": pd.DataFrame({

@@ -20,7 +20,8 @@ COSTS = ("cost_of_sales", "personnel", "depreciation", "other_operating", "finan
 ASSET_LINES = ("bank", "receivables", "inventory", "fixed_assets")
 DEBT_LINES = ("loan", "payables", "goods_not_invoiced", "advances", "wages_payable", "taxes_payable")
 CASH_LINES = {
-    "operating": ("from_customers", "to_suppliers", "to_employees", "wage_taxes", "vat", "income_tax", "interest", "bank_charges"),
+    "operating": ("from_customers", "to_suppliers", "to_employees", "wage_taxes", "vat", "income_tax", "interest",
+                  "bank_charges"),
     "investing": ("equipment", "disposals"),
     "financing": ("capital", "loan", "dividends"),
 }  # fmt: skip
@@ -64,7 +65,8 @@ def _income(plan: Plan, postings: Sequence[Posting]) -> pd.DataFrame:
     columns = {
         "revenue": revenue, "cost_of_sales": line["cost_of_sales"], "gross_profit": revenue - line["cost_of_sales"],
         **{name: line[name] for name in COSTS[1:4]}, "operating_profit": operating, "finance": line["finance"],
-        "profit_before_tax": before_tax, "income_tax": line["income_tax"], "net_profit": before_tax - line["income_tax"],
+        "profit_before_tax": before_tax, "income_tax": line["income_tax"],
+        "net_profit": before_tax - line["income_tax"],
     }  # fmt: skip
     return pd.DataFrame({"date": month_ends(plan), **{name: decimals(values) for name, values in columns.items()}})
 

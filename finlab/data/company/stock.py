@@ -98,9 +98,7 @@ def value_stock(
     return pick(found, order)
 
 # %% ../../../nbs/data/company/stock.ipynb #b4372d05
-def stock_postings(
-    plan: Plan, partners: Partners, sales: Sales, credits: Credits, moved: Movements
-) -> list[Posting]:
+def stock_postings(plan: Plan, partners: Partners, sales: Sales, credits: Credits, moved: Movements) -> list[Posting]:
     """Post what goods cost: sales and returns by document, missing goods by count. Receipts are posted elsewhere."""
     invoices = sales.invoices
     goods, cost = account("1405"), account("6401")

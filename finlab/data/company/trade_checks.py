@@ -32,13 +32,17 @@ def open_payables(books: Books, unit: str = "_cny", rows: np.ndarray | None = No
 
 # %% ../../../nbs/data/company/trade_checks.ipynb #431e5d7e
 def _invoice_lines(books: Books) -> int:
+    """Quantity x price = net of a line, and the lines of a sales invoice add up to it."""
     net = books.by_document("sales_invoice_lines", "net", _INVOICE) - books.cents("sales_invoices", "net")
     net_cny = books.by_document("sales_invoice_lines", "net_cny", _INVOICE) - books.cents("sales_invoices", "net_cny")
     rows = books.tables["sales_invoice_lines"]["quantity"].to_numpy()
-    return largest(net, net_cny, rows * books.cents("sales_invoice_lines", "price") - books.cents("sales_invoice_lines", "net"))
+    return largest(
+        net, net_cny, rows * books.cents("sales_invoice_lines", "price") - books.cents("sales_invoice_lines", "net")
+    )
 
 
 def _sales_vat(books: Books) -> int:
+    """VAT is 13 % of the net of a home invoice or credit note, rounded once, and 0 on exports."""
     found = []
     for table in ("sales_invoices", "credit_notes"):
         home = books.tables[table]["currency"].eq("CNY").to_numpy(bool)
@@ -48,6 +52,7 @@ def _sales_vat(books: Books) -> int:
 
 
 def _gross(books: Books) -> int:
+    """Net + VAT = gross on every invoice and credit note, in currency and in yuan."""
     found = []
     for table in ("sales_invoices", "credit_notes", "supplier_invoices"):
         for unit in ("", "_cny"):
@@ -57,23 +62,28 @@ def _gross(books: Books) -> int:
 
 
 def _receivables(books: Books) -> int:
+    """Open invoices = the control account, at each month's end."""
     return largest(open_receivables(books) - books.balance("1122"))
 
 
 def _sales_posted(books: Books) -> int:
+    """Invoices less credit notes = the accounts of sales, each month."""
     net = books.by_month("sales_invoices", "net_cny") - books.by_month("credit_notes", "net_cny")
     return largest(net + books.moved("600101", "600102"))
 
 # %% ../../../nbs/data/company/trade_checks.ipynb #67d948db
 def _over_allocated(books: Books) -> int:
+    """No invoice is settled beyond its amount; settled in currency is settled in yuan."""
     left, left_cny = (
-        books.cents("sales_invoices", f"gross{unit}") - books.by_document("customer_allocations", f"amount{unit}", _INVOICE)
+        books.cents("sales_invoices", f"gross{unit}")
+        - books.by_document("customer_allocations", f"amount{unit}", _INVOICE)
         for unit in ("", "_cny")
     )
     return largest(np.minimum(left, 0), np.minimum(left_cny, 0), np.where(left == 0, left_cny, 0))
 
 
 def _payments_allocated(books: Books) -> int:
+    """A payment is the sum of what it pays; an advance may still wait for its invoice."""
     key, kind = ("document", "customer_payments", "payment"), books.tables["customer_allocations"]["kind"]
     paid = books.by_document("customer_allocations", "amount", key, kind.isin(["payment", "advance"]).to_numpy(bool))
     ahead = books.tables["customer_payments"]["kind"].eq("advance").to_numpy(bool)
@@ -82,13 +92,17 @@ def _payments_allocated(books: Books) -> int:
 
 
 def _advances(books: Books) -> int:
+    """Advances not yet used = the account of advances, at each month's end."""
     ahead = books.tables["customer_payments"]["kind"].eq("advance").to_numpy(bool)
     used = books.tables["customer_allocations"]["kind"].eq("advance").to_numpy(bool)
-    left = books.by_month("customer_payments", "bank_cny", ahead) - books.by_month("customer_allocations", "amount_cny", used)
+    left = books.by_month("customer_payments", "bank_cny", ahead) - books.by_month(
+        "customer_allocations", "amount_cny", used
+    )
     return largest(np.cumsum(left) + books.balance("2203"))
 
 
 def _no_payment_before_its_invoice(books: Books) -> int:
+    """Nothing is allocated before its invoice: only advances are paid earlier, and these are marked."""
     allocations, invoices = books.tables["customer_allocations"], books.tables["sales_invoices"]
     place = books.place("customer_allocations", *_INVOICE)
     early = allocations["date"].to_numpy() < invoices["date"].to_numpy()[place]
@@ -99,7 +113,7 @@ def _no_payment_before_its_invoice(books: Books) -> int:
 
 # %% ../../../nbs/data/company/trade_checks.ipynb #675de9ab
 def _credit_notes(books: Books) -> int:
-    """Rows whose invoice is missing, later, in another currency, or smaller than its credit notes."""
+    """A credit note names an earlier invoice in its currency, takes back no more than it, and is allocated whole."""
     notes, invoices = books.tables["credit_notes"], books.tables["sales_invoices"]
     place = books.place("credit_notes", *_INVOICE)
     early = notes["date"].to_numpy() < invoices["date"].to_numpy()[place]
@@ -115,26 +129,42 @@ def _by_kind(books: Books, kind: str, account: str) -> int:
     rows = books.tables["customer_allocations"]["kind"].eq(kind).to_numpy(bool)
     return largest(books.by_month("customer_allocations", "amount_cny", rows) - books.moved(account))
 
+
+def _written_off(books: Books) -> int:
+    """Invoices written off = the account of write-offs, each month."""
+    return _by_kind(books, "write-off", "6701")
+
+
+def _rounded(books: Books) -> int:
+    """Cents that were not paid = the account of rounding differences, each month."""
+    return _by_kind(books, "rounding", "6711")
+
 # %% ../../../nbs/data/company/trade_checks.ipynb #96352c6b
 def _payables(books: Books) -> int:
+    """Open suppliers' invoices = the control account, at each month's end."""
     return largest(open_payables(books) + books.balance("2202"))
 
 
 def _goods_not_invoiced(books: Books) -> int:
+    """Receipts without invoice = the account GR/IR, at each month's end."""
     received, bills = books.by_month("goods_receipts", "net_cny"), books.tables["supplier_invoices"]
     place = pd.Index(books.tables["goods_receipts"]["receipt"]).get_indexer(pd.Index(bills["source"]))
     goods = place >= 0
-    cleared = total(books.cents("goods_receipts", "net_cny")[place[goods]], books.month("supplier_invoices")[goods], len(received))
+    cleared = total(
+        books.cents("goods_receipts", "net_cny")[place[goods]], books.month("supplier_invoices")[goods], len(received)
+    )
     return largest(np.cumsum(received - cleared) + books.balance("220210"))
 
 
 def _supplier_payments(books: Books) -> int:
+    """A payment to a supplier is the sum of the invoices that it pays, none beyond its amount."""
     paid = books.by_document("supplier_allocations", "amount", ("payment", "supplier_payments", "payment"))
     left = books.cents("supplier_invoices", "gross") - books.by_document("supplier_allocations", "amount", _BILL)
     return largest(books.cents("supplier_payments", "amount") - paid, np.minimum(left, 0))
 
 
 def _purchase_lines(books: Books) -> int:
+    """The lines of orders, receipts and suppliers' invoices add up to them."""
     found = []
     for lines, key in (
         ("goods_receipt_lines", ("receipt", "goods_receipts", "receipt")),
@@ -149,8 +179,13 @@ def _purchase_lines(books: Books) -> int:
 
 # %% ../../../nbs/data/company/trade_checks.ipynb #718f49ef
 def _no_more_received_than_ordered(books: Books) -> int:
-    receipts, lines, asked = (books.tables[name] for name in ("goods_receipts", "goods_receipt_lines", "purchase_order_lines"))
-    order = receipts["order"].to_numpy(object)[books.place("goods_receipt_lines", "receipt", "goods_receipts", "receipt")]
+    """No more is received than was ordered, and not before."""
+    receipts, lines, asked = (
+        books.tables[name] for name in ("goods_receipts", "goods_receipt_lines", "purchase_order_lines")
+    )
+    order = receipts["order"].to_numpy(object)[
+        books.place("goods_receipt_lines", "receipt", "goods_receipts", "receipt")
+    ]
     place = pd.Index(asked["order"] + asked["item"]).get_indexer(pd.Index(order + lines["item"].to_numpy(object)))
     came = total(lines["quantity"].to_numpy(), place, len(asked))
     ordered = books.tables["purchase_orders"]["date"].to_numpy()
@@ -159,10 +194,12 @@ def _no_more_received_than_ordered(books: Books) -> int:
 
 
 def _stock_account(books: Books) -> int:
+    """Movements of goods add up to the account of goods, at each month's end."""
     return largest(np.cumsum(books.by_month("inventory_movements", "value_cny")) - books.balance("1405"))
 
 
 def _stock_running(books: Books) -> int:
+    """Before + movement = after, in pieces and in value, for every item."""
     table, moved = books.tables["inventory_movements"], books.cents("inventory_movements", "value_cny")
     pieces, first = table["quantity"].to_numpy(), table["item"].ne(table["item"].shift()).to_numpy(bool)
     after, worth = table["quantity_after"].to_numpy(), books.cents("inventory_movements", "value_after_cny")
@@ -171,49 +208,57 @@ def _stock_running(books: Books) -> int:
 
 
 def _stock_not_negative(books: Books) -> int:
-    after, worth = books.tables["inventory_movements"]["quantity_after"], books.cents("inventory_movements", "value_after_cny")
+    """No stock is below zero, and no pieces are worth nothing."""
+    after, worth = (
+        books.tables["inventory_movements"]["quantity_after"],
+        books.cents("inventory_movements", "value_after_cny"),
+    )
     return int((after < 0).sum() + (worth < 0).sum() + ((after == 0).to_numpy(bool) & (worth != 0)).sum())
 
 
+_MOVED_BY = (
+    ("receipt", 1, "goods_receipt_lines", "receipt"),
+    ("sale", -1, "sales_invoice_lines", "invoice"),
+    ("return", 1, "credit_notes", "credit_note"),
+)
+
+
 def _goods_follow_documents(books: Books) -> int:
-    found = 0
-    for kind, sign, table, column in (("sale", -1, "sales_invoice_lines", "invoice"), ("receipt", 1, "goods_receipt_lines", "receipt"),
-                                      ("return", 1, "credit_notes", "credit_note")):  # fmt: skip
-        moves = books.tables["inventory_movements"]
+    """What moves is what receipts, invoices and credit notes say."""
+    moves, found = books.tables["inventory_movements"], 0
+    documents, pieces = moves["document"].to_numpy(object), moves["quantity"].to_numpy()
+    for kind, sign, table, column in _MOVED_BY:
         rows, named = moves["kind"].eq(kind).to_numpy(bool), books.tables[table]
-        place, documents = pd.factorize(np.concatenate([moves["document"].to_numpy(object)[rows], named[column].to_numpy(object)]))
-        pieces = np.concatenate([sign * moves["quantity"].to_numpy()[rows], -named["quantity"].to_numpy()])
-        found = max(found, largest(total(pieces, place, len(documents))))
+        place, all_ = pd.factorize(np.concatenate([documents[rows], named[column].to_numpy(object)]))
+        both = np.concatenate([sign * pieces[rows], -named["quantity"].to_numpy()])
+        found = max(found, largest(total(both, place, len(all_))))
     return found
 
 # %% ../../../nbs/data/company/trade_checks.ipynb #c67bc6bc
 SALES_IDENTITIES = (
-    Identity("invoice lines", "Quantity x price = net of a line, and the lines of a sales invoice add up to it.", _invoice_lines),
-    Identity("VAT on sales", "VAT is 13 % of the net of a home invoice or credit note, rounded once, and 0 on exports.", _sales_vat),
-    Identity("net, VAT, gross", "Net + VAT = gross on every invoice and credit note, in currency and in yuan.", _gross),
-    Identity("sales", "Invoices less credit notes = the accounts of sales, each month.", _sales_posted),
-    Identity("receivables", "Open invoices = the control account, at each month's end.", _receivables),
-    Identity("invoices settled", "No invoice is settled beyond its amount; settled in currency is settled in yuan.", _over_allocated),
-    Identity("payments allocated", "A payment is the sum of what it pays; an advance may still wait for its invoice.", _payments_allocated),
-    Identity("advances", "Advances not yet used = the account of advances, at each month's end.", _advances),
-    Identity("payment after invoice", "Nothing is allocated before its invoice: only advances are paid earlier, and these are marked.",
-             _no_payment_before_its_invoice, "rows"),
-    Identity("credit notes", "A credit note names an earlier invoice in its currency, takes back no more than it, and is allocated whole.",
-             _credit_notes, "rows"),
-    Identity("write-offs", "Invoices written off = the account of write-offs, each month.", lambda books: _by_kind(books, "write-off", "6701")),
-    Identity("rounding differences", "Cents that were not paid = the account of rounding differences, each month.",
-             lambda books: _by_kind(books, "rounding", "6711")),
-)  # fmt: skip
+    Identity("invoice lines", _invoice_lines),
+    Identity("VAT on sales", _sales_vat),
+    Identity("net, VAT, gross", _gross),
+    Identity("sales", _sales_posted),
+    Identity("receivables", _receivables),
+    Identity("invoices settled", _over_allocated),
+    Identity("payments allocated", _payments_allocated),
+    Identity("advances", _advances),
+    Identity("payment after invoice", _no_payment_before_its_invoice, "rows"),
+    Identity("credit notes", _credit_notes, "rows"),
+    Identity("write-offs", _written_off),
+    Identity("rounding differences", _rounded),
+)
 
 # %% ../../../nbs/data/company/trade_checks.ipynb #7fd6e1ec
 PURCHASE_IDENTITIES = (
-    Identity("purchase lines", "The lines of orders, receipts and suppliers' invoices add up to them.", _purchase_lines),
-    Identity("received as ordered", "No more is received than was ordered, and not before.", _no_more_received_than_ordered, "rows"),
-    Identity("goods not invoiced", "Receipts without invoice = the account GR/IR, at each month's end.", _goods_not_invoiced),
-    Identity("payables", "Open suppliers' invoices = the control account, at each month's end.", _payables),
-    Identity("supplier payments", "A payment to a supplier is the sum of the invoices that it pays, none beyond its amount.", _supplier_payments),
-    Identity("stock account", "Movements of goods add up to the account of goods, at each month's end.", _stock_account),
-    Identity("stock roll", "Before + movement = after, in pieces and in value, for every item.", _stock_running),
-    Identity("stock not negative", "No stock is below zero, and no pieces are worth nothing.", _stock_not_negative, "rows"),
-    Identity("goods follow documents", "What moves is what receipts, invoices and credit notes say.", _goods_follow_documents, "rows"),
-)  # fmt: skip
+    Identity("purchase lines", _purchase_lines),
+    Identity("received as ordered", _no_more_received_than_ordered, "rows"),
+    Identity("goods not invoiced", _goods_not_invoiced),
+    Identity("payables", _payables),
+    Identity("supplier payments", _supplier_payments),
+    Identity("stock account", _stock_account),
+    Identity("stock roll", _stock_running),
+    Identity("stock not negative", _stock_not_negative, "rows"),
+    Identity("goods follow documents", _goods_follow_documents, "rows"),
+)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['YUAN', 'INTEREST_PER_100_000', 'LOAN_QUARTERS', 'INCOME_TAX_PERCENT', 'PAYOUT_PERCENT', 'TAX_DAY', 'INTEREST_DAY',
-           'DIVIDEND_MONTH', 'BASE_CHARGE', 'CHARGE_A_PAYMENT', 'Part', 'borrow', 'charge', 'settle_vat', 'tax_income',
-           'pay_dividends', 'found_company', 'close_years']
+           'LOAN_DAY', 'DIVIDEND_MONTH', 'DIVIDEND_DAY', 'BASE_CHARGE', 'CHARGE_A_PAYMENT', 'Part', 'borrow', 'charge',
+           'settle_vat', 'tax_income', 'pay_dividends', 'found_company', 'close_years']
 
 # %% ../../../nbs/data/company/treasury.ipynb #ce2008d6
 from collections.abc import Sequence
@@ -24,7 +24,8 @@ INTEREST_PER_100_000 = 4_350  # 4.35 % a year
 LOAN_QUARTERS = 20
 INCOME_TAX_PERCENT = 25
 PAYOUT_PERCENT = 30
-TAX_DAY, INTEREST_DAY, DIVIDEND_MONTH = 15, 21, 4
+TAX_DAY, INTEREST_DAY, LOAN_DAY = 15, 21, 25
+DIVIDEND_MONTH, DIVIDEND_DAY = 4, 20  # May
 BASE_CHARGE, CHARGE_A_PAYMENT = 50 * YUAN, 120  # cents a month, and for each movement
 
 
@@ -35,7 +36,9 @@ class Part(NamedTuple):
     flows: list[Flow]
 
 
-def _paid(kind: str, day: Whole, amount: Whole, lines: list[Line], document: np.ndarray, text: str) -> tuple[Posting, Flow]:
+def _paid(
+    kind: str, day: Whole, amount: Whole, lines: list[Line], document: np.ndarray, text: str
+) -> tuple[Posting, Flow]:
     """A payment told twice, to the journal and to the bank; `lines` are what it is for, `amount` leaves the bank."""
     posting = Posting("treasury", day, document, "", text, [*lines, Line(account("1002"), -amount)])
     return posting, Flow(kind, day, -amount, document, "", text)
@@ -57,7 +60,8 @@ def borrow(plan: Plan, monthly_sales: int) -> Part:
         _paid("loan", first, np.array([-loan]), [Line(debt, np.array([-loan]))], numbers("LN", 1, 3), "Loan taken up"),
         _paid("interest", plan.calendar.in_month(months, INTEREST_DAY), interest,
               [Line(account("660301"), interest, finance)], numbers("LI", len(months), 3), "Interest on the loan"),
-        _paid("loan", plan.calendar.in_month(ends, 25), back, [Line(debt, back)], numbers("LR", len(ends), 3), "Loan repaid"),
+        _paid("loan", plan.calendar.in_month(ends, LOAN_DAY), back, [Line(debt, back)],
+              numbers("LR", len(ends), 3), "Loan repaid"),
     ]  # fmt: skip
     return Part(*map(list, zip(*found, strict=True)))
 
@@ -78,7 +82,7 @@ def settle_vat(plan: Plan, postings: Sequence[Posting]) -> Part:
     sums, months = balances(plan, postings), plan.calendar.months
     sales, purchases = sums[:, account("222101")], sums[:, account("222102")]
     owed, credit = np.zeros(months, np.int64), 0
-    for month, due in enumerate(-(sales + purchases) * 1):
+    for month, due in enumerate(-(sales + purchases)):
         credit += int(due)
         owed[month], credit = max(credit, 0), min(credit, 0)
     transfer = [
@@ -119,7 +123,7 @@ def pay_dividends(plan: Plan, postings: Sequence[Posting]) -> Part:
     """Pay a part of each year's profit in May of the next, in whole yuan; nothing after a loss."""
     profit = _profit(plan, postings).reshape(-1, 12).sum(axis=1)[:-1]
     amount = np.maximum(profit, 0) * PAYOUT_PERCENT // (100 * YUAN) * YUAN
-    day = plan.calendar.in_month(12 * np.arange(1, plan.years) + DIVIDEND_MONTH, 20)
+    day = plan.calendar.in_month(12 * np.arange(1, plan.years) + DIVIDEND_MONTH, DIVIDEND_DAY)
     lines = [Line(account("4104"), amount)]
     posting, flow = _paid("dividends", day, amount, lines, numbers("DV", len(amount), 3), "Dividend")
     return Part([posting], [flow])
