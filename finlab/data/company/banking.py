@@ -19,6 +19,12 @@ from .plan import Plan
 ACCOUNT = "SYNTHETIC/0001CNY"
 
 
+def _broadcast(texts: Sequence[object], sizes: Sequence[int]) -> np.ndarray:
+    """Texts of movements, end to end: one text for all of a flow, or one for each."""
+    both = zip(texts, sizes, strict=True)
+    return np.concatenate([np.broadcast_to(np.asarray(text, object), size) for text, size in both])
+
+
 def _moved(flows: Sequence[Flow]) -> tuple[pd.DataFrame, Whole, Whole]:
     """All movements that are not zero in the order of days, the larger first, with their days and amounts."""
     day, amount = (np.concatenate(columns) for columns in zip(*((f.day, f.amount) for f in flows), strict=True))
@@ -27,8 +33,8 @@ def _moved(flows: Sequence[Flow]) -> tuple[pd.DataFrame, Whole, Whole]:
         {
             "kind": np.repeat(np.array([flow.kind for flow in flows], object), sizes),
             "document": np.concatenate([flow.document for flow in flows]),
-            "partner": np.concatenate([np.broadcast_to(np.asarray(f.partner, object), len(f.day)) for f in flows]),
-            "purpose": np.repeat(np.array([flow.text for flow in flows], object), sizes),
+            "partner": _broadcast([flow.partner for flow in flows], sizes),
+            "purpose": _broadcast([flow.text for flow in flows], sizes),
         }
     )
     order = np.lexsort((-amount, day))

@@ -110,8 +110,8 @@ def _trade_postings(plan: Plan, trade: _Trade) -> list[Posting]:
 def _ledger(plan: Plan, trade: _Trade) -> _Ledger:
     postings = _trade_postings(plan, trade)
     flows = [
-        *receivable_flows(trade.partners, trade.collected.payments),
-        *payable_flows(trade.partners, trade.owed.payments),
+        *receivable_flows(trade.partners, trade.sales.invoices, trade.collected),
+        *payable_flows(trade.partners, trade.owed),
         *payroll_flows(plan, trade.payroll),
         *asset_flows(trade.assets),
     ]

@@ -15,7 +15,7 @@ import pandas as pd
 from .amounts import Whole, convert, decimals, half_up, joined, pick, rates, total
 from .assets import Assets
 from .chart import ACCOUNT_CODES, DEPARTMENT_CODES, account, department
-from .journal import Flow, Line, Posting
+from .journal import Flow, Line, Posting, name_documents
 from .partners import SERVICES, SUPPLIER_KINDS, Partners, numbers, supplier_numbers
 from .plan import COINS, Plan
 from .purchasing import Purchases
@@ -208,12 +208,14 @@ def payable_postings(plan: Plan, partners: Partners, owed: Payables) -> list[Pos
     ]  # fmt: skip
 
 
-def payable_flows(partners: Partners, payments: BillPayments) -> list[Flow]:
+def payable_flows(partners: Partners, owed: Payables) -> list[Flow]:
     """What payments to suppliers take from the bank: for equipment, and for all else."""
+    payments, paid = owed.payments, np.flatnonzero(owed.paid_by >= 0)
     equipment, document = partners.suppliers.kind[payments.supplier] == 2, numbers("SP", len(payments.day))
     partner = supplier_numbers(partners)[payments.supplier]
+    text = "Payment of " + name_documents(numbers("PI", len(owed.bills.day))[paid], owed.paid_by[paid], len(document))
     return [
-        Flow(kind, payments.day[rows], -payments.bank_cny[rows], document[rows], partner[rows], "Payment to supplier")
+        Flow(kind, payments.day[rows], -payments.bank_cny[rows], document[rows], partner[rows], text[rows])
         for kind, rows in (("to_suppliers", ~equipment), ("equipment", equipment))
     ]
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from .amounts import Whole, convert, decimals, half_up, joined, pick, total
 from .chart import account, department
-from .journal import Flow, Line, Posting
+from .journal import Flow, Line, Posting, name_documents
 from .partners import Partners, customer_numbers, numbers
 from .plan import COINS, Plan
 from .sales import VAT_PERCENT, InvoiceLines, Invoices, Sales
@@ -203,10 +203,15 @@ def receivable_postings(plan: Plan, partners: Partners, invoices: Invoices, foun
     ]  # fmt: skip
 
 
-def receivable_flows(partners: Partners, payments: Payments) -> list[Flow]:
-    """What the customers' payments bring to the bank."""
+def receivable_flows(partners: Partners, invoices: Invoices, found: Collections) -> list[Flow]:
+    """What the customers' payments bring to the bank, and the documents that they name."""
+    payments, rows, n = found.payments, found.allocations, len(invoices.day)
+    of_payment = rows.kind == 0
+    paid = name_documents(numbers("SI", n)[rows.invoice[of_payment]], rows.document[of_payment], len(payments.day))
+    order = np.array([*numbers("SO", n), ""], object)[payments.invoice]
+    text = np.where(payments.invoice >= 0, "Advance for order " + order, "Payment for " + paid)
     partner, document = customer_numbers(partners)[payments.customer], numbers("CP", len(payments.day))
-    return [Flow("from_customers", payments.day, payments.bank_cny, document, partner, "Payment from customer")]
+    return [Flow("from_customers", payments.day, payments.bank_cny, document, partner, text)]
 
 # %% ../../../nbs/data/company/receivables.ipynb #0ef3f58a
 def _credit_table(plan: Plan, invoices: Invoices, lines: InvoiceLines, credits: Credits) -> pd.DataFrame:
