@@ -37,7 +37,10 @@ class Documents:
     def month(self, table: str, column: str = "date", rows: np.ndarray | slice = slice(None)) -> Whole:
         """The month of each row (or of those where `rows` is True), counted from the first of the books."""
         month = self.tables[table][column].to_numpy("datetime64[M]")[rows]
-        return (month - self.ends.to_numpy("datetime64[M]")[0]).astype(np.int64)
+        found = (month - self.ends.to_numpy("datetime64[M]")[0]).astype(np.int64)
+        if len(found) and not 0 <= found.min() <= found.max() < len(self.ends):
+            raise ValueError(f"{table} has a {column} outside the months of the balance sheet")
+        return found
 
     def by_month(self, table: str, column: str, rows: np.ndarray | None = None) -> Whole:
         """Sums of a column of amounts by month, of all rows or of those where `rows` is True."""
@@ -51,8 +54,8 @@ class Documents:
     def by_document(self, table: str, column: str, key: tuple[str, str, str], rows: np.ndarray | None = None) -> Whole:
         """Sums of amounts by the document they name; `key` is the naming column, the documents' table and its key."""
         kept = slice(None) if rows is None else rows
-        named = self.place(table, key[0], key[1], key[2])[kept]
-        return total(self.cents(table, column)[kept], named, len(self.tables[key[1]]))
+        named, count = self.place(table, *key)[kept], len(self.tables[key[1]])
+        return total(self.cents(table, column)[kept], named, count + 1)[:count]  # the last is for unknown documents
 
 # %% ../../../nbs/data/company/books.ipynb #4a5da424
 class Books(Documents):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 import pyarrow as pa
+from pandas.errors import InvalidIndexError
 
 from ...core.errors import InputError
 from .books import Books
@@ -19,16 +20,27 @@ from .trade_checks import PURCHASE_IDENTITIES, SALES_IDENTITIES
 IDENTITIES = LEDGER_IDENTITIES + SALES_IDENTITIES + PURCHASE_IDENTITIES + OTHER_IDENTITIES
 
 # %% ../../../nbs/data/company/identities.ipynb #11b4bec9
+_UNREADABLE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    pa.ArrowException,
+    InvalidIndexError,
+)
+
+
 def check_identities(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Check every identity on a company's tables: its name, what it says, the largest deviation, whether it holds.
 
-    InputError if a table or column is missing or holds no exact amounts.
+    InputError if a table or column is missing, holds no exact amounts, or names a document twice.
     """
     books, rows = Books(tables), []
     for identity in IDENTITIES:
         try:
             deviation = identity.check(books)
-        except (LookupError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
+        except _UNREADABLE as error:
             text = " ".join(str(error).split())
             raise InputError(
                 f"tables cannot be checked for {identity.name!r} ({text}); expected those of company()"

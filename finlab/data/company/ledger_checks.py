@@ -120,7 +120,7 @@ def _payroll(books: Books) -> int:
 
 
 def _assets(books: Books) -> int:
-    """The register = cost and depreciation in the ledger, at each month's end."""
+    """The register = cost and depreciation in the ledger, at each month's end, and what sales left over = its account."""
     table, months = books.tables["fixed_assets"], len(books.ends)
     cost, month = books.cents("fixed_assets", "cost"), books.month("fixed_assets", "acquired")
     sold = table["sold"].notna().to_numpy(bool)
@@ -130,12 +130,16 @@ def _assets(books: Books) -> int:
     there = np.cumsum(total(cost, month, months) - total(cost[sold], gone, months))
     left = np.cumsum(worn - total(lost[sold], gone, months))
     book_value = np.where(sold, 0, cost - lost) - books.cents("fixed_assets", "book_value")
+    price = books.cents("fixed_assets", "proceeds")
+    left_over = cost - lost - price
     return largest(
         there - books.balance("1601"),
         left + books.balance("1602"),
         by_asset - lost,
         worn - books.moved("660103"),
         book_value,
+        total(left_over[sold], gone, months) - books.moved("6702"),
+        price[~sold],
     )
 
 # %% ../../../nbs/data/company/ledger_checks.ipynb #e5c7e7ee
@@ -192,7 +196,11 @@ def _bank_statements(books: Books) -> int:
     key = ("statement", "bank_statements", "statement")
     moved = books.by_document("bank_transactions", "amount", key)
     running = np.cumsum(books.cents("bank_transactions", "amount")) - books.cents("bank_transactions", "balance_after")
-    return largest(opening + change - closing, opening[1:] - closing[:-1], opening[:1], moved - change, running)
+    place = books.place("bank_transactions", *key)
+    count = (
+        books.tables["bank_statements"]["movements"].to_numpy() - np.bincount(place + 1, minlength=len(opening) + 1)[1:]
+    )
+    return largest(opening + change - closing, opening[1:] - closing[:-1], opening[:1], moved - change, running, count)
 
 
 def _not_overdrawn(books: Books) -> int:
