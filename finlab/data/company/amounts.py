@@ -24,7 +24,7 @@ RATE_UNIT = 10_000  # rates of exchange are kept as whole ten-thousandths
 def half_up(numerator: Any, denominator: Any) -> Whole:
     """Divide whole numbers and round to the nearest whole number, halves away from zero; `denominator` is positive."""
     top, bottom = np.asarray(numerator, np.int64), np.asarray(denominator, np.int64)
-    return np.sign(top) * ((2 * np.abs(top) + bottom) // (2 * bottom))
+    return np.asarray(np.sign(top) * ((2 * np.abs(top) + bottom) // (2 * bottom)))
 
 
 def convert(cents: Any, rate: Any) -> Whole:

@@ -120,7 +120,7 @@ def _payroll(books: Books) -> int:
 
 
 def _assets(books: Books) -> int:
-    """The register = cost and depreciation in the ledger, at each month's end, and what sales left over = its account."""
+    """The register = cost, depreciation and results of disposals in the ledger, at each month's end."""
     table, months = books.tables["fixed_assets"], len(books.ends)
     cost, month = books.cents("fixed_assets", "cost"), books.month("fixed_assets", "acquired")
     sold = table["sold"].notna().to_numpy(bool)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...core.checks import check_choice, check_positive_int
+from ...core.errors import InputError
 from .amounts import RATE_UNIT, Whole
 
 # %% ../../../nbs/data/company/plan.ipynb #7f9d6d84
@@ -160,6 +161,8 @@ def make_plan(seed: int = 1, years: int = 3, size: str = "small", start_year: in
     """Check what was asked for and draw what the rooms share. InputError says what cannot be."""
     seed = check_positive_int("seed", seed, 0, MOST_SEED)
     years = check_positive_int("years", years, 1, MOST_YEARS)
+    if not isinstance(size, str):
+        raise InputError.of("size", size, f"one of {', '.join(SIZES)}")
     size = check_choice("size", size, SIZES)
     start_year = check_positive_int("start_year", start_year, *FIRST_YEARS)
     calendar = Calendar(start_year, years)

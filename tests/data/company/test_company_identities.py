@@ -17,7 +17,8 @@ Rows = Callable[[pd.DataFrame], object]
 
 @pytest.mark.parametrize(
     ("seed", "years", "size", "start_year"),
-    [(0, 1, "small", 2022), (2, 3, "small", 2001), (3, 10, "small", 2019), (4, 1, "medium", 2060), (2**63 - 1, 2, "small", 2023),
+    [(0, 1, "small", 2022), (2, 3, "small", 2001), (3, 10, "small", 2019), (4, 1, "medium", 2060),
+     (2**63 - 1, 2, "small", 2023),
      (5, 2, "medium", 2024)],
 )  # fmt: skip
 def test_every_identity_holds(seed: int, years: int, size: str, start_year: int) -> None:

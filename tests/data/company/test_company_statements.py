@@ -52,14 +52,14 @@ def test_the_balance_sheet(made: Company) -> None:
                 line["result_of_year" if account.startswith("6") else lines[account]] += amount
         for name in ("bank", "receivables", "inventory", "fixed_assets"):
             assert getattr(row, name) == line[name], (row.date, name)
-        for name in ("payables", "goods_not_invoiced", "advances", "wages_payable", "taxes_payable", "loan", "capital",
-                     "retained_earnings", "result_of_year"):  # fmt: skip
+        for name in ("payables", "goods_not_invoiced", "advances", "wages_payable", "taxes_payable", "loan",
+                     "capital", "retained_earnings", "result_of_year"):  # fmt: skip
             assert getattr(row, name) == -line[name], (row.date, name)
         assert row.total_assets == row.total_liabilities + row.total_equity
 
 
 def test_the_cash_flow_by_the_indirect_way(made: Company) -> None:
-    """Profit, plus depreciation, plus what the other lines of the balance sheet gave: another road to the same change."""
+    """Profit, plus depreciation, plus what the other lines of the balance sheet gave: another road to it."""
     sheet, income = made.tables["balance_sheet"], made.tables["income_statement"]
     sources = sheet["total_liabilities"] + sheet["total_equity"]
     uses = sheet["receivables"] + sheet["inventory"] + sheet["fixed_assets"]
@@ -115,10 +115,21 @@ def test_the_journal_reads_as_a_journal(made: Company) -> None:
     assert set(lines["department"].dropna()) <= set(made.tables["departments"]["department"])
 
 
+KEYS = {
+    "sales_orders": "order",
+    "sales_invoices": "invoice",
+    "credit_notes": "credit_note",
+    "customer_payments": "payment",
+    "purchase_orders": "order",
+    "goods_receipts": "receipt",
+    "supplier_invoices": "invoice",
+    "supplier_payments": "payment",
+    "bank_transactions": "transaction",
+}
+
+
 def test_no_two_documents_share_a_number(made: Company) -> None:
-    for table, key in (("sales_invoices", "invoice"), ("credit_notes", "credit_note"), ("customer_payments", "payment"),
-                       ("supplier_invoices", "invoice"), ("supplier_payments", "payment"), ("goods_receipts", "receipt"),
-                       ("purchase_orders", "order"), ("sales_orders", "order"), ("bank_transactions", "transaction")):  # fmt: skip
+    for table, key in KEYS.items():
         assert made.tables[table][key].is_unique, table
 
 
