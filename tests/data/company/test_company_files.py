@@ -11,6 +11,7 @@ import pytest
 
 from finlab.core.errors import InputError
 from finlab.data.company import Company, company, generate
+from finlab.data.store import Store
 
 PROGRAM = """
 import hashlib, sys, tempfile
@@ -169,3 +170,11 @@ def test_writing_into_an_empty_folder_works(tmp_path: Path, small: Company, writ
         return [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.rglob("*")) if path.is_file()]
 
     assert hashes(again) == hashes(written)
+
+
+def test_a_store_takes_a_source_that_is_open_already(small: Company, store: Store) -> None:
+    source = generate._source(small, "departments")
+    result = store.load(source, "departments")
+    assert result.rows == 7 and result.source.startswith("synthetic") and result.as_of == small.last_day
+    with pytest.raises(InputError, match="no option 'sheet'"):
+        store.load(source, "departments", sheet="x")

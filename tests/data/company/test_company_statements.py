@@ -40,6 +40,8 @@ def test_the_income_statement(made: Company) -> None:
         assert row.revenue == -line["revenue"]
         assert row.gross_profit == -line["revenue"] - line["cost_of_sales"]
         assert row.other_operating == line["other_operating"]
+        assert row.operating_profit == -sum(line.values()) + line["finance"] + line["income_tax"]
+        assert row.profit_before_tax == -sum(line.values()) + line["income_tax"]
         assert row.net_profit == -sum(line.values())
 
 
