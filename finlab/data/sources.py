@@ -21,8 +21,10 @@ import pyarrow as pa
 
 from ..core.checks import check_path, closest
 from ..core.errors import InputError
-from .delimited import check_encoding, read_delimited
-from .files import Read, read_excel, read_json, read_parquet
+from .delimited import read_delimited
+from .encodings import check_encoding
+from .excel import read_excel
+from .files import Read, read_json, read_parquet
 from .frames import content_sha256, to_arrow, to_pandas
 
 # %% ../../nbs/data/sources.ipynb #0e3170f2
@@ -30,9 +32,18 @@ class Source:
     """Something that can be loaded: `uri`, `kind`, `sha256`, `as_of` and `options` now; `table`, `frame` on demand."""
 
     def __init__(
-        self, read: Callable[[], Read], *, uri: str, kind: str, sha256: str, as_of: date, options: Mapping[str, Any]
+        self,
+        read: Callable[[], Read],
+        *,
+        uri: str,
+        kind: str,
+        sha256: str,
+        as_of: date,
+        options: Mapping[str, Any],
+        path: Path | None = None,
     ) -> None:
         self._read = read
+        self.path = path
         self.uri = uri
         self.kind = kind
         self.sha256 = sha256
@@ -80,16 +91,18 @@ KINDS_BY_ENDING = {
     **dict.fromkeys((".json", ".jsonl", ".ndjson"), "json"),
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
 }
-OPTIONS = {
-    "csv": ("encoding", "delimiter", "decimal", "thousands", "header", "skip", "text", "date_format"),
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "csv": (
+        "encoding", "delimiter", "decimal", "thousands", "header", "skip", "text", "date_format", "date_order",
+    ),
     "parquet": (),
     "json": ("encoding",),
-    "excel": ("sheet", "header", "skip", "text"),
-    "database": ("table", "query"),
+    "excel": ("sheet", "header", "skip", "text", "fill_merged"),
+    "database": ("table", "query", "text"),
     "sample": (),
     "frame": (),
     "source": (),
-}
+}  # fmt: skip
 
 
 def options_from_texts(given: Mapping[str, str]) -> dict[str, Any]:
@@ -175,7 +188,8 @@ def _file_source(path: Path, options: dict[str, Any]) -> Source:
         return content
 
     changed_on = datetime.fromtimestamp(before[1] / 1e9, UTC).date()
-    return Source(read, uri=path.as_uri(), kind=kind, sha256=sha256, as_of=changed_on, options=options)
+    more = {"as_of": changed_on, "options": options, "path": path}
+    return Source(read, uri=path.as_uri(), kind=kind, sha256=sha256, **more)
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -218,7 +232,7 @@ SAMPLE_PREFIX = "sample:"
 def open_source(source: Any, **options: Any) -> Source:
     """Find out what `source` is and what it contains; files are read only when their `table` is asked for.
 
-    A source is a path, a database URL, `sample:NAME`, a pandas frame or series, an Arrow table, or a `Source` already.
+    A source is a path, a database URL, `sample:NAME`, a pandas frame or series, or an Arrow table.
     """
     if isinstance(source, Source):
         check_options("source", options)
