@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from .ingest import REJECT_COLUMNS, Count
+from .ingest import Count
 
 # %% ../../nbs/data/lineage.ipynb #85051341
 TABLES = """

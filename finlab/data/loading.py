@@ -204,8 +204,8 @@ def plan_contract(incoming: Incoming, contract: Contract, places: dict[str, int]
     """The plan that brings a source to the contract's fields and checks its rules."""
     targets = [_target(field, incoming, places.get(field.name, -1), orders) for field in contract.fields]
     rules = [Rule(field, condition, message) for field, _, condition, message in check_rules(contract)]
-    keys = [contract.key] if contract.key else []
-    keys += [(field.name,) for field in contract.fields if field.unique and (field.name,) != contract.key]
+    keys = [tuple(contract.key)] if contract.key else []
+    keys += [(field.name,) for field in contract.fields if field.unique and (field.name,) != tuple(contract.key)]
     return Plan(tuple(targets), len(incoming.names), tuple(rules), tuple(keys))
 
 

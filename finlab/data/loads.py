@@ -353,8 +353,8 @@ def _refuse_changed(source: Source, wanted: Wanted, state: State, grown: Part | 
     if grown or wanted.contract.key or source.kind in ("frame", "sample") or not _same_source(state.parts, source.uri):
         return
     raise InputError(
-        f"{source.uri} was loaded into {wanted.name!r} before and has changed since, other than by growing; its old rows "
-        f"and its new ones cannot be told apart without a key: name one in the contract, or say replace=True"
+        f"{source.uri} was loaded into {wanted.name!r} before and has changed since, other than by growing; its old "
+        "rows and its new ones cannot be told apart without a key: name one in the contract, or say replace=True"
     )
 
 

@@ -10,7 +10,7 @@ __all__ = ['READERS', 'KINDS_BY_ENDING', 'OPTIONS', 'SQLITE_ENDINGS', 'SAMPLE_PR
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,11 @@ from .delimited import read_delimited
 from .encodings import check_encoding
 from .excel import read_excel
 from .files import Read, read_json, read_parquet
+from .formats.camt import read_camt
+from .formats.mt940 import read_mt940
+from .formats.ofx import read_ofx
+from .formats.recognise import format_of
+from .formats.sec import read_companyfacts, read_xbrl
 from .frames import content_sha256, to_arrow, to_pandas
 
 # %% ../../nbs/data/sources.ipynb #0e3170f2
@@ -84,12 +89,22 @@ READERS: dict[str, Callable[..., Read]] = {
     "parquet": read_parquet,
     "json": read_json,
     "excel": read_excel,
+    "mt940": read_mt940,
+    "camt": read_camt,
+    "ofx": read_ofx,
+    "companyfacts": read_companyfacts,
+    "xbrl": read_xbrl,
 }
 KINDS_BY_ENDING = {
     **dict.fromkeys((".csv", ".tsv", ".txt"), "csv"),
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
     **dict.fromkeys((".json", ".jsonl", ".ndjson"), "json"),
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
+    **dict.fromkeys((".sta", ".mt940", ".940", ".942", ".mt942"), "mt940"),
+    **dict.fromkeys((".ofx", ".qfx"), "ofx"),
+    **dict.fromkeys((".camt", ".053", ".c53"), "camt"),
+    ".xbrl": "xbrl",
+    ".xml": "",  # a bank's or the SEC's: its beginning tells
 }
 OPTIONS: dict[str, tuple[str, ...]] = {
     "csv": (
@@ -98,6 +113,11 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "parquet": (),
     "json": ("encoding",),
     "excel": ("sheet", "header", "skip", "text", "fill_merged"),
+    "mt940": ("encoding",),
+    "camt": ("payments",),
+    "ofx": ("part", "encoding"),
+    "companyfacts": (),
+    "xbrl": (),
     "database": ("table", "query", "text"),
     "sample": (),
     "frame": (),
@@ -170,7 +190,7 @@ def _file_source(path: Path, options: dict[str, Any]) -> Source:
         known = " ".join(KINDS_BY_ENDING) + _as_database(path)
         raise InputError(f"{path.name}: no reader for files that end in {ending!r}; expected one of {known}")
     path = find_file(path.absolute())
-    kind = str(kind)
+    kind = _kind_of(path, str(kind))
     check_options(kind, options)
     if "encoding" in options:
         options["encoding"] = check_encoding(options["encoding"])
@@ -192,13 +212,26 @@ def _file_source(path: Path, options: dict[str, Any]) -> Source:
     return Source(read, uri=path.as_uri(), kind=kind, sha256=sha256, **more)
 
 
+_ALWAYS = ("parquet", "excel")  # kinds whose files are told by their endings: their readers check the beginning
+
+
+def _kind_of(path: Path, kind: str) -> str:
+    """The kind of a file: what its beginning says, if it is a bank's or the SEC's, else what its ending says."""
+    found = None if kind in _ALWAYS else format_of(path)
+    if not (found or kind):
+        raise InputError(f"{path.name} is XML, and neither a bank statement (CAMT, OFX) nor an XBRL instance")
+    return found or kind
+
+
 def _stamp(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_size, found.st_mtime_ns
 
 # %% ../../nbs/data/sources.ipynb #11478f2d
-def _read_source_of(table: pa.Table, uri: str, kind: str, as_of: date, options: Mapping[str, Any]) -> Source:
-    content: Read = (table, [])
+def _read_source_of(
+    table: pa.Table, uri: str, kind: str, as_of: date, options: Mapping[str, Any], notes: Sequence[str] = ()
+) -> Source:
+    content: Read = (table, list(notes))
     return Source(lambda: content, uri=uri, kind=kind, sha256=content_sha256(table), as_of=as_of, options=options)
 
 
@@ -226,13 +259,29 @@ def _sample_source(name: str, options: dict[str, Any]) -> Source:
     return _read_source_of(table, f"sample:{name}", "sample", samples.last_day(name), {})
 
 # %% ../../nbs/data/sources.ipynb #c79836fa
+def _online_source(uri: str, options: dict[str, Any]) -> Source:
+    from finlab.data.online.plugins import fetch
+
+    found = fetch(uri, **options)
+    return _read_source_of(found.table, found.uri, "online", found.as_of, options, found.notes)
+
+
+def _is_online(source: object) -> bool:
+    if not isinstance(source, str) or ":" not in source or "://" in source:
+        return False
+    from finlab.data.online.plugins import is_online
+
+    return is_online(source)
+
+
 SAMPLE_PREFIX = "sample:"
 
 
 def open_source(source: Any, **options: Any) -> Source:
     """Find out what `source` is and what it contains; files are read only when their `table` is asked for.
 
-    A source is a path, a database URL, `sample:NAME`, a pandas frame or series, or an Arrow table.
+    A source is a path, a database URL, `sample:NAME`, an online source such as `fred:GDP`, a pandas frame or series,
+    or an Arrow table.
     """
     if isinstance(source, Source):
         check_options("source", options)
@@ -242,11 +291,14 @@ def open_source(source: Any, **options: Any) -> Source:
         return _read_source_of(to_arrow(source), "frame", "frame", today(), {})
     if isinstance(source, str) and source.startswith(SAMPLE_PREFIX):
         return _sample_source(source.removeprefix(SAMPLE_PREFIX), options)
+    if _is_online(source):
+        return _online_source(source, options)
     if type(source).__module__.startswith("sqlalchemy") or (isinstance(source, str) and "://" in source):
         return _database_source(source, options)
     if isinstance(source, (str, os.PathLike)) and str(source).strip():
         return _file_source(check_path("source", source), options)
-    raise InputError.of("source", source, "a path, a database URL, 'sample:NAME', a frame or an Arrow table")
+    expected = "a path, a database URL, 'sample:NAME', 'fred:NAME', a frame or an Arrow table"
+    raise InputError.of("source", source, expected)
 
 
 def read_source(source: Any, **options: Any) -> Source:

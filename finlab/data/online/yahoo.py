@@ -7,7 +7,7 @@ __all__ = ['TERMS', 'REQUESTS_PER_SECOND', 'price_table', 'fetch']
 
 # %% ../../../nbs/data/online/yahoo.ipynb #380a8009
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
