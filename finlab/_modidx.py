@@ -1482,6 +1482,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'finlab.data.loads._refuse_changed': ('data/loads.html#_refuse_changed', 'finlab/data/loads.py'),
                                    'finlab.data.loads._same_source': ('data/loads.html#_same_source', 'finlab/data/loads.py'),
                                    'finlab.data.loads._take_in': ('data/loads.html#_take_in', 'finlab/data/loads.py'),
+                                   'finlab.data.loads._title': ('data/loads.html#_title', 'finlab/data/loads.py'),
                                    'finlab.data.loads._zones_of': ('data/loads.html#_zones_of', 'finlab/data/loads.py'),
                                    'finlab.data.loads.changing': ('data/loads.html#changing', 'finlab/data/loads.py'),
                                    'finlab.data.loads.keep_contract': ('data/loads.html#keep_contract', 'finlab/data/loads.py'),

@@ -223,8 +223,9 @@ def is_wrong(form: Form, v: str, value: str) -> str:
 def reason(form: Form) -> str:
     """What a text was expected to be, in words."""
     order = {"dmy": " (day first)", "mdy": " (month first)"}.get(form.date_order, "")
+    signs = f" in {' or '.join(form.signs)}" if form.signs else ""
     return {
-        "decimal": f"not an amount with at most {form.digits} decimals",
+        "decimal": f"not an amount{signs} with at most {form.digits} decimals",
         "integer": "not a whole number",
         "number": "not a number",
         "boolean": "neither yes nor no",

@@ -103,7 +103,7 @@ _REJECTS = """SELECT p.source, r.line, r.record, nullif(r.column_name, '') AS "c
 
 def rejects_of(connection: duckdb.DuckDBPyConnection, content: str) -> pa.Table:
     """The rejected records of a content: source, line, record, column, value, reason, raw."""
-    return connection.execute(_REJECTS, [content]).to_arrow_table()
+    return connection.sql(_REJECTS, params=[content]).to_arrow_table()
 
 
 def origin_of(parts: list[Part], row: int) -> tuple[Part, int] | None:

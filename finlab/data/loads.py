@@ -18,6 +18,7 @@ from datetime import UTC, date, datetime
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import duckdb
 
@@ -186,6 +187,11 @@ def _take_in(connection: duckdb.DuckDBPyConnection, ready: Ready, place: str, ba
     return count
 
 
+def _title(uri: str) -> str:
+    """A source's name for messages: a file's name, or the whole address of what is no file."""
+    return unquote(uri.rpartition("/")[2]) if uri.startswith("file:") else uri
+
+
 def _first_reason(connection: duckdb.DuckDBPyConnection) -> str:
     row = run(connection, f"SELECT record, line, column_name, value, reason FROM {REJECTS} ORDER BY record LIMIT 1")[0]
     record, line, column, value, reason = row
@@ -239,9 +245,9 @@ def _fill(connection: duckdb.DuckDBPyConnection, source: Source, ready: Ready) -
     count = _take_in(connection, ready, place_of(source.key), 0, "")
     if count.rejected > MOST_REJECTED * count.records:
         told = f"{count.rejected:,} of {count.records:,} records do not fit"
-        raise InputError(f"{source.uri}: {told}; the first is {_first_reason(connection)}")
+        raise InputError(f"{_title(source.uri)}: {told}; the first is {_first_reason(connection)}")
     if not count.records and ready.incoming.text is not None:
-        raise InputError(f"{source.uri} has {len(ready.incoming.names)} columns and no rows")
+        raise InputError(f"{_title(source.uri)} has {len(ready.incoming.names)} columns and no rows")
     add_part(connection, ready.part.counted(count), REJECTS)
 
 
@@ -359,7 +365,7 @@ def _refuse_changed(source: Source, wanted: Wanted, state: State, grown: Part | 
 
 
 def _ready_contract(source: Source, whole: Incoming, fresh: Incoming, wanted: Wanted, state: State) -> Ready:
-    contract, title = wanted.contract, Path(source.uri).name or source.uri
+    contract, title = wanted.contract, _title(source.uri)
     mapping = decide_columns(whole, contract, wanted.answers, title)
     places = places_of(mapping)
     fields = open_fields(whole, contract, places)
@@ -407,7 +413,7 @@ def _add(path: Path, ready: Ready, wanted: Wanted, state: State) -> LoadResult |
         count = _take_in(connection, ready, draft, part.first_row, place if state.content else "")
         if count.records and count.rejected == count.records:
             told = f"none of the {count.records:,} records fits the contract {wanted.contract.name!r}"
-            raise InputError(f"{part.source}: {told}; the first is {_first_reason(connection)}")
+            raise InputError(f"{_title(part.source)}: {told}; the first is {_first_reason(connection)}")
         _join(connection, part.content, draft, wanted.contract, bool(state.content))
         add_part(connection, part.counted(count), REJECTS)
         load = _load_of(part, [*state.parts, part], wanted.day)
