@@ -26,6 +26,7 @@ from ..core import trace
 from ..core.checks import check_choice
 from ..core.errors import InputError
 from ..core.settings import settings
+from .batch import Batch, Single, apart, load_each, singles
 from finlab.data.catalogue import (
     ROW,
     Entry,
@@ -44,7 +45,7 @@ from .frames import to_pandas
 from .ingest import quoted
 from .lease import FILE_TROUBLE, copy_store, lease
 from .lineage import REJECT_COLUMNS_SHOWN, Part, has_parts, origin_of, parts_of, rejects_of
-from .loading import Answers, as_contract
+from .loading import Answers, SharedAnswers, as_contract
 from .loads import LoadResult, Wanted, changing, keep_contract, keep_plain
 from .sources import open_source
 
@@ -271,6 +272,32 @@ class Store(StoreReader):
             done = keep_contract(self.path, found, Wanted(name, as_contract(contract), mapping, day, replace))
         trace.record_read(name, found.uri, done.sha256, done.rows, done.columns, day, source_kind=found.kind)
         return done
+
+    def load_many(
+        self,
+        sources: Any,
+        name: str,
+        *,
+        contract: Contract | str | os.PathLike[str] | None = None,
+        mapping: Answers = None,
+        as_of: date | str | None = None,
+        **options: Any,
+    ) -> Batch:
+        """Load a folder, a pattern such as `spend/*.csv`, a workbook with `sheet="*"`, or a list of sources.
+
+        With a contract all are added to the table `name`; without one each becomes a table of its own, called `name`
+        and what tells it from the others. A source that is refused does not keep the others from being loaded.
+        """
+        found = list(singles(sources, options))
+        shared = as_contract(contract) if contract is not None else None
+        answers = SharedAnswers(mapping) if isinstance(mapping, dict) else mapping
+        own = {} if shared else {each.title: f"{name}_{word}" for each, word in zip(found, apart(found), strict=True)}
+
+        def load(each: Single) -> LoadResult:
+            more: dict[str, Any] = {"contract": shared, "mapping": answers} if shared else {}
+            return self.load(each.source, own.get(each.title, name), as_of=as_of, **more, **each.options)
+
+        return load_each(found, load, name)
 
     def write(self, name: str, frame: Any, *, as_of: date | str | None = None) -> LoadResult:
         """Keep a frame, series or Arrow table as the table `name`; an index that has a name becomes a column."""
