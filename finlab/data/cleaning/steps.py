@@ -43,7 +43,7 @@ def new_or_same(target: "Target", column: str, into: str, sql_type: str, rest: s
         raise InputError(f"the new column {into!r} is there already; expected a name that the table does not have")
     return {"column": into, "type": sql_type, "rest": rest}
 
-# %% ../../../nbs/data/cleaning/steps.ipynb #49402a5a
+# %% ../../../nbs/data/cleaning/steps.ipynb #eb4d776d
 class Target(NamedTuple):
     """A table to clean: the connection, its quoted qualified name, and its columns with their DuckDB types."""
 
@@ -86,15 +86,19 @@ class Target(NamedTuple):
         """Run a query and return its rows."""
         return self.connection.execute(query).fetchall()
 
+    def compute(self, name: str, query: str) -> str:
+        """Run a query into a temporary table of the connection, and return that table's name."""
+        place = f"temp.main.{quoted(f'finlab_{name}')}"
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {place} AS {query}")
+        return place
+
     def keep(self, name: str, table: pa.Table) -> str:
         """Copy an Arrow table into a temporary table of the connection, and return that table's name."""
-        place = f"temp.main.{quoted(f'finlab_{name}')}"
         self.connection.register("finlab_incoming", table)
         try:
-            self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {place} AS SELECT * FROM finlab_incoming")
+            return self.compute(name, "SELECT * FROM finlab_incoming")
         finally:
             self.connection.unregister("finlab_incoming")
-        return place
 
 # %% ../../../nbs/data/cleaning/steps.ipynb #80fa7ee5
 RULES: dict[str, type["Rule"]] = {}
