@@ -7,7 +7,7 @@ __all__ = ['SHOWN_CHANGES', 'RuleResult', 'Cleaning', 'clean', 'plan', 'Apply', 
            'Duplicates', 'Fill', 'Fiscal', 'Missing', 'NearDuplicates', 'Normalise', 'Outliers', 'Rule', 'Scale', 'Set',
            'Sign', 'ToUTC', 'cleanings', 'read_rules', 'rules_from_toml', 'rules_to_toml', 'trail', 'undo']
 
-# %% ../../nbs/data/clean.ipynb #37ddbdb5
+# %% ../../nbs/data/clean.ipynb #5e1c2dfc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ from .cleaning.outliers import Outliers
 from .cleaning.rulebook import read_rules, rules_from_toml, rules_to_toml
 from .cleaning.sqltext import columns_of, literal, quoted
 from .cleaning.steps import Rule, Step, Target
-from .cleaning.texts import Codes, Normalise, text_functions
+from .cleaning.texts import Codes, Normalise
 from .cleaning.units import Scale, Sign
 from .frames import to_pandas
 from .lease import FILE_TROUBLE
@@ -42,7 +42,7 @@ _all_ = [
     "rules_to_toml", "trail", "undo",
 ]  # fmt: skip
 
-# %% ../../nbs/data/clean.ipynb #52e5be24
+# %% ../../nbs/data/clean.ipynb #45f873bb
 SHOWN_CHANGES = 1000  # rows of `Cleaning.changes` and `Cleaning.remaining`; the whole trail is in the database
 _EXAMPLES = 3  # changed cells that are printed below each rule
 
@@ -68,7 +68,7 @@ class Cleaning:
 
     id: int | None
     name: str
-    rules: str
+    rules: str = field(repr=False)
     rows: int
     rows_touched: int
     cells_changed: int
@@ -171,7 +171,7 @@ def _changes_of(work: _Work, step: Step) -> str:
         f"WHERE t.{name} IS DISTINCT FROM q.value"
     )
 
-# %% ../../nbs/data/clean.ipynb #1e4fc060
+# %% ../../nbs/data/clean.ipynb #d0cdeca8
 def _run(connection: duckdb.DuckDBPyConnection, table: str, rules: list[Rule], name: str, ledger: Ledger) -> Cleaning:
     """Carry out all rules on a table and add up what they did."""
     rows = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
@@ -195,7 +195,7 @@ def _named(number: int, rule: Rule) -> Iterator[None]:
     except FILE_TROUBLE:
         raise
     except duckdb.Error as error:
-        raise InputError(f"rule {number}, {rule}, cannot be carried out: {' '.join(str(error).split())}") from error
+        raise InputError(f"rule {number}, {rule}, cannot be carried out: {str(error).splitlines()[0]}") from error
 
 
 def _result(work: _Work, rules: list[Rule], name: str, text: str, rows: int) -> Cleaning:
@@ -253,7 +253,7 @@ def _in_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("ROLLBACK")
         raise
 
-# %% ../../nbs/data/clean.ipynb #eca29d63
+# %% ../../nbs/data/clean.ipynb #94f47b74
 def clean(
     connection: duckdb.DuckDBPyConnection, table: str, rules: Sequence[Rule] | str, *, name: str = ""
 ) -> Cleaning:
@@ -264,7 +264,7 @@ def clean(
     not fit; the table is then unchanged, or, in a transaction of the caller, unchanged after its rollback.
     """
     known = _checked(rules)
-    with _in_transaction(connection), text_functions(connection):
+    with _in_transaction(connection):
         _rehearse(connection, table, known, name or table, "LIMIT 0")
         _check_rows(connection, table)
         done = _run(connection, table, known, name or table, KEPT)
@@ -277,7 +277,7 @@ def plan(
 ) -> Cleaning:
     """Say what `clean` would do with the same arguments, without changing anything: counts, and the first changes."""
     known = _checked(rules)
-    with _in_transaction(connection), text_functions(connection):
+    with _in_transaction(connection):
         _rehearse(connection, table, known, name or table, "LIMIT 0")
         _check_rows(connection, table)
         return _rehearse(connection, table, known, name or table, "")

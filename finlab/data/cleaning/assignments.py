@@ -18,7 +18,7 @@ from ...core.errors import InputError
 from .sqltext import columns_of, literal, quoted
 from .steps import Rule, Step, Target, given_table, new_or_same
 
-# %% ../../../nbs/data/cleaning/assignments.ipynb #10b593db
+# %% ../../../nbs/data/cleaning/assignments.ipynb #cf18f70e
 @dataclass(frozen=True)
 class Set(Rule):
     """Set a column to an SQL expression in the rows where a condition holds.
@@ -36,7 +36,8 @@ class Set(Rule):
         """One step; the condition and the value are computed for every row that holds."""
         place = _place(target, self.column, self.type)
         value, where = target.expression("set: to", self.to), target.expression("set: where", self.where)
-        return [Step(query=f"SELECT _row, {value} AS value, {literal(self.to)} AS note FROM {target.table} WHERE {where}", **place)]
+        rows = f"SELECT * FROM {target.table} WHERE {where}"
+        return [Step(query=f"SELECT _row, {value} AS value, {literal(self.to)} AS note FROM ({rows})", **place)]
 
 
 def _place(target: Target, column: str, sql_type: str) -> dict[str, str]:
@@ -92,7 +93,7 @@ def _values(function: Callable[[pa.Table], Any], table: pa.Table) -> pa.Array | 
         raise InputError(f"apply: the function returned {len(values):,} values for {table.num_rows:,} rows; expected one each")
     return values
 
-# %% ../../../nbs/data/cleaning/assignments.ipynb #891e2132
+# %% ../../../nbs/data/cleaning/assignments.ipynb #78d9de33
 _PROPOSED = ("row", "column", "before", "after", "probability")
 
 
@@ -126,7 +127,7 @@ class Changes(Rule):
         name, kind = quoted(column), target.columns[column]
         probability = "coalesce(CAST(p.probability AS DOUBLE), 0)"
         cells = (
-            f"SELECT t._row, {name} AS held, CAST({name} AS VARCHAR) AS now, CAST(p.before AS VARCHAR) AS before, "
+            f"SELECT t._row, CAST(t.{name} AS VARCHAR) AS now, CAST(p.before AS VARCHAR) AS before, "
             f"CAST(p.after AS VARCHAR) AS after, {probability} AS probability FROM {given} AS p JOIN {target.table} AS t "
             f"ON t._row = CAST(p.row AS BIGINT) WHERE p.\"column\" = {literal(column)} "
             f"QUALIFY row_number() OVER (PARTITION BY t._row ORDER BY {probability} DESC, p.after) = 1"

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MOST_PAIRS', 'Duplicates', 'NearDuplicates']
 
-# %% ../../../nbs/data/cleaning/duplicates.ipynb #112eb316
+# %% ../../../nbs/data/cleaning/duplicates.ipynb #f1adf1dc
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,9 +18,9 @@ from ...core.checks import check_choice, check_number
 from ...core.errors import InputError
 from .sqltext import literal
 from .steps import Rule, Step, Target, new_or_same
-from .texts import COMPANY, normal_form
+from .texts import COMPANY, normal_form, texts_of
 
-# %% ../../../nbs/data/cleaning/duplicates.ipynb #bfa8431c
+# %% ../../../nbs/data/cleaning/duplicates.ipynb #8d7ec6b6
 @dataclass(frozen=True)
 class Duplicates(Rule):
     """Remove, or flag in the new column `into`, rows that agree in `columns` (all columns by default) with a kept row.
@@ -42,6 +42,8 @@ class Duplicates(Rule):
 
     def steps(self, target: Target) -> list[Step]:
         """One step over the rows that are not kept."""
+        if not target.columns:
+            raise InputError(f"the table {target.table} has no columns to compare")
         over = target.window(self.columns or tuple(target.columns), self.order)
         frame = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
         kept = f"{self.keep}_value(_row) OVER ({over} {frame})"
@@ -74,7 +76,7 @@ def _check_pairs(target: Target, texts: str) -> None:
             f"name more columns in block (the largest block has {largest:,} different texts, such as row {row})"
         )
 
-# %% ../../../nbs/data/cleaning/duplicates.ipynb #1df777d9
+# %% ../../../nbs/data/cleaning/duplicates.ipynb #b908ee99
 @dataclass(frozen=True)
 class NearDuplicates(Rule):
     """Flag, or remove, rows whose text in `column` is like another's within a block; the first row stands for a group.
@@ -102,10 +104,10 @@ class NearDuplicates(Rule):
 
     def steps(self, target: Target) -> list[Step]:
         """Texts, pairs, groups in temporary tables, and one step over the groups' rows."""
-        name = target.column(self.column, "text")
         block = f"dense_rank() OVER (ORDER BY {target.all(self.block)})" if self.block else "1"
-        keyed = f"SELECT _row, {block} AS block, {normal_form(name, self.forms)} AS text FROM {target.table}"
-        rows = target.compute("keyed", f"SELECT * FROM ({keyed}) WHERE text <> ''")
+        keyed = f"SELECT _row, {block} AS block FROM {target.table}"
+        forms = texts_of(target, self.column, self.forms)
+        rows = target.compute("keyed", f"SELECT * FROM ({keyed}) JOIN ({forms}) USING (_row) WHERE text <> ''")
         texts = target.compute("texts", f"SELECT block, text, min(_row) AS first, count(*) AS rows FROM {rows} GROUP BY block, text")
         heads = target.keep("heads", self._heads(target, texts))
         query = (
