@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Set', 'Apply', 'Changes']
 
-# %% ../../../nbs/data/cleaning/assignments.ipynb #e93c75e9
+# %% ../../../nbs/data/cleaning/assignments.ipynb #d18d9040
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ import pyarrow as pa
 from ...core.checks import check_columns, check_number
 from ...core.errors import InputError
 from .sqltext import columns_of, literal, quoted
-from .steps import Rule, Step, Target, given_table, new_or_same
+from .steps import Names, Rule, Step, Target, given_table, new_or_same
 
 # %% ../../../nbs/data/cleaning/assignments.ipynb #cf18f70e
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def _place(target: Target, column: str, sql_type: str) -> dict[str, str]:
     target.expression("type", f"CAST(NULL AS {sql_type})")
     return new_or_same(target, "", column, sql_type)
 
-# %% ../../../nbs/data/cleaning/assignments.ipynb #2178efc0
+# %% ../../../nbs/data/cleaning/assignments.ipynb #137102a5
 @dataclass(frozen=True)
 class Apply(Rule):
     """Set a column to what a Python function makes of an Arrow table of some columns.
@@ -59,7 +59,7 @@ class Apply(Rule):
     kind: ClassVar[str] = "apply"
     column: str
     function: Any
-    columns: tuple[str, ...]
+    columns: Names
     type: str = ""
 
     def __post_init__(self) -> None:
@@ -93,7 +93,7 @@ def _values(function: Callable[[pa.Table], Any], table: pa.Table) -> pa.Array | 
         raise InputError(f"apply: the function returned {len(values):,} values for {table.num_rows:,} rows; expected one each")
     return values
 
-# %% ../../../nbs/data/cleaning/assignments.ipynb #78d9de33
+# %% ../../../nbs/data/cleaning/assignments.ipynb #7c135098
 _PROPOSED = ("row", "column", "before", "after", "probability")
 
 
@@ -106,7 +106,7 @@ class Changes(Rule):
 
     kind: ClassVar[str] = "changes"
     proposals: Any
-    least: float = 0.5
+    least: float | int = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['ToUTC', 'BusinessDay', 'Fiscal']
 
-# %% ../../../nbs/data/cleaning/calendars.ipynb #dda9a685
-from collections.abc import Iterable
+# %% ../../../nbs/data/cleaning/calendars.ipynb #08932d40
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, ClassVar
@@ -90,7 +90,7 @@ class ToUTC(Rule):
                 raise InputError(f"{len(found):,} moments are {what}, the first in row {row}: {local} in {zone}; "
                                  f"say {what}=" + ("'earlier' or 'later'" if what == "ambiguous" else "'shift' or 'null'"))  # fmt: skip
 
-# %% ../../../nbs/data/cleaning/calendars.ipynb #36d5e62a
+# %% ../../../nbs/data/cleaning/calendars.ipynb #9dafe7ea
 _ROLLS = ("following", "preceding", "modified_following", "modified_preceding")
 _REACH = 31  # days that a roll may go: no calendar has a month without a business day
 
@@ -107,7 +107,7 @@ class BusinessDay(Rule):
     column: str
     roll: str = "following"
     holidays: Any = ()
-    weekend: tuple[int, ...] = (6, 7)
+    weekend: Sequence[int] = (6, 7)
     into: str = ""
 
     def __post_init__(self) -> None:

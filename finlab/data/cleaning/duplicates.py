@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MOST_PAIRS', 'Duplicates', 'NearDuplicates']
 
-# %% ../../../nbs/data/cleaning/duplicates.ipynb #f1adf1dc
+# %% ../../../nbs/data/cleaning/duplicates.ipynb #5eaa83b6
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,10 +17,10 @@ from scipy.sparse.csgraph import connected_components
 from ...core.checks import check_choice, check_number
 from ...core.errors import InputError
 from .sqltext import literal
-from .steps import Rule, Step, Target, new_or_same
+from .steps import Names, Rule, Step, Target, new_or_same
 from .texts import COMPANY, normal_form, texts_of
 
-# %% ../../../nbs/data/cleaning/duplicates.ipynb #8d7ec6b6
+# %% ../../../nbs/data/cleaning/duplicates.ipynb #22d9f852
 @dataclass(frozen=True)
 class Duplicates(Rule):
     """Remove, or flag in the new column `into`, rows that agree in `columns` (all columns by default) with a kept row.
@@ -29,9 +29,9 @@ class Duplicates(Rule):
     """
 
     kind: ClassVar[str] = "duplicates"
-    columns: tuple[str, ...] = ()
+    columns: Names = ()
     keep: str = "first"
-    order: tuple[str, ...] = ()
+    order: Names = ()
     action: str = "remove"
     into: str = "duplicate"
 
@@ -52,18 +52,29 @@ class Duplicates(Rule):
         place = {"column": ""} if self.action == "remove" else new_or_same(target, "", self.into, "BOOLEAN", "false")
         return [Step(query=query, **place)]
 
-# %% ../../../nbs/data/cleaning/duplicates.ipynb #503093f3
+# %% ../../../nbs/data/cleaning/duplicates.ipynb #146ad361
 MOST_PAIRS = 20_000_000  # comparisons, about ten seconds of one core
 _BONUS, _PREFIX = 0.1, 4  # Winkler (1990): weight of a common beginning, and its greatest length
+_ASCII = r"[\x00-\x7F]*"
+_CODES = "".join(map(chr, range(1, 32)))  # control characters: they stand for letters that are not ASCII
 
 
 def _likeness(measure: str) -> tuple[str, str]:
     """SQL for the likeness of a.text and b.text, and a cheap upper bound of it by the lengths alone."""
-    ratio = "(least(length(a.text), length(b.text)) / greatest(length(a.text), length(b.text)))"
+    longest = "greatest(length(a.text), length(b.text))"
+    ratio = f"(least(length(a.text), length(b.text)) / {longest})"
     if measure == "damerau":
-        return "1 - damerau_levenshtein(a.text, b.text) / greatest(length(a.text), length(b.text))", ratio
+        return _by_letters("1 - damerau_levenshtein({a}, {b}) / " + longest), ratio
     bonus = _BONUS * _PREFIX
-    return "jaro_winkler_similarity(a.text, b.text)", f"((1 - {bonus}) * (2 + {ratio}) / 3 + {bonus})"
+    return _by_letters("jaro_winkler_similarity({a}, {b})"), f"((1 - {bonus}) * (2 + {ratio}) / 3 + {bonus})"
+
+
+def _by_letters(score: str) -> str:
+    """SQL for a score that counts letters, where DuckDB's counts bytes: other letters become single bytes first."""
+    others = "regexp_replace(a.text || b.text, '[\\x00-\\x7F]', '', 'g')"
+    letters = f"array_to_string(list_distinct(string_split({others}, '')), '')"
+    coded = {side: f"translate({side}.text, {letters}, {literal(_CODES)})" for side in "ab"}
+    return f"CASE WHEN a.ascii AND b.ascii THEN {score.format(a='a.text', b='b.text')} ELSE {score.format(**coded)} END"
 
 
 def _check_pairs(target: Target, texts: str) -> None:
@@ -76,7 +87,7 @@ def _check_pairs(target: Target, texts: str) -> None:
             f"name more columns in block (the largest block has {largest:,} different texts, such as row {row})"
         )
 
-# %% ../../../nbs/data/cleaning/duplicates.ipynb #b908ee99
+# %% ../../../nbs/data/cleaning/duplicates.ipynb #c0d454a4
 @dataclass(frozen=True)
 class NearDuplicates(Rule):
     """Flag, or remove, rows whose text in `column` is like another's within a block; the first row stands for a group.
@@ -88,10 +99,10 @@ class NearDuplicates(Rule):
 
     kind: ClassVar[str] = "near_duplicates"
     column: str
-    block: tuple[str, ...] = ()
-    likeness: float = 0.92
+    block: Names = ()
+    likeness: float | int = 0.92
     measure: str = "jaro_winkler"
-    forms: tuple[str, ...] = COMPANY
+    forms: Names = COMPANY
     action: str = "flag"
     into: str = "like_row"
 
@@ -108,7 +119,8 @@ class NearDuplicates(Rule):
         keyed = f"SELECT _row, {block} AS block FROM {target.table}"
         forms = texts_of(target, self.column, self.forms)
         rows = target.compute("keyed", f"SELECT * FROM ({keyed}) JOIN ({forms}) USING (_row) WHERE text <> ''")
-        texts = target.compute("texts", f"SELECT block, text, min(_row) AS first, count(*) AS rows FROM {rows} GROUP BY block, text")
+        texts = target.compute("texts", f"SELECT block, text, regexp_full_match(text, {literal(_ASCII)}) AS ascii, min(_row) AS first, count(*) AS rows "
+            f"FROM {rows} GROUP BY ALL")
         heads = target.keep("heads", self._heads(target, texts))
         query = (
             f"SELECT r._row, head AS value, CASE WHEN r._row = head THEN 'first of ' || members || ' rows' ELSE "

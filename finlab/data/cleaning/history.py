@@ -139,7 +139,7 @@ def _check_same(
         if count:
             raise InputError(f"cleaning {cleaning} cannot be undone: {count:,} {words}; the table was replaced since")
 
-# %% ../../../nbs/data/cleaning/history.ipynb #ee374f1c
+# %% ../../../nbs/data/cleaning/history.ipynb #77c90859
 def undo(connection: duckdb.DuckDBPyConnection, table: str, cleaning: int, *, later: bool = False) -> list[int]:
     """Undo a cleaning of `table` exactly, all types included; returns the numbers of the cleanings undone.
 
@@ -149,7 +149,7 @@ def undo(connection: duckdb.DuckDBPyConnection, table: str, cleaning: int, *, la
     """
     known = cleanings(connection)
     entry = _find(known, cleaning)
-    if entry["undone"]:
+    if bool(entry["undone"]):
         raise InputError(f"cleaning {cleaning} of {entry['name']!r} is undone already")
     after = known[(known["name"] == entry["name"]) & (known["id"] > cleaning) & ~known["undone"].astype(bool)]
     waiting = [int(number) for number in after["id"].tolist()]

@@ -5,14 +5,15 @@
 # %% auto #0
 __all__ = ['UNKNOWN', 'NOT_APPLICABLE', 'ZERO', 'folded', 'Missing', 'Fill']
 
-# %% ../../../nbs/data/cleaning/missing.ipynb #0a57c448
+# %% ../../../nbs/data/cleaning/missing.ipynb #5902b012
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ...core.checks import check_choice, check_positive_int
 from ...core.errors import InputError
 from .sqltext import family, listed, literal, quoted
-from .steps import Rule, Step, Target, new_or_same
+from .steps import Names, Rule, Step, Target, new_or_same
 
 # %% ../../../nbs/data/cleaning/missing.ipynb #45d49e1f
 UNKNOWN = ("", "-", "--", "—", "?", "unknown", "unk", "not known", "missing", "null", "none", "nan", "#n/a", "tbc", "tbd",
@@ -26,7 +27,7 @@ def folded(column: str) -> str:
     """Write SQL for a text without the space around it, in lower case."""
     return f"lower(regexp_replace({column}, {literal(_SPACE)}, '', 'g'))"
 
-# %% ../../../nbs/data/cleaning/missing.ipynb #7f3c3c53
+# %% ../../../nbs/data/cleaning/missing.ipynb #8bd56d80
 @dataclass(frozen=True)
 class Missing(Rule):
     """Turn texts that mean "missing" into NULL, or into 0 where they mean zero; the kind is kept in the trail.
@@ -37,9 +38,9 @@ class Missing(Rule):
 
     kind: ClassVar[str] = "missing"
     column: str
-    unknown: tuple[Any, ...] = UNKNOWN
-    not_applicable: tuple[Any, ...] = NOT_APPLICABLE
-    zero: tuple[Any, ...] = ZERO
+    unknown: Sequence[Any] = UNKNOWN
+    not_applicable: Sequence[Any] = NOT_APPLICABLE
+    zero: Sequence[Any] = ZERO
     into: str = ""
 
     def steps(self, target: Target) -> list[Step]:
@@ -75,13 +76,13 @@ def _by_kind(rule: Missing, kind: type) -> dict[str, list[Any]]:
     return {name: values for name, values in found.items() if values}
 
 
-def _folded(column: str, values: tuple[Any, ...], kind: type) -> list[Any]:
+def _folded(column: str, values: Sequence[Any], kind: type) -> list[Any]:
     wrong = [value for value in values if isinstance(value, str) != (kind is str) or isinstance(value, bool)]
     if wrong:
         raise InputError.of(f"missing: a value for {column!r}", wrong[0], "a text" if kind is str else "a number")
     return sorted({value.strip().lower() if isinstance(value, str) else value for value in values})
 
-# %% ../../../nbs/data/cleaning/missing.ipynb #0cd5eadc
+# %% ../../../nbs/data/cleaning/missing.ipynb #ed5722a7
 @dataclass(frozen=True)
 class Fill(Rule):
     """Fill NULLs of a column by a constant `value`, by the last value before (`forward`), or by the group's `median`.
@@ -94,8 +95,8 @@ class Fill(Rule):
     column: str
     method: str = "constant"
     value: Any = None
-    by: tuple[str, ...] = ()
-    order: tuple[str, ...] = ()
+    by: Names = ()
+    order: Names = ()
     most: int = 0
 
     def __post_init__(self) -> None:
@@ -108,6 +109,9 @@ class Fill(Rule):
     def steps(self, target: Target) -> list[Step]:
         """One step, and a query for what stays empty."""
         name = target.column(self.column, *(("number",) if self.method == "median" else ()))
+        kind = target.columns[self.column]
+        if self.value is not None and target.rows(f"SELECT TRY_CAST({literal(self.value)} AS {kind}) IS NULL")[0][0]:
+            raise InputError.of("fill: value", self.value, f"a value that fits the column {self.column!r}, {kind}")
         over = target.window(self.by, self.order if self.method == "forward" else None)
         value, note = self._filling(name, over)
         inner = f"SELECT _row, {name} AS before, {value} AS value, {note} AS note FROM {target.table}"

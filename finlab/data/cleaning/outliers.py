@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['NORMAL_QUARTILE', 'MEAN_DEVIATION_FACTOR', 'HAMPEL_FACTOR', 'LEAST_VALUES', 'Outliers']
 
-# %% ../../../nbs/data/cleaning/outliers.ipynb #824d8325
+# %% ../../../nbs/data/cleaning/outliers.ipynb #59a330ff
 from dataclasses import dataclass
 from typing import ClassVar
 
 from ...core.checks import check_choice, check_number, check_positive_int
 from ...core.errors import InputError
 from .sqltext import literal
-from .steps import Rule, Step, Target, new_or_same
+from .steps import Names, Rule, Step, Target, new_or_same
 
 NORMAL_QUARTILE = 0.6745  # Iglewicz & Hoaglin (1993), modified z-score
 MEAN_DEVIATION_FACTOR = 1.253314  # the same, where the MAD is 0: the square root of pi/2
@@ -51,7 +51,7 @@ def _bounds(rule: "Outliers", target: Target) -> str:
 def _limits(scored: str, threshold: str) -> str:
     return f"SELECT _row, x, n, middle, middle - {threshold} * spread AS low, middle + {threshold} * spread AS high FROM ({scored})"
 
-# %% ../../../nbs/data/cleaning/outliers.ipynb #ab76d575
+# %% ../../../nbs/data/cleaning/outliers.ipynb #9cd6513f
 @dataclass(frozen=True)
 class Outliers(Rule):
     """Find values far from the middle of their group, and `flag` them, or set them to `null`, `winsorise`, or `median`.
@@ -64,11 +64,11 @@ class Outliers(Rule):
     kind: ClassVar[str] = "outliers"
     column: str
     method: str = "mad"
-    by: tuple[str, ...] = ()
-    order: tuple[str, ...] = ()
-    threshold: float = 0.0
+    by: Names = ()
+    order: Names = ()
+    threshold: float | int = 0
     window: int = 7
-    least: float = 0.0
+    least: float | int = 0
     action: str = "flag"
     into: str = ""
 

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['quoted', 'literal', 'listed', 'names', 'family', 'columns_of', 'check_expression']
 
-# %% ../../../nbs/data/cleaning/sqltext.ipynb #86308c0f
+# %% ../../../nbs/data/cleaning/sqltext.ipynb #f8fcfc7f
 import json
 import math
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -40,13 +41,13 @@ def literal(value: Any) -> str:
         return f"CAST('{value.isoformat()}' AS DATE)"
     raise InputError.of("a value of a rule", value, "a text, a finite number, a date, a moment, True, False or None")
 
-# %% ../../../nbs/data/cleaning/sqltext.ipynb #442e018d
-def listed(values: list[Any] | tuple[Any, ...]) -> str:
+# %% ../../../nbs/data/cleaning/sqltext.ipynb #6fb4049c
+def listed(values: Sequence[Any]) -> str:
     """Write values as the inside of an SQL list, `1, 2, 3`; never empty, since SQL knows no empty list."""
     return ", ".join(literal(value) for value in values) or "NULL"
 
 
-def names(columns: list[str] | tuple[str, ...], prefix: str = "") -> str:
+def names(columns: Sequence[str], prefix: str = "") -> str:
     """Write column names as an SQL list, each behind `prefix`."""
     return ", ".join(prefix + quoted(column) for column in columns)
 

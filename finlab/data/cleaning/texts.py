@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LEGAL_FORMS', 'LEGAL_FORMS_CJK', 'COMPANY', 'normal_form', 'texts_of', 'Normalise', 'Codes']
 
-# %% ../../../nbs/data/cleaning/texts.ipynb #9d0f08d6
+# %% ../../../nbs/data/cleaning/texts.ipynb #e1467737
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from ...core.checks import check_choice
 from ...core.errors import InputError
 from .sqltext import listed, literal
-from .steps import Rule, Step, Target, new_or_same
+from .steps import Names, Rule, Step, Target, new_or_same
 
-# %% ../../../nbs/data/cleaning/texts.ipynb #7a46a9f3
+# %% ../../../nbs/data/cleaning/texts.ipynb #7a5924b5
 LEGAL_FORMS = ("ltd", "limited", "plc", "llp", "lp", "llc", "inc", "incorporated", "corp", "corporation", "company", "co", "cic",
                "gmbh", "mbh", "ag", "kg", "kgaa", "ohg", "ug", "ev", "se", "sa", "sas", "sarl", "sasu", "bv", "nv", "oy", "oyj",
                "ab", "as", "asa", "aps", "spa", "srl", "sl", "pty", "pte", "pvt", "kk")  # fmt: skip
@@ -54,7 +54,7 @@ _FORMS = {
 COMPANY = ("nfkc", "space", "accents", "lower", "punctuation", "company")
 
 
-def normal_form(text: str, forms: tuple[str, ...]) -> str:
+def normal_form(text: str, forms: Names) -> str:
     """Write SQL for the normal form of a text (an SQL expression), by the named forms."""
     for name in forms:
         check_choice("forms", name, _FORMS)
@@ -62,11 +62,11 @@ def normal_form(text: str, forms: tuple[str, ...]) -> str:
         text = form(text) if name in forms else text
     return text
 
-# %% ../../../nbs/data/cleaning/texts.ipynb #b9c949a8
+# %% ../../../nbs/data/cleaning/texts.ipynb #8398cd7d
 _BATCH_TEXTS = 100_000  # texts in memory at a time
 
 
-def texts_of(target: Target, column: str, forms: tuple[str, ...]) -> str:
+def texts_of(target: Target, column: str, forms: Names) -> str:
     """Write SQL for `_row` and `text`: the texts of a column in normal form, NFKC included; NULL stays NULL."""
     name = target.column(column, "text")
     source = f"SELECT _row, {name} AS written FROM {target.table}"
@@ -83,12 +83,13 @@ def _compatible(target: Target, name: str) -> pa.Table:
     found = []
     for batch in target.connection.sql(query).to_arrow_reader(_BATCH_TEXTS):
         pair = pa.table({"written": batch.column(0).cast(pa.large_string())})
-        pair = pair.append_column("form", pc.utf8_normalize(pair.column("written"), form="NFKC"))
-        found.append(pair.filter(pc.not_equal(pair.column("written"), pair.column("form"))))
+        form = pc.call_function("utf8_normalize", [pair.column("written")], pc.Utf8NormalizeOptions("NFKC"))
+        differs = pc.call_function("not_equal", [pair.column("written"), form])
+        found.append(pair.append_column("form", form).filter(differs))
     empty = pa.schema([("written", pa.large_string()), ("form", pa.large_string())]).empty_table()
     return pa.concat_tables([empty, *found])
 
-# %% ../../../nbs/data/cleaning/texts.ipynb #515137a6
+# %% ../../../nbs/data/cleaning/texts.ipynb #cf5eb446
 @dataclass(frozen=True)
 class Normalise(Rule):
     """Bring a text column to a normal form by named `forms`, into the new column `into`, or in place without it.
@@ -98,7 +99,7 @@ class Normalise(Rule):
 
     kind: ClassVar[str] = "normalise"
     column: str
-    forms: tuple[str, ...] = ("nfkc", "space")
+    forms: Names = ("nfkc", "space")
     into: str = ""
 
     def __post_init__(self) -> None:

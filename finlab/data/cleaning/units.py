@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NEAR_POWER', 'Scale', 'Sign', 'suggest_scales']
 
-# %% ../../../nbs/data/cleaning/units.ipynb #27f49a8d
+# %% ../../../nbs/data/cleaning/units.ipynb #fda02ee0
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from ...core.checks import check_choice
 from ...core.errors import InputError
 from .missing import folded
 from .sqltext import listed, literal, quoted
-from .steps import Rule, Step, Target
+from .steps import Names, Rule, Step, Target
 from ..frames import to_pandas
 
 # %% ../../../nbs/data/cleaning/units.ipynb #f0bd9253
@@ -69,7 +69,7 @@ def _factor(unit: str, given: Any) -> str:
         raise InputError.of(f"scale: the factor of {unit!r}", given, "a number such as 1000 or 0.01")
     return format(number, "f")
 
-# %% ../../../nbs/data/cleaning/units.ipynb #c11d939d
+# %% ../../../nbs/data/cleaning/units.ipynb #2efeaf24
 @dataclass(frozen=True)
 class Sign(Rule):
     """Give amounts the sign that the column `by` says: `negative` and `positive` list its texts (compared without case).
@@ -81,8 +81,8 @@ class Sign(Rule):
     kind: ClassVar[str] = "sign"
     column: str
     by: str
-    negative: tuple[str, ...]
-    positive: tuple[str, ...] = ()
+    negative: Names
+    positive: Names = ()
     method: str = "mark"
 
     def __post_init__(self) -> None:
@@ -111,7 +111,7 @@ class Sign(Rule):
         ]
 
 
-def _lower(texts: tuple[str, ...]) -> set[str]:
+def _lower(texts: Names) -> set[str]:
     return {text.strip().lower() for text in texts}
 
 # %% ../../../nbs/data/cleaning/units.ipynb #cac288d3
