@@ -122,7 +122,7 @@ def _example(row: dict) -> str:
     before, after = ("NULL" if pd.isna(row[side]) else row[side] for side in ("before", "after"))
     return f"{row['_row']}, {row['column']}: {before} → {after} ({row['note']})"
 
-# %% ../../nbs/data/clean.ipynb #651124af
+# %% ../../nbs/data/clean.ipynb #79d7e830
 _FOUND = "temp.main.finlab_found"
 
 
@@ -147,7 +147,10 @@ def _carry_out(work: _Work, number: int, rule: Rule, step: Step) -> None:
     if step.remaining:
         run(f"INSERT INTO {work.ledger.table('remaining')} SELECT {who}, _row, note FROM ({step.remaining})")
     run(f"CREATE OR REPLACE TEMP TABLE {_FOUND} AS {_changes_of(work, step)}")
-    if not run(f"SELECT 1 FROM {_FOUND} LIMIT 1").fetchall():
+    cells, rows = run(f"SELECT count(*), count(DISTINCT _row) FROM {_FOUND}").fetchall()[0]
+    if cells != rows:
+        raise InputError(f"the rule names a cell twice: {cells:,} cells in {rows:,} rows of {step.column!r}")
+    if not cells:
         return
     if step.column not in work.added:
         keep_rows(work.connection, work.ledger, work.cleaning, work.table, _FOUND)

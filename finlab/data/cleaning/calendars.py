@@ -31,7 +31,7 @@ def _candidates(local: str, zone: str) -> str:
 _AMBIGUOUS = {"earlier": "least(early, late)", "later": "greatest(early, late)", "null": "NULL", "raise": "NULL"}
 _NONEXISTENT = {"shift": "early", "null": "NULL", "raise": "NULL"}
 
-# %% ../../../nbs/data/cleaning/calendars.ipynb #947670dc
+# %% ../../../nbs/data/cleaning/calendars.ipynb #093b5273
 @dataclass(frozen=True)
 class ToUTC(Rule):
     """Turn local moments (TIMESTAMP without zone) into instants in the new column `into`, by an IANA `zone`.
@@ -72,11 +72,12 @@ class ToUTC(Rule):
         known = "SELECT DISTINCT name FROM pg_timezone_names()"
         if self.zone and not target.rows(f"SELECT 1 FROM ({known}) WHERE name = {literal(self.zone)}"):
             raise InputError.of("to_utc: zone", self.zone, "the IANA name of a time zone, such as 'Europe/London'")
-        rows = f"SELECT _row, CAST({local} AS TIMESTAMP) AS local, {given} AS zone, {given} IN ({known}) AS known FROM {target.table} WHERE {local} IS NOT NULL"
-        safe = "CASE WHEN known AND isfinite(local) THEN zone ELSE 'UTC' END"
+        finite = f"CASE WHEN isfinite({local}) THEN CAST({local} AS TIMESTAMP) ELSE TIMESTAMP 'epoch' END"
+        rows = f"SELECT _row, {finite} AS local, isfinite({local}) AS finite, {given} AS zone, {given} IN ({known}) AS known FROM {target.table} WHERE {local} IS NOT NULL"
+        safe = "CASE WHEN known THEN zone ELSE 'UTC' END"
         both = f"SELECT *, {safe} AS safe, {_candidates('local', f'({safe})')} FROM ({rows})"
         real = " , ".join(f"timezone(safe, timezone('UTC', {side})) = local AS {side}_real" for side in ("early", "late"))
-        what = """CASE WHEN NOT coalesce(known, false) THEN 'unknown zone' WHEN NOT early_real AND NOT late_real THEN 'nonexistent'
+        what = """CASE WHEN NOT coalesce(known, false) THEN 'unknown zone' WHEN NOT finite THEN 'infinite' WHEN NOT early_real AND NOT late_real THEN 'nonexistent'
             WHEN early_real AND late_real AND early <> late THEN 'ambiguous' ELSE 'unique' END"""
         value = f"""CASE what WHEN 'unique' THEN CASE WHEN early_real THEN early ELSE late END
             WHEN 'ambiguous' THEN {_AMBIGUOUS[self.ambiguous]} WHEN 'nonexistent' THEN {_NONEXISTENT[self.nonexistent]} END"""
@@ -90,7 +91,7 @@ class ToUTC(Rule):
                 raise InputError(f"{len(found):,} moments are {what}, the first in row {row}: {local} in {zone}; "
                                  f"say {what}=" + ("'earlier' or 'later'" if what == "ambiguous" else "'shift' or 'null'"))  # fmt: skip
 
-# %% ../../../nbs/data/cleaning/calendars.ipynb #9dafe7ea
+# %% ../../../nbs/data/cleaning/calendars.ipynb #9b2bf9e2
 _ROLLS = ("following", "preceding", "modified_following", "modified_preceding")
 _REACH = 31  # days that a roll may go: no calendar has a month without a business day
 
@@ -125,7 +126,7 @@ class BusinessDay(Rule):
         calendar = target.compute("calendar", self._calendar(first, last))
         note = f"'{self.roll}: ' || strftime(t.day, '%A') || CASE WHEN holiday THEN ', a holiday' ELSE '' END"
         rows = f"SELECT _row, {name} AS day FROM {target.table} WHERE {name} IS NOT NULL"
-        query = f"SELECT t._row, c.value, {note} AS note FROM ({rows}) AS t JOIN {calendar} AS c USING (day)"
+        query = f"SELECT t._row, c.value, {note} AS note FROM ({rows}) AS t JOIN {calendar} AS c USING (day) WHERE c.value IS NOT NULL"
         left = f"SELECT t._row, 'no business day within {_REACH} days of ' || t.day AS note FROM ({rows}) AS t LEFT JOIN {calendar} AS c USING (day) WHERE c.value IS NULL"
         return [Step(query=query, remaining=left, **new_or_same(target, self.column, self.into, "DATE"))]
 

@@ -21,7 +21,7 @@ from ...core.errors import InputError
 from .steps import Rule, make_rule
 from ..frames import content_sha256, to_arrow
 
-# %% ../../../nbs/data/cleaning/rulebook.ipynb #ef3b24bf
+# %% ../../../nbs/data/cleaning/rulebook.ipynb #a0c869d0
 INLINE_ROWS = 50  # of a table that came with a rule, written out in the text; a longer one is named by its fingerprint
 
 
@@ -45,7 +45,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [_plain(item) for item in value if item is not None]
     if isinstance(value, (pd.DataFrame, pa.Table)):
