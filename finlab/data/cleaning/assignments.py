@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import duckdb
 import pyarrow as pa
 
 from ...core.checks import check_columns, check_number
@@ -53,7 +52,7 @@ def _place(target: Target, column: str, sql_type: str) -> dict[str, str]:
 class Apply(Rule):
     """Set a column to what a Python function makes of an Arrow table of some columns.
 
-    `type` (an SQL type such as DOUBLE) makes `column` a new column. The function is not called for a table without rows.
+    `type` (an SQL type such as DOUBLE) makes `column` a new one. The function is not called for a table without rows.
     """
 
     kind: ClassVar[str] = "apply"
@@ -65,7 +64,9 @@ class Apply(Rule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not callable(self.function):
-            raise InputError.of("apply: function", self.function, "a Python function (a rule from TOML cannot have one)")
+            raise InputError.of(
+                "apply: function", self.function, "a Python function (a rule from TOML cannot have one)"
+            )
 
     def steps(self, target: Target) -> list[Step]:
         """Call the function once, keep what it returns in a temporary table, and read the step from there."""
@@ -74,7 +75,12 @@ class Apply(Rule):
         table = target.connection.sql(query).to_arrow_table()
         values = _values(self.function, table) if table.num_rows else pa.nulls(0)
         numbered = pa.table({"_row": table.column("_row"), "value": values})
-        return [Step(query=f"SELECT _row, value, {literal(self._name)} AS note FROM {target.keep('applied', numbered)}", **place)]
+        return [
+            Step(
+                query=f"SELECT _row, value, {literal(self._name)} AS note FROM {target.keep('applied', numbered)}",
+                **place,
+            )
+        ]
 
     @property
     def _name(self) -> str:
@@ -90,7 +96,9 @@ def _values(function: Callable[[pa.Table], Any], table: pa.Table) -> pa.Array | 
     except Exception as error:  # a stranger's function: whatever it raises is said, with the function's own words
         raise InputError(f"apply: the function failed: {type(error).__name__}: {error}") from error
     if len(values) != table.num_rows:
-        raise InputError(f"apply: the function returned {len(values):,} values for {table.num_rows:,} rows; expected one each")
+        raise InputError(
+            f"apply: the function returned {len(values):,} values for {table.num_rows:,} rows; expected one each"
+        )
     return values
 
 # %% ../../../nbs/data/cleaning/assignments.ipynb #7c135098
@@ -128,16 +136,20 @@ class Changes(Rule):
         probability = "coalesce(CAST(p.probability AS DOUBLE), 0)"
         cells = (
             f"SELECT t._row, CAST(t.{name} AS VARCHAR) AS now, CAST(p.before AS VARCHAR) AS before, "
-            f"CAST(p.after AS VARCHAR) AS after, {probability} AS probability FROM {given} AS p JOIN {target.table} AS t "
-            f"ON t._row = CAST(p.row AS BIGINT) WHERE p.\"column\" = {literal(column)} "
+            f"CAST(p.after AS VARCHAR) AS after, {probability} AS probability FROM {given} AS p JOIN "
+            f"{target.table} AS t "
+            f'ON t._row = CAST(p.row AS BIGINT) WHERE p."column" = {literal(column)} '
             f"QUALIFY row_number() OVER (PARTITION BY t._row ORDER BY {probability} DESC, p.after) = 1"
         )
         reason = (
-            f"CASE WHEN probability < {literal(self.least)} THEN 'probability ' || round(probability, 4) || ' is too low' "
+            f"CASE WHEN probability < {literal(self.least)} THEN 'probability ' || round(probability, 4) || ' "
+            "is too low' "
             "WHEN now IS DISTINCT FROM before THEN 'proposed for another value: ' || coalesce(before, 'NULL') "
             f"WHEN after IS NOT NULL AND TRY_CAST(after AS {kind}) IS NULL THEN after || ' does not fit the column' END"
         )
         judged = f"SELECT _row, TRY_CAST(after AS {kind}) AS value, probability, {reason} AS reason FROM ({cells})"
-        query = f"SELECT _row, value, 'probability ' || round(probability, 4) AS note FROM ({judged}) WHERE reason IS NULL"
+        query = (
+            f"SELECT _row, value, 'probability ' || round(probability, 4) AS note FROM ({judged}) WHERE reason IS NULL"
+        )
         left = f"SELECT _row, {literal(column + ': ')} || reason AS note FROM ({judged}) WHERE reason IS NOT NULL"
         return Step(column, query, remaining=left)

@@ -31,6 +31,42 @@ def _candidates(local: str, zone: str) -> str:
 _AMBIGUOUS = {"earlier": "least(early, late)", "later": "greatest(early, late)", "null": "NULL", "raise": "NULL"}
 _NONEXISTENT = {"shift": "early", "null": "NULL", "raise": "NULL"}
 
+# %% ../../../nbs/data/cleaning/calendars.ipynb #09b45610
+def _judged(rule: "ToUTC", target: Target, local: str) -> str:
+    """SQL for each moment: what it is, and its instant (in UTC, without zone) by the rule, or NULL."""
+    given = f"trim({target.column(rule.zone_column, 'text')})" if rule.zone_column else literal(rule.zone)
+    known = "SELECT DISTINCT name FROM pg_timezone_names()"
+    if rule.zone and not target.rows(f"SELECT 1 FROM ({known}) WHERE name = {literal(rule.zone)}"):
+        raise InputError.of("to_utc: zone", rule.zone, "the IANA name of a time zone, such as 'Europe/London'")
+    finite = f"CASE WHEN isfinite({local}) THEN CAST({local} AS TIMESTAMP) ELSE TIMESTAMP 'epoch' END"
+    rows = (
+        f"SELECT _row, {finite} AS local, isfinite({local}) AS finite, {given} AS zone, {given} IN "
+        f"({known}) AS known FROM {target.table} WHERE {local} IS NOT NULL"
+    )
+    safe = "CASE WHEN known THEN zone ELSE 'UTC' END"
+    both = f"SELECT *, {safe} AS safe, {_candidates('local', f'({safe})')} FROM ({rows})"
+    real = " , ".join(f"timezone(safe, timezone('UTC', {side})) = local AS {side}_real" for side in ("early", "late"))
+    what = """CASE WHEN NOT coalesce(known, false) THEN 'unknown zone' WHEN NOT finite THEN 'infinite'
+            WHEN NOT early_real AND NOT late_real THEN 'nonexistent'
+        WHEN early_real AND late_real AND early <> late THEN 'ambiguous' ELSE 'unique' END"""
+    value = f"""CASE what WHEN 'unique' THEN CASE WHEN early_real THEN early ELSE late END
+        WHEN 'ambiguous' THEN {_AMBIGUOUS[rule.ambiguous]} WHEN 'nonexistent' THEN
+        {_NONEXISTENT[rule.nonexistent]} END"""
+    return (
+        f"SELECT _row, local, zone, what, {value} AS value FROM (SELECT *, {what} AS what FROM (SELECT "
+        f"*, {real} FROM ({both})))"
+    )
+
+
+def _refuse(rule: "ToUTC", target: Target, judged: str) -> None:
+    for what, choice in (("ambiguous", rule.ambiguous), ("nonexistent", rule.nonexistent)):
+        query = f"SELECT count(*) OVER (), _row, local, zone FROM {judged} WHERE what = '{what}' ORDER BY _row LIMIT 1"
+        for count, row, local, zone in target.rows(query) if choice == "raise" else []:
+            choices = "'earlier' or 'later'" if what == "ambiguous" else "'shift' or 'null'"
+            raise InputError(
+                f"{count:,} moments are {what}, the first in row {row}: {local} in {zone}; say {what}={choices}"
+            )
+
 # %% ../../../nbs/data/cleaning/calendars.ipynb #093b5273
 @dataclass(frozen=True)
 class ToUTC(Rule):
@@ -59,37 +95,72 @@ class ToUTC(Rule):
     def steps(self, target: Target) -> list[Step]:
         """Judge every moment into a temporary table, then one step from it."""
         place = new_or_same(target, "", self.into or f"{self.column}_utc", "TIMESTAMP WITH TIME ZONE")
-        judged = target.compute("moments", self._judged(target, target.column(self.column, "moment")))
-        left = f"SELECT _row, what || ': ' || local || ' in ' || coalesce(zone, 'NULL') AS note FROM {judged} WHERE value IS NULL"
-        self._refuse(target, judged)
+        judged = target.compute("moments", _judged(self, target, target.column(self.column, "moment")))
+        left = (
+            f"SELECT _row, what || ': ' || local || ' in ' || coalesce(zone, 'NULL') AS note FROM {judged} "
+            "WHERE value IS NULL"
+        )
+        _refuse(self, target, judged)
         note = "what || coalesce(' in ' || zone, '')"
         query = f"SELECT _row, timezone('UTC', value) AS value, {note} AS note FROM {judged} WHERE value IS NOT NULL"
         return [Step(query=query, remaining=left, **place)]
 
-    def _judged(self, target: Target, local: str) -> str:
-        """SQL for each moment: what it is, and its instant (in UTC, without zone) by the rule, or NULL."""
-        given = f"trim({target.column(self.zone_column, 'text')})" if self.zone_column else literal(self.zone)
-        known = "SELECT DISTINCT name FROM pg_timezone_names()"
-        if self.zone and not target.rows(f"SELECT 1 FROM ({known}) WHERE name = {literal(self.zone)}"):
-            raise InputError.of("to_utc: zone", self.zone, "the IANA name of a time zone, such as 'Europe/London'")
-        finite = f"CASE WHEN isfinite({local}) THEN CAST({local} AS TIMESTAMP) ELSE TIMESTAMP 'epoch' END"
-        rows = f"SELECT _row, {finite} AS local, isfinite({local}) AS finite, {given} AS zone, {given} IN ({known}) AS known FROM {target.table} WHERE {local} IS NOT NULL"
-        safe = "CASE WHEN known THEN zone ELSE 'UTC' END"
-        both = f"SELECT *, {safe} AS safe, {_candidates('local', f'({safe})')} FROM ({rows})"
-        real = " , ".join(f"timezone(safe, timezone('UTC', {side})) = local AS {side}_real" for side in ("early", "late"))
-        what = """CASE WHEN NOT coalesce(known, false) THEN 'unknown zone' WHEN NOT finite THEN 'infinite' WHEN NOT early_real AND NOT late_real THEN 'nonexistent'
-            WHEN early_real AND late_real AND early <> late THEN 'ambiguous' ELSE 'unique' END"""
-        value = f"""CASE what WHEN 'unique' THEN CASE WHEN early_real THEN early ELSE late END
-            WHEN 'ambiguous' THEN {_AMBIGUOUS[self.ambiguous]} WHEN 'nonexistent' THEN {_NONEXISTENT[self.nonexistent]} END"""
-        return f"SELECT _row, local, zone, what, {value} AS value FROM (SELECT *, {what} AS what FROM (SELECT *, {real} FROM ({both})))"
+# %% ../../../nbs/data/cleaning/calendars.ipynb #ebb82fff
+def _calendar(rule: "BusinessDay", first: date | None, last: date | None) -> str:
+    """SQL for each day: whether it is a holiday, and the business day that it is rolled to."""
+    if first is None or last is None:
+        return "SELECT NULL::DATE AS day, false AS holiday, NULL::DATE AS value LIMIT 0"
+    free = (
+        rule.holidays
+        if not isinstance(rule.holidays, str)
+        else _holidays_of(rule.holidays, first.year - 1, last.year + 1)
+    )
+    span = (
+        f"generate_series({literal(first)} - INTERVAL {_REACH} DAY, {literal(last)} + INTERVAL {_REACH} "
+        "DAY, INTERVAL 1 DAY)"
+    )
+    days = (
+        f"SELECT CAST(d AS DATE) AS day, d::DATE IN ({listed(list(free))}) AS holiday FROM (SELECT unnest({span}) AS d)"
+    )
+    open_day = f"CASE WHEN NOT coalesce(holiday, false) AND isodow(day) NOT IN ({listed(rule.weekend)}) THEN day END"
+    if not rule.weekend:
+        open_day = "CASE WHEN NOT coalesce(holiday, false) THEN day END"
+    both = f"""SELECT *, first_value(opened IGNORE NULLS) OVER (ORDER BY day ROWS BETWEEN CURRENT ROW AND
+        {_REACH} FOLLOWING) AS following,
+        last_value(opened IGNORE NULLS) OVER (ORDER BY day ROWS BETWEEN {_REACH} PRECEDING AND CURRENT
+        ROW) AS preceding
+        FROM (SELECT *, {open_day} AS opened FROM ({days}))"""
+    way, other = ("following", "preceding") if rule.roll.endswith("following") else ("preceding", "following")
+    value = f"CASE WHEN month({way}) <> month(day) THEN {other} ELSE {way} END" if "modified" in rule.roll else way
+    return f"SELECT day, coalesce(holiday, false) AS holiday, {value} AS value FROM ({both})"
 
-    def _refuse(self, target: Target, judged: str) -> None:
-        for what, choice in (("ambiguous", self.ambiguous), ("nonexistent", self.nonexistent)):
-            found = target.rows(f"SELECT _row, local, zone FROM {judged} WHERE what = '{what}' ORDER BY _row") if choice == "raise" else []
-            if found:
-                row, local, zone = found[0]
-                raise InputError(f"{len(found):,} moments are {what}, the first in row {row}: {local} in {zone}; "
-                                 f"say {what}=" + ("'earlier' or 'later'" if what == "ambiguous" else "'shift' or 'null'"))  # fmt: skip
+
+def _iterable(given: Any) -> Iterable[Any]:
+    try:
+        return iter(given)
+    except TypeError:
+        raise InputError.of("business_day: holidays", given, "a list of days, or the ISO code of a country") from None
+
+
+def _day(given: Any) -> date:
+    try:
+        return date.fromisoformat(given) if isinstance(given, str) else date(given.year, given.month, given.day)
+    except (ValueError, AttributeError, TypeError):
+        raise InputError.of("business_day: a holiday", given, "a day such as '2026-12-25'") from None
+
+
+def _holidays_of(country: str, first: int, last: int) -> tuple[date, ...]:
+    """A country's public holidays by the package `holidays`."""
+    try:
+        import holidays
+    except ImportError:
+        raise InputError(
+            "business_day: a country's holidays need the package 'holidays'; install it, or list the days"
+        ) from None
+    try:
+        return tuple(sorted(holidays.country_holidays(country, years=range(first, last + 1))))
+    except (NotImplementedError, KeyError, ValueError, TypeError):
+        raise InputError.of("business_day: holidays", country, "a list of days, or the ISO code of a country") from None
 
 # %% ../../../nbs/data/cleaning/calendars.ipynb #9b2bf9e2
 _ROLLS = ("following", "preceding", "modified_following", "modified_preceding")
@@ -123,55 +194,18 @@ class BusinessDay(Rule):
         """A calendar from the first to the last day of the column, and one step over the days that move."""
         name = target.column(self.column, "day")
         first, last = target.rows(f"SELECT min({name}), max({name}) FROM {target.table} WHERE isfinite({name})")[0]
-        calendar = target.compute("calendar", self._calendar(first, last))
+        calendar = target.compute("calendar", _calendar(self, first, last))
         note = f"'{self.roll}: ' || strftime(t.day, '%A') || CASE WHEN holiday THEN ', a holiday' ELSE '' END"
         rows = f"SELECT _row, {name} AS day FROM {target.table} WHERE {name} IS NOT NULL"
-        query = f"SELECT t._row, c.value, {note} AS note FROM ({rows}) AS t JOIN {calendar} AS c USING (day) WHERE c.value IS NOT NULL"
-        left = f"SELECT t._row, 'no business day within {_REACH} days of ' || t.day AS note FROM ({rows}) AS t LEFT JOIN {calendar} AS c USING (day) WHERE c.value IS NULL"
+        query = (
+            f"SELECT t._row, c.value, {note} AS note FROM ({rows}) AS t JOIN {calendar} AS c USING (day) "
+            "WHERE c.value IS NOT NULL"
+        )
+        left = (
+            f"SELECT t._row, 'no business day within {_REACH} days of ' || t.day AS note FROM ({rows}) AS t "
+            f"LEFT JOIN {calendar} AS c USING (day) WHERE c.value IS NULL"
+        )
         return [Step(query=query, remaining=left, **new_or_same(target, self.column, self.into, "DATE"))]
-
-    def _calendar(self, first: date | None, last: date | None) -> str:
-        """SQL for each day: whether it is a holiday, and the business day that it is rolled to."""
-        if first is None or last is None:
-            return "SELECT NULL::DATE AS day, false AS holiday, NULL::DATE AS value LIMIT 0"
-        free = self.holidays if not isinstance(self.holidays, str) else _holidays_of(self.holidays, first.year - 1, last.year + 1)
-        span = f"generate_series({literal(first)} - INTERVAL {_REACH} DAY, {literal(last)} + INTERVAL {_REACH} DAY, INTERVAL 1 DAY)"
-        days = f"SELECT CAST(d AS DATE) AS day, d::DATE IN ({listed(list(free))}) AS holiday FROM (SELECT unnest({span}) AS d)"
-        open_day = f"CASE WHEN NOT coalesce(holiday, false) AND isodow(day) NOT IN ({listed(self.weekend)}) THEN day END"
-        if not self.weekend:
-            open_day = "CASE WHEN NOT coalesce(holiday, false) THEN day END"
-        both = f"""SELECT *, first_value(opened IGNORE NULLS) OVER (ORDER BY day ROWS BETWEEN CURRENT ROW AND {_REACH} FOLLOWING) AS following,
-            last_value(opened IGNORE NULLS) OVER (ORDER BY day ROWS BETWEEN {_REACH} PRECEDING AND CURRENT ROW) AS preceding
-            FROM (SELECT *, {open_day} AS opened FROM ({days}))"""
-        way, other = ("following", "preceding") if self.roll.endswith("following") else ("preceding", "following")
-        value = f"CASE WHEN month({way}) <> month(day) THEN {other} ELSE {way} END" if "modified" in self.roll else way
-        return f"SELECT day, coalesce(holiday, false) AS holiday, {value} AS value FROM ({both})"
-
-
-def _iterable(given: Any) -> Iterable[Any]:
-    try:
-        return iter(given)
-    except TypeError:
-        raise InputError.of("business_day: holidays", given, "a list of days, or the ISO code of a country") from None
-
-
-def _day(given: Any) -> date:
-    try:
-        return date.fromisoformat(given) if isinstance(given, str) else date(given.year, given.month, given.day)
-    except (ValueError, AttributeError, TypeError):
-        raise InputError.of("business_day: a holiday", given, "a day such as '2026-12-25'") from None
-
-
-def _holidays_of(country: str, first: int, last: int) -> tuple[date, ...]:
-    """A country's public holidays by the package `holidays`."""
-    try:
-        import holidays
-    except ImportError:
-        raise InputError("business_day: a country's holidays need the package 'holidays'; install it, or list the days") from None
-    try:
-        return tuple(sorted(holidays.country_holidays(country, years=range(first, last + 1))))
-    except (NotImplementedError, KeyError, ValueError, TypeError):
-        raise InputError.of("business_day: holidays", country, "a list of days, or the ISO code of a country") from None
 
 # %% ../../../nbs/data/cleaning/calendars.ipynb #28b3ac6f
 @dataclass(frozen=True)
@@ -202,6 +236,9 @@ class Fiscal(Rule):
         rows = f"FROM {target.table} WHERE isfinite({name})"
         note = f"'fiscal year from month {self.first_month}'"
         return [
-            Step(query=f"SELECT _row, {value} AS value, {note} AS note {rows}", **new_or_same(target, "", column, "INTEGER"))
+            Step(
+                query=f"SELECT _row, {value} AS value, {note} AS note {rows}",
+                **new_or_same(target, "", column, "INTEGER"),
+            )
             for column, value in ((self.year, year), (self.period, period))
         ]

@@ -29,7 +29,7 @@ def _whole(number: str, digits: int) -> str:
 
 
 def fractions(target: Target, rates: Any) -> str:
-    """Keep rates as fractions n/d in lowest terms, each also upside down (`how`), in a temporary table; returns its name.
+    """Keep rates as fractions n/d in lowest terms, each also upside down, in a temporary table; returns its name.
 
     InputError for a rate that is missing its parts, is not positive, or stands there twice with different values.
     """
@@ -38,23 +38,32 @@ def fractions(target: Target, rates: Any) -> str:
     try:
         table = target.compute(
             "rates_read",
-            f'SELECT CAST("date" AS DATE) AS day, upper(trim(CAST("from" AS VARCHAR))) AS a, upper(trim(CAST("to" AS VARCHAR))) '
+            'SELECT CAST("date" AS DATE) AS day, upper(trim(CAST("from" AS VARCHAR))) AS a, '
+            'upper(trim(CAST("to" AS VARCHAR))) '
             f"AS b, {whole} AS n, 10::HUGEINT ** {RATE_DIGITS} AS d FROM {given} WHERE rate IS NOT NULL",
         )
     except (duckdb.ConversionException, duckdb.BinderException, duckdb.OutOfRangeException) as error:
-        raise InputError(f"the rates cannot be read: {str(error).splitlines()[0]}; expected date, from, to and a number") from None
+        raise InputError(
+            f"the rates cannot be read: {str(error).splitlines()[0]}; expected date, from, to and a number"
+        ) from None
     _check_rates(target, table)
     return target.compute(
         "fractions",
-        f"WITH low AS (SELECT DISTINCT day, a, b, n // gcd(n, CAST(d AS HUGEINT)) AS n, CAST(d AS HUGEINT) // gcd(n, CAST(d AS HUGEINT)) AS d FROM {table}) "
+        "WITH low AS (SELECT DISTINCT day, a, b, n // gcd(n, CAST(d AS HUGEINT)) AS n, CAST(d AS HUGEINT) // "
+        f"gcd(n, CAST(d AS HUGEINT)) AS d FROM {table}) "
         "SELECT *, 'direct' AS how FROM low UNION ALL SELECT day, b, a, d, n, 'inverse' FROM low",
     )
 
 
 def _check_rates(target: Target, table: str) -> None:
-    bad = target.rows(f"SELECT day, a, b FROM {table} WHERE day IS NULL OR a IS NULL OR b IS NULL OR n <= 0 ORDER BY ALL LIMIT 1")
+    bad = target.rows(
+        f"SELECT day, a, b FROM {table} WHERE day IS NULL OR a IS NULL OR b IS NULL OR n <= 0 ORDER BY ALL LIMIT 1"
+    )
     twice = target.rows(f"SELECT day, a, b FROM {table} GROUP BY ALL HAVING count(DISTINCT n) > 1 ORDER BY ALL LIMIT 1")
-    for rows, words in ((bad, "a positive rate with a date and two currencies"), (twice, "one rate for a day and a pair")):
+    for rows, words in (
+        (bad, "a positive rate with a date and two currencies"),
+        (twice, "one rate for a day and a pair"),
+    ):
         if rows:
             day, a, b = rows[0]
             raise InputError(f"the rates have {a} to {b} on {day}; expected {words}")
@@ -71,12 +80,14 @@ def _routes(target: Target, rule: "Convert", table: str) -> str:
         wanted AS (SELECT cur, day, cur AS a, {to} AS b FROM needed UNION SELECT cur, day, cur, {base} FROM needed
             UNION SELECT cur, day, {base}, {to} FROM needed),
         legs AS (SELECT * FROM ({found}) QUALIFY row_number() OVER (PARTITION BY cur, day, a, b ORDER BY how) = 1),
-        routes AS (SELECT cur, day, 0 AS rank, 1::HUGEINT AS n, 1::HUGEINT AS d, NULL::DATE AS quoted, 'same currency' AS how
+        routes AS (SELECT cur, day, 0 AS rank, 1::HUGEINT AS n, 1::HUGEINT AS d, NULL::DATE AS quoted,
+        'same currency' AS how
             FROM needed WHERE cur = {to}
             UNION ALL SELECT cur, day, 1, n, d, quoted, how FROM legs WHERE a = cur AND b = {to}
             UNION ALL SELECT x.cur, x.day, 2, (x.n // gcd(x.n, y.d)) * (y.n // gcd(y.n, x.d)),
                 (x.d // gcd(y.n, x.d)) * (y.d // gcd(x.n, y.d)), least(x.quoted, y.quoted), 'through ' || {base}
-            FROM legs AS x JOIN legs AS y USING (cur, day) WHERE x.a = cur AND x.b = {base} AND y.a = {base} AND y.b = {to})
+            FROM legs AS x JOIN legs AS y USING (cur, day) WHERE x.a = cur AND x.b = {base} AND y.a =
+            {base} AND y.b = {to})
         SELECT * FROM routes QUALIFY row_number() OVER (PARTITION BY cur, day ORDER BY rank) = 1"""
 
 
@@ -92,8 +103,26 @@ def _rounded(amount: str, rule: "Convert", scale: int) -> str:
     tie = f"({over} // {under}) % 2 = 1" if rule.rounding == "half_even" else "true"
     rest = f"2 * ({over} % {under})"
     whole = f"({over} // {under} + CASE WHEN {rest} > {under} OR ({rest} = {under} AND {tie}) THEN 1 ELSE 0 END)"
-    shift = f"CAST({10.0 ** -rule.digits:.{rule.digits}f} AS DECIMAL({rule.digits + 1}, {rule.digits}))"
-    return f"CAST(CAST({whole} AS DECIMAL({37 - rule.digits}, 0)) * {shift} AS DECIMAL(38, {rule.digits})) * sign({amount})"
+    shift = f"CAST({10.0**-rule.digits:.{rule.digits}f} AS DECIMAL({rule.digits + 1}, {rule.digits}))"
+    return (
+        f"CAST(CAST({whole} AS DECIMAL({37 - rule.digits}, 0)) * {shift} AS DECIMAL(38, {rule.digits})) * "
+        f"sign({amount})"
+    )
+
+# %% ../../../nbs/data/cleaning/currency.ipynb #c6dbdf89
+def _refuse(rule: "Convert", target: Target, left: str) -> None:
+    lost = target.rows(f"SELECT _row, note FROM ({left}) ORDER BY _row LIMIT 3") if rule.missing == "raise" else []
+    if lost:
+        count = target.rows(f"SELECT count(*) FROM ({left})")[0][0]
+        shown = "; ".join(f"row {row}: {note}" for row, note in lost)
+        raise InputError(f"{count:,} rows have no rate, such as {shown}; give the rates, or missing='leave'")
+
+
+def _scale(sql_type: str) -> int:
+    """Digits after the point of a type."""
+    if sql_type.startswith("DECIMAL"):
+        return int(sql_type.rstrip(")").split(",")[1])
+    return DOUBLE_DIGITS if sql_type in ("DOUBLE", "FLOAT") else 0
 
 # %% ../../../nbs/data/cleaning/currency.ipynb #a55aff0a
 DOUBLE_DIGITS = 6  # after the point, of an amount that is stored as a double
@@ -136,34 +165,31 @@ class Convert(Rule):
 
     def steps(self, target: Target) -> list[Step]:
         """One step over all rows that have a rate; the others are refused or named."""
-        amount, currency, day = target.column(self.amount, "number"), target.column(self.currency), target.column(self.date)
-        place = new_or_same(target, "", self.into or f"{self.amount}_{self.to.lower()}", f"DECIMAL({RESULT_PRECISION}, {self.digits})")
+        amount, currency, day = (
+            target.column(self.amount, "number"),
+            target.column(self.currency),
+            target.column(self.date),
+        )
+        place = new_or_same(
+            target, "", self.into or f"{self.amount}_{self.to.lower()}", f"DECIMAL({RESULT_PRECISION}, {self.digits})"
+        )
         routes = target.compute("routes", _routes(target, self, fractions(target, self.rates)))
         scale = _scale(target.columns[self.amount])
-        rows = (f"SELECT t._row, {_whole(amount, scale)} AS whole, CAST({day} AS DATE) AS day, upper(trim({currency})) AS cur "
+        rows = (f"SELECT t._row, {_whole(amount, scale)} AS whole, CAST({day} AS DATE) AS day, "
+            f"upper(trim({currency})) AS cur "
                 f"FROM {target.table} AS t WHERE {amount} IS NOT NULL")  # fmt: skip
         joined = f"({rows}) AS t LEFT JOIN {routes} AS r USING (cur, day)"
         note = "how || coalesce(' rate of ' || quoted, '')"
-        query = f"SELECT t._row, {_rounded('whole', self, scale)} AS value, {note} AS note FROM {joined} WHERE r.n IS NOT NULL"
-        why = (f"'no rate ' || coalesce(cur, 'NULL') || ' to ' || {literal(self.to)} || ' within {self.most_days} days before ' "
+        query = (
+            f"SELECT t._row, {_rounded('whole', self, scale)} AS value, {note} AS note FROM {joined} WHERE "
+            "r.n IS NOT NULL"
+        )
+        why = (f"'no rate ' || coalesce(cur, 'NULL') || ' to ' || {literal(self.to)} || ' within "
+            f"{self.most_days} days before ' "
                "|| coalesce(CAST(day AS VARCHAR), 'NULL')")  # fmt: skip
         left = f"SELECT t._row, {why} AS note FROM {joined} WHERE r.n IS NULL"
-        self._refuse(target, left)
+        _refuse(self, target, left)
         return [Step(query=query, remaining=left, **place)]
-
-    def _refuse(self, target: Target, left: str) -> None:
-        lost = target.rows(f"SELECT _row, note FROM ({left}) ORDER BY _row LIMIT 3") if self.missing == "raise" else []
-        if lost:
-            count = target.rows(f"SELECT count(*) FROM ({left})")[0][0]
-            shown = "; ".join(f"row {row}: {note}" for row, note in lost)
-            raise InputError(f"{count:,} rows have no rate, such as {shown}; give the rates, or missing='leave'")
-
-
-def _scale(sql_type: str) -> int:
-    """Digits after the point of a type."""
-    if sql_type.startswith("DECIMAL"):
-        return int(sql_type.rstrip(")").split(",")[1])
-    return DOUBLE_DIGITS if sql_type in ("DOUBLE", "FLOAT") else 0
 
 # %% ../../../nbs/data/cleaning/currency.ipynb #d7743c8c
 def check_triangles(connection: duckdb.DuckDBPyConnection, rates: Any, *, most: float = 0.001) -> pd.DataFrame:
@@ -178,5 +204,6 @@ def check_triangles(connection: duckdb.DuckDBPyConnection, rates: Any, *, most: 
     query = f"""WITH p AS ({prices}) SELECT x.day AS date, x.a AS "from", x.b AS through, y.b AS "to", z.rate AS direct,
         x.rate * y.rate AS indirect, x.rate * y.rate / z.rate - 1 AS deviation
         FROM p AS x JOIN p AS y ON x.day = y.day AND x.b = y.a JOIN p AS z ON z.day = x.day AND z.a = x.a AND z.b = y.b
-        WHERE x.a < y.b AND abs(x.rate * y.rate / z.rate - 1) > {literal(float(most))} ORDER BY abs(deviation) DESC, 1, 2, 3, 4"""
+        WHERE x.a < y.b AND abs(x.rate * y.rate / z.rate - 1) > {literal(float(most))} ORDER BY
+        abs(deviation) DESC, 1, 2, 3, 4"""
     return to_pandas(connection.sql(query).to_arrow_table())

@@ -80,12 +80,59 @@ def _by_letters(score: str) -> str:
 def _check_pairs(target: Target, texts: str) -> None:
     """InputError if the blocks ask for too many comparisons."""
     sizes = f"SELECT block, count(*) AS n, min(first) AS first FROM {texts} GROUP BY block"
-    pairs, largest, row = target.rows(f"SELECT coalesce(sum(n * (n - 1) // 2), 0), max(n), arg_max(first, n) FROM ({sizes})")[0]
+    pairs, largest, row = target.rows(
+        f"SELECT coalesce(sum(n * (n - 1) // 2), 0), max(n), arg_max(first, n) FROM ({sizes})"
+    )[0]
     if pairs > MOST_PAIRS:
         raise InputError(
             f"near duplicates: the blocks make {int(pairs):,} pairs; expected at most {MOST_PAIRS:,}; "
             f"name more columns in block (the largest block has {largest:,} different texts, such as row {row})"
         )
+
+# %% ../../../nbs/data/cleaning/duplicates.ipynb #172854dd
+def _heads(rule: "NearDuplicates", target: Target, texts: str) -> pa.Table:
+    """For each text (by its first row) the first row of its group: the connected components of the pairs."""
+    pairs = np.zeros((2, 0), dtype=np.int64)
+    if rule.measure != "equal":
+        _check_pairs(target, texts)
+        score, bound = _likeness(rule.measure)
+        least = literal(rule.likeness)
+        query = (
+            f"SELECT a.first AS left_row, b.first AS right_row FROM {texts} AS a JOIN {texts} AS b ON "
+            "a.block = b.block "
+            f"AND a.first < b.first AND {bound} >= {least} AND {score} >= {least}"
+        )
+        found = target.connection.sql(query).to_arrow_table()
+        pairs = np.stack([found.column(side).to_numpy() for side in ("left_row", "right_row")])
+    return _components(target.connection.sql(f"SELECT first FROM {texts} ORDER BY 1").to_arrow_table(), pairs)
+
+
+def _scored(rule: "NearDuplicates", target: Target, texts: str, heads: str) -> str:
+    """The groups with their size, and each text's likeness to the first text of its group."""
+    score = (
+        "1.0"
+        if rule.measure == "equal"
+        else f"CASE WHEN a.text = b.text THEN 1.0 ELSE {_likeness(rule.measure)[0]} END"
+    )
+    return target.compute(
+        "scored",
+        f"SELECT h.first, h.head, {score} AS likeness, sum(a.rows) OVER (PARTITION BY h.head) AS members "
+        f"FROM {heads} AS h "
+        f"JOIN {texts} AS a ON a.first = h.first JOIN {texts} AS b ON b.first = h.head",
+    )
+
+
+def _components(firsts: pa.Table, pairs: np.ndarray) -> pa.Table:
+    """The smallest member of every member's connected component; `firsts` is sorted."""
+    members = firsts.column("first").to_numpy()
+    if not len(members):
+        return pa.table({"first": pa.array([], pa.int64()), "head": pa.array([], pa.int64())})
+    left, right = np.searchsorted(members, pairs)
+    links = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(len(members), len(members)))
+    count, labels = connected_components(links, directed=False)
+    heads = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(heads, labels, members)
+    return pa.table({"first": members, "head": heads[labels]})
 
 # %% ../../../nbs/data/cleaning/duplicates.ipynb #c0d454a4
 @dataclass(frozen=True)
@@ -119,51 +166,19 @@ class NearDuplicates(Rule):
         keyed = f"SELECT _row, {block} AS block FROM {target.table}"
         forms = texts_of(target, self.column, self.forms)
         rows = target.compute("keyed", f"SELECT * FROM ({keyed}) JOIN ({forms}) USING (_row) WHERE text <> ''")
-        texts = target.compute("texts", f"SELECT block, text, regexp_full_match(text, {literal(_ASCII)}) AS ascii, min(_row) AS first, count(*) AS rows "
-            f"FROM {rows} GROUP BY ALL")
-        heads = target.keep("heads", self._heads(target, texts))
+        texts = target.compute(
+            "texts",
+            f"SELECT block, text, regexp_full_match(text, {literal(_ASCII)}) AS ascii, min(_row) AS first, "
+            "count(*) AS rows "
+            f"FROM {rows} GROUP BY ALL",
+        )
+        heads = target.keep("heads", _heads(self, target, texts))
         query = (
             f"SELECT r._row, head AS value, CASE WHEN r._row = head THEN 'first of ' || members || ' rows' ELSE "
-            f"'like row ' || head || ': ' || round(likeness, 3) END AS note FROM {rows} AS r JOIN {texts} USING (block, text) "
-            f"JOIN {self._scored(target, texts, heads)} AS h USING (first) WHERE members > 1"
+            f"'like row ' || head || ': ' || round(likeness, 3) END AS note FROM {rows} AS r JOIN {texts} USING "
+            "(block, text) "
+            f"JOIN {_scored(self, target, texts, heads)} AS h USING (first) WHERE members > 1"
         )
         if self.action == "remove":
             return [Step("", f"SELECT * FROM ({query}) WHERE _row <> value")]
         return [Step(query=query, **new_or_same(target, "", self.into, "BIGINT"))]
-
-    def _heads(self, target: Target, texts: str) -> pa.Table:
-        """For each text (by its first row) the first row of its group: the connected components of the pairs."""
-        pairs = np.zeros((2, 0), dtype=np.int64)
-        if self.measure != "equal":
-            _check_pairs(target, texts)
-            score, bound = _likeness(self.measure)
-            least = literal(self.likeness)
-            query = (
-                f"SELECT a.first AS left_row, b.first AS right_row FROM {texts} AS a JOIN {texts} AS b ON a.block = b.block "
-                f"AND a.first < b.first AND {bound} >= {least} AND {score} >= {least}"
-            )
-            found = target.connection.sql(query).to_arrow_table()
-            pairs = np.stack([found.column(side).to_numpy() for side in ("left_row", "right_row")])
-        return _components(target.connection.sql(f"SELECT first FROM {texts} ORDER BY 1").to_arrow_table(), pairs)
-
-    def _scored(self, target: Target, texts: str, heads: str) -> str:
-        """The groups with their size, and each text's likeness to the first text of its group."""
-        score = "1.0" if self.measure == "equal" else f"CASE WHEN a.text = b.text THEN 1.0 ELSE {_likeness(self.measure)[0]} END"
-        return target.compute(
-            "scored",
-            f"SELECT h.first, h.head, {score} AS likeness, sum(a.rows) OVER (PARTITION BY h.head) AS members FROM {heads} AS h "
-            f"JOIN {texts} AS a ON a.first = h.first JOIN {texts} AS b ON b.first = h.head",
-        )
-
-
-def _components(firsts: pa.Table, pairs: np.ndarray) -> pa.Table:
-    """The smallest member of every member's connected component; `firsts` is sorted."""
-    members = firsts.column("first").to_numpy()
-    if not len(members):
-        return pa.table({"first": pa.array([], pa.int64()), "head": pa.array([], pa.int64())})
-    left, right = np.searchsorted(members, pairs)
-    links = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(len(members), len(members)))
-    count, labels = connected_components(links, directed=False)
-    heads = np.full(count, np.iinfo(np.int64).max)
-    np.minimum.at(heads, labels, members)
-    return pa.table({"first": members, "head": heads[labels]})

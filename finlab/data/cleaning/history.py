@@ -37,7 +37,8 @@ KEPT = Ledger()
 REHEARSED = Ledger("temp.main.", "CREATE TEMP TABLE")
 
 _TABLES = {
-    "cleanings": "id BIGINT, name VARCHAR, cleaned_at TIMESTAMPTZ, rules VARCHAR, rows_touched BIGINT, cells_changed BIGINT, "
+    "cleanings": "id BIGINT, name VARCHAR, cleaned_at TIMESTAMPTZ, rules VARCHAR, rows_touched BIGINT, "
+        "cells_changed BIGINT, "
     "rows_removed BIGINT, columns_added VARCHAR[], undone BOOLEAN, undone_at TIMESTAMPTZ",
     "changes": "cleaning BIGINT, number INTEGER, rule VARCHAR, _row BIGINT, \"column\" VARCHAR, before VARCHAR, "
     "after VARCHAR, note VARCHAR",
@@ -59,9 +60,7 @@ def has_history(connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(connection.execute(found).fetchall())
 
 # %% ../../../nbs/data/cleaning/history.ipynb #97f6bbbf
-def begin_cleaning(
-    connection: duckdb.DuckDBPyConnection, ledger: Ledger, table: str, name: str, rules: str
-) -> int:
+def begin_cleaning(connection: duckdb.DuckDBPyConnection, ledger: Ledger, table: str, name: str, rules: str) -> int:
     """Enter a new cleaning of `table`, known as `name`, by `rules` (their TOML); returns its id."""
     open_history(connection, ledger)
     last = connection.execute(f"SELECT coalesce(max(id), 0) FROM {ledger.table('cleanings')}").fetchall()[0][0]
@@ -86,7 +85,7 @@ def end_cleaning(connection: duckdb.DuckDBPyConnection, ledger: Ledger, cleaning
     connection.execute(
         f"UPDATE {ledger.table('cleanings')} SET columns_added = ?, rows_touched = sums.rows, "
         "cells_changed = sums.cells, rows_removed = sums.removed FROM (SELECT count(DISTINCT _row) AS rows, "
-        f"count(\"column\") AS cells, count(*) - count(\"column\") AS removed FROM {ledger.table('changes')} "
+        f'count("column") AS cells, count(*) - count("column") AS removed FROM {ledger.table("changes")} '
         "WHERE cleaning = ?) AS sums WHERE id = ?",
         [added, cleaning, cleaning],
     )
@@ -116,7 +115,9 @@ def trail(
 
 
 def _find(known: pd.DataFrame, cleaning: object) -> pd.Series:
-    found = known[known["id"] == cleaning] if isinstance(cleaning, int) and not isinstance(cleaning, bool) else known[:0]
+    found = (
+        known[known["id"] == cleaning] if isinstance(cleaning, int) and not isinstance(cleaning, bool) else known[:0]
+    )
     if found.empty:
         listed = ", ".join(str(number) for number in known["id"].tolist()[-10:]) or "none yet"
         raise InputError.of("cleaning", cleaning, f"the number of a cleaning: {listed}")
@@ -128,7 +129,9 @@ def _check_same(
 ) -> None:
     rows = KEPT.rows(cleaning)
     now, then = columns_of(connection, table), columns_of(connection, rows)
-    lost = [name for name in {**then, **dict.fromkeys(needed)} if name not in now or now[name] != then.get(name, now[name])]
+    lost = [
+        name for name in {**then, **dict.fromkeys(needed)} if name not in now or now[name] != then.get(name, now[name])
+    ]
     if lost:
         raise InputError(f"cleaning {cleaning} cannot be undone: the table no longer has the columns that it left; "
                          f"{', '.join(map(repr, lost))} is missing or has another type")  # fmt: skip

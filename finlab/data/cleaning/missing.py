@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 
 from ...core.checks import check_choice, check_positive_int
 from ...core.errors import InputError
-from .sqltext import family, listed, literal, quoted
+from .sqltext import family, listed, literal
 from .steps import Names, Rule, Step, Target, new_or_same
 
 # %% ../../../nbs/data/cleaning/missing.ipynb #45d49e1f
-UNKNOWN = ("", "-", "--", "—", "?", "unknown", "unk", "not known", "missing", "null", "none", "nan", "#n/a", "tbc", "tbd",
-           "k. a.", "k.a.", "keine angabe", "inconnu", "desconocido", "未知", "不详", "不明")  # fmt: skip
+UNKNOWN = ("", "-", "--", "—", "?", "unknown", "unk", "not known", "missing", "null", "none", "nan", "#n/a", "tbc",
+           "tbd", "k. a.", "k.a.", "keine angabe", "inconnu", "desconocido", "未知", "不详", "不明")  # fmt: skip
 NOT_APPLICABLE = ("n/a", "n.a.", "n. a.", "na", "not applicable", "entfällt", "sans objet", "不适用", "无")
 ZERO = ("nil", "zero", "零")
 _SPACE = r"^[\s\p{Z}]+|[\s\p{Z}]+$"  # white space and Unicode's separators at both ends
@@ -26,6 +26,37 @@ _SPACE = r"^[\s\p{Z}]+|[\s\p{Z}]+$"  # white space and Unicode's separators at b
 def folded(column: str) -> str:
     """Write SQL for a text without the space around it, in lower case."""
     return f"lower(regexp_replace({column}, {literal(_SPACE)}, '', 'g'))"
+
+# %% ../../../nbs/data/cleaning/missing.ipynb #0d101f31
+def _by_kind(rule: "Missing", kind: type) -> dict[str, list[Any]]:
+    """The values of each kind as they are compared; what was named by the user leaves the default lists."""
+    given = {"unknown": rule.unknown, "not applicable": rule.not_applicable, "zero": rule.zero}
+    defaults = {"unknown": UNKNOWN, "not applicable": NOT_APPLICABLE, "zero": ZERO}
+    chosen = {name: _folded(rule.column, values, kind) for name, values in given.items() if values != defaults[name]}
+    named = [value for values in chosen.values() for value in values]
+    twice = sorted({str(value) for value in named if named.count(value) > 1})
+    if twice:
+        raise InputError(
+            f"missing: {', '.join(map(repr, twice))} is listed for more than one kind; expected one kind each"
+        )
+    rest = (
+        {name: [text for text in values if text not in named] for name, values in defaults.items()}
+        if kind is str
+        else {}
+    )
+    found = {name: chosen.get(name, rest.get(name, [])) for name in given}
+    if not any(found.values()):
+        raise InputError(
+            f"missing: column {rule.column!r} holds numbers; expected numbers that mean missing, such as -999"
+        )
+    return {name: values for name, values in found.items() if values}
+
+
+def _folded(column: str, values: Sequence[Any], kind: type) -> list[Any]:
+    wrong = [value for value in values if isinstance(value, str) != (kind is str) or isinstance(value, bool)]
+    if wrong:
+        raise InputError.of(f"missing: a value for {column!r}", wrong[0], "a text" if kind is str else "a number")
+    return sorted({value.strip().lower() if isinstance(value, str) else value for value in values})
 
 # %% ../../../nbs/data/cleaning/missing.ipynb #8bd56d80
 @dataclass(frozen=True)
@@ -50,7 +81,9 @@ class Missing(Rule):
         texts = _by_kind(self, str if is_text else float)
         compared = folded(name) if is_text else name
         kinds = " ".join(f"WHEN {compared} IN ({listed(found)}) THEN {literal(kind)}" for kind, found in texts.items())
-        where = f"FROM {target.table} WHERE {compared} IN ({listed([text for found in texts.values() for text in found])})"
+        where = (
+            f"FROM {target.table} WHERE {compared} IN ({listed([text for found in texts.values() for text in found])})"
+        )
         zero = "'0'" if is_text else "0"
         value = f"CASE CASE {kinds} END WHEN 'zero' THEN {zero} END"
         found = [Step(self.column, f"SELECT _row, {value} AS value, CASE {kinds} END AS note {where}")]
@@ -58,29 +91,6 @@ class Missing(Rule):
             place = new_or_same(target, self.column, self.into, "VARCHAR")
             found.insert(0, Step(query=f"SELECT _row, CASE {kinds} END AS value, 'kind' AS note {where}", **place))
         return found
-
-
-def _by_kind(rule: Missing, kind: type) -> dict[str, list[Any]]:
-    """The values of each kind as they are compared; what was named by the user leaves the default lists."""
-    given = {"unknown": rule.unknown, "not applicable": rule.not_applicable, "zero": rule.zero}
-    defaults = {"unknown": UNKNOWN, "not applicable": NOT_APPLICABLE, "zero": ZERO}
-    chosen = {name: _folded(rule.column, values, kind) for name, values in given.items() if values != defaults[name]}
-    named = [value for values in chosen.values() for value in values]
-    twice = sorted({str(value) for value in named if named.count(value) > 1})
-    if twice:
-        raise InputError(f"missing: {', '.join(map(repr, twice))} is listed for more than one kind; expected one kind each")
-    rest = {name: [text for text in values if text not in named] for name, values in defaults.items()} if kind is str else {}
-    found = {name: chosen.get(name, rest.get(name, [])) for name in given}
-    if not any(found.values()):
-        raise InputError(f"missing: column {rule.column!r} holds numbers; expected numbers that mean missing, such as -999")
-    return {name: values for name, values in found.items() if values}
-
-
-def _folded(column: str, values: Sequence[Any], kind: type) -> list[Any]:
-    wrong = [value for value in values if isinstance(value, str) != (kind is str) or isinstance(value, bool)]
-    if wrong:
-        raise InputError.of(f"missing: a value for {column!r}", wrong[0], "a text" if kind is str else "a number")
-    return sorted({value.strip().lower() if isinstance(value, str) else value for value in values})
 
 # %% ../../../nbs/data/cleaning/missing.ipynb #ed5722a7
 @dataclass(frozen=True)
@@ -104,7 +114,9 @@ class Fill(Rule):
         check_choice("fill: method", self.method, ("constant", "forward", "median"))
         check_positive_int("fill: most", self.most, least=0)
         if (self.value is None) == (self.method == "constant"):
-            raise InputError.of("fill: value", self.value, f"{'a' if self.value is None else 'no'} value for {self.method}")
+            raise InputError.of(
+                "fill: value", self.value, f"{'a' if self.value is None else 'no'} value for {self.method}"
+            )
 
     def steps(self, target: Target) -> list[Step]:
         """One step, and a query for what stays empty."""
@@ -124,7 +136,10 @@ class Fill(Rule):
         if self.method == "constant":
             return literal(self.value), "'constant'"
         if self.method == "median":
-            return f"median(CAST({name} AS DOUBLE)) OVER ({over})", f"'median of ' || count({name}) OVER ({over}) || ' values'"
+            return (
+                f"median(CAST({name} AS DOUBLE)) OVER ({over})",
+                f"'median of ' || count({name}) OVER ({over}) || ' values'",
+            )
         reach = f"ROWS BETWEEN {self.most or 'UNBOUNDED'} PRECEDING AND CURRENT ROW"
         source = f"last_value(CASE WHEN {name} IS NOT NULL THEN _row END IGNORE NULLS) OVER ({over} {reach})"
         return f"last_value({name} IGNORE NULLS) OVER ({over} {reach})", f"'from row ' || {source}"

@@ -34,7 +34,8 @@ def _bounds(rule: "Outliers", target: Target) -> str:
         half = rule.window // 2
         over += f" ORDER BY {', '.join([*order, '_row'])} ROWS BETWEEN {half} PRECEDING AND {half} FOLLOWING"
         spread = f"{HAMPEL_FACTOR} * mad(x) OVER ({over})"
-        return _limits(f"SELECT _row, x, count(x) OVER ({over}) AS n, median(x) OVER ({over}) AS middle, {spread} AS spread "
+        return _limits(f"SELECT _row, x, count(x) OVER ({over}) AS n, median(x) OVER ({over}) AS middle, "
+            f"{spread} AS spread "
                        f"FROM ({source}) WHERE x IS NOT NULL", threshold)  # fmt: skip
     grouped = f"SELECT *, count(x) OVER ({over}) AS n, median(x) OVER ({over}) AS middle FROM ({source})"
     if rule.method == "iqr":
@@ -49,7 +50,23 @@ def _bounds(rule: "Outliers", target: Target) -> str:
 
 
 def _limits(scored: str, threshold: str) -> str:
-    return f"SELECT _row, x, n, middle, middle - {threshold} * spread AS low, middle + {threshold} * spread AS high FROM ({scored})"
+    return (
+        f"SELECT _row, x, n, middle, middle - {threshold} * spread AS low, middle + {threshold} * spread AS "
+        f"high FROM ({scored})"
+    )
+
+# %% ../../../nbs/data/cleaning/outliers.ipynb #847bb5f8
+def _least_values(rule: "Outliers") -> int:
+    """How many values a group or a window needs to be judged; a window at the end of a group holds half of itself."""
+    return LEAST_VALUES if rule.method != "hampel" else min(LEAST_VALUES, rule.window // 2 + 1)
+
+
+def _too_small(rule: "Outliers", target: Target) -> str:
+    """SQL for the first row of every group that is too small to judge."""
+    name, group = target.column(rule.column), f"GROUP BY {target.all(rule.by)}" if rule.by else ""
+    few = f"count({name}) BETWEEN 1 AND {_least_values(rule) - 1}"
+    words = f"'a group of ' || count({name}) || ' values is too small to judge'"
+    return f"SELECT min(_row) AS _row, {words} AS note FROM {target.table} {group} HAVING {few}"
 
 # %% ../../../nbs/data/cleaning/outliers.ipynb #9cd6513f
 @dataclass(frozen=True)
@@ -87,24 +104,17 @@ class Outliers(Rule):
     def steps(self, target: Target) -> list[Step]:
         """One step over the outliers; a line for each group that is too small to judge."""
         bounds = _bounds(self, target)
-        value = {"flag": "true", "null": "NULL", "median": "middle", "winsorise": "CASE WHEN x < low THEN low ELSE high END"}
+        value = {
+            "flag": "true",
+            "null": "NULL",
+            "median": "middle",
+            "winsorise": "CASE WHEN x < low THEN low ELSE high END",
+        }
         note = "printf('%.6g is outside %.6g to %.6g, middle %.6g', x, low, high, middle)"
         query = (f"SELECT _row, {value[self.action]} AS value, {note} AS note FROM ({bounds}) "
-                 f"WHERE n >= {_least_values(self)} AND (x < low OR x > high) AND abs(x - middle) > {literal(float(self.least))}")  # fmt: skip
+                 f"WHERE n >= {_least_values(self)} AND (x < low OR x > high) AND abs(x - middle) > "
+                     f"{literal(float(self.least))}")  # fmt: skip
         place = {"column": self.column}
         if self.action == "flag":
             place = new_or_same(target, "", self.into or f"{self.column}_outlier", "BOOLEAN", "false")
         return [Step(query=query, remaining=_too_small(self, target), **place)]
-
-
-def _least_values(rule: Outliers) -> int:
-    """How many values a group or a window needs to be judged; a window at the end of a group holds half of itself."""
-    return LEAST_VALUES if rule.method != "hampel" else min(LEAST_VALUES, rule.window // 2 + 1)
-
-
-def _too_small(rule: Outliers, target: Target) -> str:
-    """SQL for the first row of every group that is too small to judge."""
-    name, group = target.column(rule.column), f"GROUP BY {target.all(rule.by)}" if rule.by else ""
-    few = f"count({name}) BETWEEN 1 AND {_least_values(rule) - 1}"
-    words = f"'a group of ' || count({name}) || ' values is too small to judge'"
-    return f"SELECT min(_row) AS _row, {words} AS note FROM {target.table} {group} HAVING {few}"

@@ -56,7 +56,9 @@ class Target(NamedTuple):
         """Look at a table; `_row` is not one of its columns."""
         found = columns_of(connection, table)
         if "_row" not in found:
-            raise InputError(f"the table {table} has no column '_row'; expected a kept table, with a number for each row")
+            raise InputError(
+                f"the table {table} has no column '_row'; expected a kept table, with a number for each row"
+            )
         return cls(connection, table, {name: kind for name, kind in found.items() if name != "_row"})
 
     def column(self, name: str, *families: str) -> str:
@@ -100,6 +102,45 @@ class Target(NamedTuple):
         finally:
             self.connection.unregister("finlab_incoming")
 
+# %% ../../../nbs/data/cleaning/steps.ipynb #fe94f25c
+def _fitted(name: str, value: Any, hint: Any) -> Any:
+    """Return a value as its type hint wants it, lists as tuples; InputError if it does not fit."""
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    for option in sorted(options, key=lambda option: get_origin(option) is not Sequence):
+        origin = get_origin(option) or option
+        if origin is Sequence:
+            listed = (value,) if isinstance(value, str) else value
+            inner = get_args(option)[0]
+            if isinstance(listed, (list, tuple)):
+                return tuple(_fitted(f"{name}[{place}]", item, inner) for place, item in enumerate(listed))
+        elif option is Any or (origin is dict and isinstance(value, Mapping)) or _is(value, origin):
+            return value
+    raise InputError.of(name, value, _wanted(options))
+
+
+def _is(value: Any, kind: Any) -> bool:
+    """Whether a value is of a type; True and False are no numbers, and a whole number will do for a fraction."""
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+_WORDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Sequence: "a list",
+    dict: "a table",
+}
+
+
+def _wanted(options: tuple[Any, ...]) -> str:
+    kinds = [get_origin(option) or option for option in options]
+    return " or ".join(
+        _WORDS.get(kind, getattr(kind, "__name__", str(kind))) for kind in kinds if kind is not type(None)
+    )
+
 # %% ../../../nbs/data/cleaning/steps.ipynb #765c3bb7
 RULES: dict[str, type["Rule"]] = {}
 Names = str | Sequence[str]  # of columns, or of forms: one, or a list
@@ -130,36 +171,6 @@ class Rule:
         shown = getattr(self, "column", "") or ", ".join(getattr(self, "columns", ()))
         return f"{self.kind}({shown})"
 
-
-def _fitted(name: str, value: Any, hint: Any) -> Any:
-    """Return a value as its type hint wants it, lists as tuples; InputError if it does not fit."""
-    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    for option in sorted(options, key=lambda option: get_origin(option) is not Sequence):
-        origin = get_origin(option) or option
-        if origin is Sequence:
-            listed = (value,) if isinstance(value, str) else value
-            inner = get_args(option)[0]
-            if isinstance(listed, (list, tuple)):
-                return tuple(_fitted(f"{name}[{place}]", item, inner) for place, item in enumerate(listed))
-        elif option is Any or (origin is dict and isinstance(value, Mapping)) or _is(value, origin):
-            return value
-    raise InputError.of(name, value, _wanted(options))
-
-
-def _is(value: Any, kind: Any) -> bool:
-    """Whether a value is of a type; True and False are no numbers, and a whole number will do for a fraction."""
-    if kind is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-
-
-_WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", Sequence: "a list", dict: "a table"}
-
-
-def _wanted(options: tuple[Any, ...]) -> str:
-    kinds = [get_origin(option) or option for option in options]
-    return " or ".join(_WORDS.get(kind, getattr(kind, "__name__", str(kind))) for kind in kinds if kind is not type(None))
-
 # %% ../../../nbs/data/cleaning/steps.ipynb #4525ef05
 def make_rule(given: Mapping[str, Any]) -> Rule:
     """Make a rule from a mapping with `kind` and the rule's settings; InputError names an unknown kind or key."""
@@ -173,7 +184,9 @@ def make_rule(given: Mapping[str, Any]) -> Rule:
     for key in settings:
         if key not in known_fields:
             known = ", ".join(known_fields)
-            raise InputError(f"{kind}: {key!r} is no setting of this rule; it has {known}{did_you_mean(key, known_fields)}")
+            raise InputError(
+                f"{kind}: {key!r} is no setting of this rule; it has {known}{did_you_mean(key, known_fields)}"
+            )
     for name, field in known_fields.items():
         if name not in settings and field.default is MISSING and field.default_factory is MISSING:
             raise InputError(f"{kind}: the setting {name!r} is missing")

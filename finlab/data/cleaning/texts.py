@@ -18,9 +18,10 @@ from .sqltext import listed, literal
 from .steps import Names, Rule, Step, Target, new_or_same
 
 # %% ../../../nbs/data/cleaning/texts.ipynb #7a5924b5
-LEGAL_FORMS = ("ltd", "limited", "plc", "llp", "lp", "llc", "inc", "incorporated", "corp", "corporation", "company", "co", "cic",
-               "gmbh", "mbh", "ag", "kg", "kgaa", "ohg", "ug", "ev", "se", "sa", "sas", "sarl", "sasu", "bv", "nv", "oy", "oyj",
-               "ab", "as", "asa", "aps", "spa", "srl", "sl", "pty", "pte", "pvt", "kk")  # fmt: skip
+LEGAL_FORMS = ("ltd", "limited", "plc", "llp", "lp", "llc", "inc", "incorporated", "corp", "corporation", "company",
+               "co", "cic", "gmbh", "mbh", "ag", "kg", "kgaa", "ohg", "ug", "ev", "se", "sa", "sas", "sarl", "sasu",
+               "bv", "nv", "oy", "oyj", "ab", "as", "asa", "aps", "spa", "srl", "sl", "pty", "pte", "pvt",
+               "kk")  # fmt: skip
 LEGAL_FORMS_CJK = ("股份有限公司", "有限责任公司", "有限公司", "股份公司", "株式会社", "有限会社")
 _WESTERN = rf"(( and)? ({'|'.join(LEGAL_FORMS)}))+$"
 _EASTERN = rf"^({'|'.join(LEGAL_FORMS_CJK)})|({'|'.join(LEGAL_FORMS_CJK)})$"
@@ -35,7 +36,10 @@ def _replaced(text: str, *pairs: tuple[str, str]) -> str:
 
 def _postcode(text: str) -> str:
     joined = f"upper({_replaced(text, (_BLANK, ''))})"
-    return f"CASE WHEN regexp_matches({joined}, {literal(_POSTCODE)}) THEN {_replaced(joined, _POSTCODE_PARTS)} ELSE {text} END"
+    return (
+        f"CASE WHEN regexp_matches({joined}, {literal(_POSTCODE)}) THEN {_replaced(joined, _POSTCODE_PARTS)} "
+        f"ELSE {text} END"
+    )
 
 
 _DROPPED = "[.'’]"
@@ -79,7 +83,9 @@ def texts_of(target: Target, column: str, forms: Names) -> str:
 
 def _compatible(target: Target, name: str) -> pa.Table:
     """The texts that NFKC changes, as written and in that form."""
-    query = f"SELECT DISTINCT {name} AS written FROM {target.table} WHERE NOT regexp_full_match({name}, '[\\x00-\\x7F]*')"
+    query = (
+        f"SELECT DISTINCT {name} AS written FROM {target.table} WHERE NOT regexp_full_match({name}, '[\\x00-\\x7F]*')"
+    )
     found = []
     for batch in target.connection.sql(query).to_arrow_reader(_BATCH_TEXTS):
         pair = pa.table({"written": batch.column(0).cast(pa.large_string())})
@@ -108,7 +114,9 @@ class Normalise(Rule):
         if not self.forms or {"lower", "upper"} <= set(self.forms):
             raise InputError.of("normalise: forms", self.forms, "at least one form, and not both lower and upper")
         if "company" in self.forms and not self.into:
-            raise InputError("normalise: the form 'company' drops parts of the name; expected `into`, a new column for the key")
+            raise InputError(
+                "normalise: the form 'company' drops parts of the name; expected `into`, a new column for the key"
+            )
 
     def steps(self, target: Target) -> list[Step]:
         """One step over all texts."""
@@ -116,6 +124,25 @@ class Normalise(Rule):
         texts = texts_of(target, self.column, self.forms)
         query = f"SELECT _row, text AS value, {note} AS note FROM ({texts}) WHERE text IS NOT NULL"
         return [Step(query=query, **new_or_same(target, self.column, self.into, "VARCHAR"))]
+
+# %% ../../../nbs/data/cleaning/texts.ipynb #5487a551
+def _refuse(rule: "Codes", target: Target, name: str, strange: str) -> None:
+    if rule.unknown != "raise":
+        return
+    found = target.rows(f"SELECT {name}, count(*), min(_row) {strange} GROUP BY 1 ORDER BY 3 LIMIT 5")
+    if found:
+        shown = ", ".join(f"{text!r} ({count:,} rows, first row {row})" for text, count, row in found)
+        raise InputError(f"column {rule.column!r} has texts that the code list does not know: {shown}")
+
+
+def _known(codes: dict[str, str], ignore_case: bool) -> dict[str, str]:
+    """The list as it is compared; two entries that become the same must agree."""
+    found: dict[str, str] = {}
+    for old, new in codes.items():
+        key = old.strip().lower() if ignore_case else old
+        if found.setdefault(key, new) != new:
+            raise InputError(f"codes: {old!r} is listed twice, for {found[key]!r} and {new!r}; expected one new code")
+    return found
 
 # %% ../../../nbs/data/cleaning/texts.ipynb #2787bbff
 @dataclass(frozen=True)
@@ -151,29 +178,13 @@ class Codes(Rule):
         value = f"CASE {compared} {cases} ELSE CASE WHEN {new_codes} THEN {name} ELSE {other} END END"
         rows = f"FROM {target.table} WHERE {name} IS NOT NULL"
         strange = f"{rows} AND {compared} NOT IN ({listed(list(known))}) AND NOT {new_codes}"
-        self._refuse(target, name, strange)
+        _refuse(self, target, name, strange)
         return [
             Step(
                 query=f"SELECT _row, {value} AS value, 'code list' AS note {rows}",
-                remaining=f"SELECT _row, 'not in the code list: ' || {name} AS note {strange}" if self.unknown == "leave" else "",
+                remaining=f"SELECT _row, 'not in the code list: ' || {name} AS note {strange}"
+                if self.unknown == "leave"
+                else "",
                 **new_or_same(target, self.column, self.into, "VARCHAR"),
             )
         ]
-
-    def _refuse(self, target: Target, name: str, strange: str) -> None:
-        if self.unknown != "raise":
-            return
-        found = target.rows(f"SELECT {name}, count(*), min(_row) {strange} GROUP BY 1 ORDER BY 3 LIMIT 5")
-        if found:
-            shown = ", ".join(f"{text!r} ({count:,} rows, first row {row})" for text, count, row in found)
-            raise InputError(f"column {self.column!r} has texts that the code list does not know: {shown}")
-
-
-def _known(codes: dict[str, str], ignore_case: bool) -> dict[str, str]:
-    """The list as it is compared; two entries that become the same must agree."""
-    found: dict[str, str] = {}
-    for old, new in codes.items():
-        key = old.strip().lower() if ignore_case else old
-        if found.setdefault(key, new) != new:
-            raise InputError(f"codes: {old!r} is listed twice, for {found[key]!r} and {new!r}; expected one new code")
-    return found

@@ -23,7 +23,7 @@ from ..frames import to_pandas
 # %% ../../../nbs/data/cleaning/units.ipynb #f0bd9253
 @dataclass(frozen=True)
 class Scale(Rule):
-    """Multiply a column by the factor of its unit, and set the unit to `to`; rows of an unknown unit are left and named.
+    """Multiply a column by the factor of its unit, and set the unit to `to`; unknown units are left and named.
 
     `factors` says how many of `to` one unit is: `{"thousand": 1000, "cents": "0.01"}`. The product is exact for decimal
     columns; a row that would lose digits is left.
@@ -45,16 +45,26 @@ class Scale(Rule):
         """One step for the amounts and one for the units; both are computed before either is written."""
         amount, unit = target.column(self.column, "number"), target.column(self.unit, "text")
         compared, kind = folded(unit), target.columns[self.column]
-        cases = " ".join(f"WHEN {literal(name.strip().lower())} THEN {amount} * {literal(Decimal(by))}" for name, by in self.factors.items())
+        cases = " ".join(
+            f"WHEN {literal(name.strip().lower())} THEN {amount} * {literal(Decimal(by))}"
+            for name, by in self.factors.items()
+        )
         product = f"CASE {compared} {cases} END"
-        inner = f"SELECT _row, {unit} AS unit, {amount} AS amount, {product} AS product FROM {target.table} WHERE {compared} IS DISTINCT FROM {literal(self.to.strip().lower())}"
+        inner = (
+            f"SELECT _row, {unit} AS unit, {amount} AS amount, {product} AS product FROM {target.table} "
+            f"WHERE {compared} IS DISTINCT FROM {literal(self.to.strip().lower())}"
+        )
         scaled = target.compute("scaled", f"SELECT *, TRY_CAST(product AS {kind}) AS value FROM ({inner})")
         exact = "value IS NOT NULL AND value = product"
-        why = "CASE WHEN unit IS NULL THEN 'no unit' WHEN product IS NULL THEN 'no factor for the unit ' || unit ELSE 'the product does not fit the column' END"
+        why = (
+            "CASE WHEN unit IS NULL THEN 'no unit' WHEN product IS NULL THEN 'no factor for the unit ' || "
+            "unit ELSE 'the product does not fit the column' END"
+        )
         note = f"'from ' || unit || ' to ' || {literal(self.to)}"
         return [
             Step(self.column, f"SELECT _row, value, {note} AS note FROM {scaled} WHERE {exact}",
-                 remaining=f"SELECT _row, {why} AS note FROM {scaled} WHERE amount IS NOT NULL AND NOT coalesce({exact}, false)"),
+                 remaining=f"SELECT _row, {why} AS note FROM {scaled} WHERE amount IS NOT NULL AND NOT "
+                     f"coalesce({exact}, false)"),
             Step(self.unit, f"SELECT _row, {literal(self.to)} AS value, {note} AS note FROM {scaled} WHERE {exact}"),
         ]  # fmt: skip
 
@@ -72,7 +82,7 @@ def _factor(unit: str, given: Any) -> str:
 # %% ../../../nbs/data/cleaning/units.ipynb #2efeaf24
 @dataclass(frozen=True)
 class Sign(Rule):
-    """Give amounts the sign that the column `by` says: `negative` and `positive` list its texts (compared without case).
+    """Give amounts the sign that the column `by` says; `negative` and `positive` list its texts, in any case.
 
     `method` is `mark` (sizes get a sign; a negative size is left and named) or `flip` (signed amounts of the `negative`
     kinds are turned round). Texts in neither list are left and named.
@@ -100,13 +110,18 @@ class Sign(Rule):
         size = "true" if self.method == "flip" else f"{amount} > 0"
         note = f"trim({quoted(self.by)}) || ' is negative'"
         ambiguous = "false" if self.method == "flip" else f"(({minus}) OR ({plus})) AND {amount} < 0"
-        why = f"CASE WHEN {ambiguous} THEN 'negative already, marked ' || {quoted(self.by)} ELSE 'no sign for ' || coalesce({quoted(self.by)}, 'NULL') END"
+        why = (
+            f"CASE WHEN {ambiguous} THEN 'negative already, marked ' || {quoted(self.by)} ELSE 'no sign for ' "
+            f"|| coalesce({quoted(self.by)}, 'NULL') END"
+        )
         strange = f"NOT coalesce({minus} OR {plus}, false)"
         return [
             Step(
                 self.column,
-                f"SELECT _row, -{amount} AS value, {note} AS note FROM {target.table} WHERE {minus} AND {size} AND {amount} <> 0",
-                remaining=f"SELECT _row, {why} AS note FROM {target.table} WHERE {amount} <> 0 AND ({strange} OR {ambiguous})",
+                f"SELECT _row, -{amount} AS value, {note} AS note FROM {target.table} WHERE {minus} AND {size} "
+                f"AND {amount} <> 0",
+                remaining=f"SELECT _row, {why} AS note FROM {target.table} WHERE {amount} <> 0 AND ({strange} "
+                f"OR {ambiguous})",
             )
         ]
 
@@ -126,7 +141,8 @@ def suggest_scales(connection: duckdb.DuckDBPyConnection, table: str, column: st
     """
     target = Target.of(connection, table)
     amount, group = target.column(column, "number"), target.column(by)
-    sizes = (f"SELECT {group} AS \"group\", count({amount}) AS rows, median(abs(CAST({amount} AS DOUBLE))) AS median FROM {target.table} "
+    sizes = (f"SELECT {group} AS \"group\", count({amount}) AS rows, median(abs(CAST({amount} AS DOUBLE))) AS "
+        f"median FROM {target.table} "
              f"WHERE {amount} <> 0 GROUP BY 1 HAVING count({amount}) >= {_LEAST_ROWS}")  # fmt: skip
     ratios = f"SELECT *, median / median(median) OVER () AS ratio FROM ({sizes})"
     powers = f"SELECT *, log10(ratio) AS power, 3 * round(log10(ratio) / 3) AS near FROM ({ratios})"

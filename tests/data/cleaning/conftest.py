@@ -28,7 +28,8 @@ def attempt(con: duckdb.DuckDBPyConnection) -> Try:
 
     def run(columns: str, values: str, *rules: Rule) -> tuple[Cleaning, list[tuple[Any, ...]]]:
         con.execute(
-            f'CREATE OR REPLACE TABLE content."t" AS SELECT * FROM (VALUES {values}) AS v(_row, {columns}) ORDER BY _row'
+            f'CREATE OR REPLACE TABLE content."t" AS SELECT * FROM (VALUES {values}) '
+            f"AS v(_row, {columns}) ORDER BY _row"
         )
         done = clean(con, 'content."t"', rules, name="t")
         return done, con.execute('SELECT * FROM content."t" ORDER BY _row').fetchall()

@@ -1,4 +1,4 @@
-"""Currencies against Python's fractions, time zones against zoneinfo, business days against NumPy, years against pandas."""
+"""Currencies against fractions, zones against zoneinfo, business days against NumPy, years against pandas."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -66,9 +66,7 @@ def test_the_last_rate_not_too_old_is_taken(attempt, day: str, expected: int | N
     rule = Convert("a", "c", "d", "EUR", rates, missing="leave")
     done, rows = attempt("a, c, d", f"(1, 1.00, 'USD', DATE '{day}')", rule)
     assert rows[0][4] == expected
-    assert done.remaining["note"].tolist() == (
-        [] if expected else [f"no rate USD to EUR within 7 days before {day}"]
-    )
+    assert done.remaining["note"].tolist() == ([] if expected else [f"no rate USD to EUR within 7 days before {day}"])
 
 
 def test_a_direct_rate_goes_before_an_inverse_and_a_base(attempt) -> None:
@@ -79,7 +77,9 @@ def test_a_direct_rate_goes_before_an_inverse_and_a_base(attempt) -> None:
 
 
 def test_a_missing_rate_is_never_one(attempt) -> None:
-    values = f"(1, 1.00, 'USD', DATE '{DAY}'), (2, 1.00, NULL, DATE '{DAY}'), (3, 1.00, 'EUR', NULL), (4, NULL, 'X', NULL)"
+    values = (
+        f"(1, 1.00, 'USD', DATE '{DAY}'), (2, 1.00, NULL, DATE '{DAY}'), (3, 1.00, 'EUR', NULL), (4, NULL, 'X', NULL)"
+    )
     rule = Convert("a", "c", "d", "EUR", [rate("CHF", "EUR", 1)], missing="leave")
     done, rows = attempt("a, c, d", values, rule)
     assert [row[4] for row in rows] == [None, None, None, None]
@@ -131,19 +131,25 @@ def test_triangles_that_agree_are_not_listed(con) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    zone=st.sampled_from(["Europe/London", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "America/St_Johns"]),
+    zone=st.sampled_from(
+        ["Europe/London", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "America/St_Johns"]
+    ),
     start=st.datetimes(datetime(1985, 1, 1), datetime(2035, 1, 1)),
 )
 def test_moments_agree_with_zoneinfo(zone: str, start: datetime) -> None:
     local = [start.replace(second=0, microsecond=0) + timedelta(minutes=90 * i) for i in range(4000)]
     for choice, fold in (("earlier", 0), ("later", 1)):
         with duckdb.connect() as con:
-            con.execute("CREATE TABLE t AS SELECT unnest(range(len(?))) AS _row, unnest(?::TIMESTAMP[]) AS t", [local, local])
+            con.execute(
+                "CREATE TABLE t AS SELECT unnest(range(len(?))) AS _row, unnest(?::TIMESTAMP[]) AS t", [local, local]
+            )
             step = ToUTC("t", zone, ambiguous=choice, nonexistent="shift").steps(Target.of(con, "t"))[0]
             got = con.execute(f"SELECT timezone('UTC', value) FROM ({step.query}) ORDER BY _row").fetchall()
         tz = ZoneInfo(zone)
         expected = [t.replace(tzinfo=tz, fold=fold).astimezone(UTC).replace(tzinfo=None) for t in local]
-        real = [e.replace(tzinfo=UTC).astimezone(tz).replace(tzinfo=None) == t for e, t in zip(expected, local, strict=True)]
+        real = [
+            e.replace(tzinfo=UTC).astimezone(tz).replace(tzinfo=None) == t for e, t in zip(expected, local, strict=True)
+        ]
         shifted = [t.replace(tzinfo=tz, fold=0).astimezone(UTC).replace(tzinfo=None) for t in local]
         assert [row[0] for row in got] == [e if r else s for e, r, s in zip(expected, real, shifted, strict=True)]
 
@@ -157,9 +163,16 @@ def test_zones_of_a_column_and_moments_that_do_not_exist(attempt) -> None:
     rule = ToUTC("t", zone_column="z", ambiguous="null", nonexistent="null")
     done, rows = attempt("t, z", values, rule)
     assert [row[3] and row[3].astimezone(UTC).hour for row in rows[:6]] == [None, None, 3, None, None, None]
-    assert done.remaining["note"].str.partition(":")[0].tolist()[:4] == ["nonexistent", "ambiguous", "unknown zone", "unknown zone"]
+    assert done.remaining["note"].str.partition(":")[0].tolist()[:4] == [
+        "nonexistent",
+        "ambiguous",
+        "unknown zone",
+        "unknown zone",
+    ]
     assert done.remaining["note"].tolist()[4:] == ["infinite: 1970-01-01 00:00:00 in Asia/Tokyo"]
-    with pytest.raises(InputError, match="1 moments are ambiguous, the first in row 2: 2026-10-25 01:30:00 in Europe/London"):
+    with pytest.raises(
+        InputError, match="1 moments are ambiguous, the first in row 2: 2026-10-25 01:30:00 in Europe/London"
+    ):
         attempt("t, z", values, ToUTC("t", zone_column="z"))
 
 
@@ -204,7 +217,10 @@ def test_fiscal_years_agree_with_pandas(attempt, month: int) -> None:
     by_pandas = pd.PeriodIndex(days, freq=f"Y-{last}")
     assert [row[2] for row in rows] == by_pandas.year.tolist()
     assert [row[4] for row in rows] == by_pandas.start_time.year.tolist()
-    months = [(day.year - start.year) * 12 + day.month - start.month + 1 for day, start in zip(days, by_pandas.start_time, strict=True)]
+    months = [
+        (day.year - start.year) * 12 + day.month - start.month + 1
+        for day, start in zip(days, by_pandas.start_time, strict=True)
+    ]
     assert [row[3] for row in rows] == months == [row[5] for row in rows]
 
 
@@ -212,14 +228,26 @@ def test_fiscal_years_agree_with_pandas(attempt, month: int) -> None:
     ("settings_of", "words"),
     [
         ({"kind": "to_utc", "column": "t"}, "a zone or a column of zones"),
-        ({"kind": "to_utc", "column": "t", "zone": "UTC", "ambiguous": "guess"}, "expected one of earlier, later, null, raise"),
+        (
+            {"kind": "to_utc", "column": "t", "zone": "UTC", "ambiguous": "guess"},
+            "expected one of earlier, later, null, raise",
+        ),
         ({"kind": "business_day", "column": "d", "holidays": ["soon"]}, "a day such as '2026-12-25'"),
         ({"kind": "business_day", "column": "d", "holidays": 5}, "a list of days"),
         ({"kind": "business_day", "column": "d", "weekend": [1, 2, 3, 4, 5, 6, 7]}, "not all of them"),
-        ({"kind": "business_day", "column": "d", "weekend": ["Monday"]}, "weekend[0] is 'Monday'; expected a whole number"),
+        (
+            {"kind": "business_day", "column": "d", "weekend": ["Monday"]},
+            "weekend[0] is 'Monday'; expected a whole number",
+        ),
         ({"kind": "fiscal", "column": "d", "first_month": 13}, "at most 12"),
-        ({"kind": "convert", "amount": "a", "currency": "c", "date": "d", "to": " ", "rates": []}, "a currency such as"),
-        ({"kind": "convert", "amount": "a", "currency": "c", "date": "d", "to": "EUR", "rates": [], "digits": 99}, "at most 9"),
+        (
+            {"kind": "convert", "amount": "a", "currency": "c", "date": "d", "to": " ", "rates": []},
+            "a currency such as",
+        ),
+        (
+            {"kind": "convert", "amount": "a", "currency": "c", "date": "d", "to": "EUR", "rates": [], "digits": 99},
+            "at most 9",
+        ),
     ],
 )
 def test_a_rule_that_makes_no_sense_cannot_be_made(settings_of: dict, words: str) -> None:

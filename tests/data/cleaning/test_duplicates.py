@@ -83,7 +83,9 @@ def test_groups_are_those_of_a_plain_loop_with_rapidfuzz(measure: str, texts: li
 
 
 def test_likeness_counts_letters_not_bytes(attempt) -> None:
-    done, _ = attempt("a", "(1, 'naïve'), (2, 'naive')", NearDuplicates("a", forms=["space"], measure="damerau", likeness=0.7))
+    done, _ = attempt(
+        "a", "(1, 'naïve'), (2, 'naive')", NearDuplicates("a", forms=["space"], measure="damerau", likeness=0.7)
+    )
     assert done.changes["note"].tolist() == ["first of 2 rows", "like row 1: 0.8"]
 
 
@@ -95,7 +97,9 @@ def test_likeness_hangs_groups_together(attempt) -> None:
 
 
 def test_only_rows_of_a_block_are_compared(attempt) -> None:
-    values = "(1, 'Acme Ltd', 1), (2, 'ACME Limited', 1), (3, 'acme', 2), (4, NULL, 1), (5, 'Acme', NULL), (6, 'acme', NULL)"
+    values = (
+        "(1, 'Acme Ltd', 1), (2, 'ACME Limited', 1), (3, 'acme', 2), (4, NULL, 1), (5, 'Acme', NULL), (6, 'acme', NULL)"
+    )
     rule = NearDuplicates("a", block="b", measure="equal")
     assert [row[3] for row in attempt("a, b", values, rule)[1]] == [1, 1, None, None, 5, 5]
     _, rows = attempt("a, b", values, NearDuplicates("a", block="b", action="remove"))
@@ -104,7 +108,9 @@ def test_only_rows_of_a_block_are_compared(attempt) -> None:
 
 def test_too_many_pairs_are_refused_before_the_work(con, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicates, "MOST_PAIRS", 1000)
-    con.execute("CREATE TABLE content.t AS SELECT range AS _row, 'name ' || range AS a, range % 10 AS b FROM range(100)")
-    with pytest.raises(InputError, match="4,950 pairs; expected at most 1,000; name more columns in block .* 100"):
+    con.execute(
+        "CREATE TABLE content.t AS SELECT range AS _row, 'name ' || range AS a, range % 10 AS b FROM range(100)"
+    )
+    with pytest.raises(InputError, match=r"4,950 pairs; expected at most 1,000; name more columns in block .* 100"):
         clean(con, "content.t", [NearDuplicates("a")])
     clean(con, "content.t", [NearDuplicates("a", block="b")])

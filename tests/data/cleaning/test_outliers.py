@@ -39,7 +39,9 @@ def flagged(con: duckdb.DuckDBPyConnection, groups: list[str], values: list, **o
     frame = pd.DataFrame({"_row": np.arange(len(values)), "g": pd.Series(groups, dtype="str")})
     con.execute("CREATE OR REPLACE TABLE t (_row BIGINT, g VARCHAR, x DOUBLE)")
     if values:
-        con.executemany("INSERT INTO t VALUES (?, ?, ?)", list(zip(frame["_row"].tolist(), groups, values, strict=True)))
+        con.executemany(
+            "INSERT INTO t VALUES (?, ?, ?)", list(zip(frame["_row"].tolist(), groups, values, strict=True))
+        )
     clean(con, "t", [Outliers("x", by="g", **options)])
     return np.array([row[0] for row in con.execute("SELECT x_outlier FROM t ORDER BY _row").fetchall()], dtype=bool)
 
@@ -52,7 +54,9 @@ def test_groups_agree_with_the_slow_twin(method: str, rows: list) -> None:
         got = flagged(con, [group for group, _ in rows], [value for _, value in rows], method=method)
     expected = np.zeros(len(rows), dtype=bool)
     for name in "ab":
-        places = [i for i, (group, value) in enumerate(rows) if group == name and value is not None and np.isfinite(value)]
+        places = [
+            i for i, (group, value) in enumerate(rows) if group == name and value is not None and np.isfinite(value)
+        ]
         values = np.array([rows[i][1] for i in places])
         low, high = bounds(values, method)
         slack = 1e-9 * (1 + np.abs(values)) if len(values) else values  # a value on the very limit may fall either way
@@ -124,7 +128,9 @@ def test_every_type_of_number_keeps_its_type(attempt, con, kind: str) -> None:
 
 
 def test_small_deviations_and_small_groups_are_left(attempt) -> None:
-    values = ", ".join(f"({i}, {v}, '{g}')" for i, (v, g) in enumerate([(5.0, "a")] * 8 + [(5.01, "a"), (1.0, "b"), (99.0, "b")]))
+    values = ", ".join(
+        f"({i}, {v}, '{g}')" for i, (v, g) in enumerate([(5.0, "a")] * 8 + [(5.01, "a"), (1.0, "b"), (99.0, "b")])
+    )
     done, rows = attempt("x, g", values, Outliers("x", by="g", least=0.05))
     assert not any(row[3] for row in rows)
     assert done.remaining["note"].tolist() == ["a group of 2 values is too small to judge"]

@@ -10,8 +10,8 @@ import pytest
 
 from finlab.core.errors import InputError
 from finlab.data.clean import Apply, Changes, Codes, Fill, Missing, Normalise, Scale, Set, Sign, trail
-from finlab.data.cleaning.steps import make_rule
 from finlab.data.cleaning.missing import NOT_APPLICABLE, UNKNOWN, ZERO
+from finlab.data.cleaning.steps import make_rule
 from finlab.data.cleaning.texts import COMPANY
 from finlab.data.cleaning.units import suggest_scales
 
@@ -22,7 +22,9 @@ def test_every_default_text_is_of_one_kind() -> None:
 
 
 def test_kinds_of_missing_stay_apart(attempt, con) -> None:
-    values = "(1, '-'), (2, ' N/A '), (3, 'NIL'), (4, '5'), (5, NULL), (6, chr(160) || '未知' || chr(12288)), (7, '不适用')"
+    values = (
+        "(1, '-'), (2, ' N/A '), (3, 'NIL'), (4, '5'), (5, NULL), (6, chr(160) || '未知' || chr(12288)), (7, '不适用')"
+    )
     done, rows = attempt("amount", values, Missing("amount", into="kind"))
     assert rows == [
         (1, None, "unknown"),
@@ -118,7 +120,10 @@ def test_a_rule_that_does_not_fit_says_so_and_changes_nothing(attempt, con, colu
         (lambda: Apply("a", "print", columns="a"), "a Python function"),
         (lambda: make_rule({"kind": "missing", "column": 5}), "missing: column is 5; expected a text"),
         (lambda: make_rule({"kind": "missing", "column": "a", "into": None}), "missing: into is None; expected a text"),
-        (lambda: make_rule({"kind": "set", "column": "a", "to": "1", "where": True}), "set: where is True; expected a text"),
+        (
+            lambda: make_rule({"kind": "set", "column": "a", "to": "1", "where": True}),
+            "set: where is True; expected a text",
+        ),
     ],
 )
 def test_a_rule_that_makes_no_sense_cannot_be_made(make, words: str) -> None:
@@ -254,7 +259,9 @@ def test_text_in_a_cell_is_never_executed(attempt, con) -> None:
     assert rows == [(1, None), (2, None)] and done.changes["before"].tolist() == [text, "-"]
 
 
-@pytest.mark.parametrize("name", ["value", "note", "before", "after", "row", "rows", "text", "kept", "column", "x", "n", "t", "unit"])
+@pytest.mark.parametrize(
+    "name", ["value", "note", "before", "after", "row", "rows", "text", "kept", "column", "x", "n", "t", "unit"]
+)
 def test_a_column_may_have_any_name(attempt, name: str) -> None:
     quoted = f'"{name}"'
     rules = [
@@ -267,7 +274,12 @@ def test_a_column_may_have_any_name(attempt, name: str) -> None:
 
 
 def test_a_condition_and_a_value_by_sql(attempt) -> None:
-    done, rows = attempt("a, b", "(1, 1::DOUBLE, 'x'), (2, 2.0, NULL)", Set("a", "a * 10", where="b = 'x'"), Set("c", "_row", type="BIGINT"))
+    done, rows = attempt(
+        "a, b",
+        "(1, 1::DOUBLE, 'x'), (2, 2.0, NULL)",
+        Set("a", "a * 10", where="b = 'x'"),
+        Set("c", "_row", type="BIGINT"),
+    )
     assert [(float(row[1]), row[3]) for row in rows] == [(10, 1), (2, 2)]
     assert done.changes["note"].tolist() == ["a * 10", "_row", "_row"]
 
@@ -306,5 +318,8 @@ def test_a_proposal_for_another_value_is_stale(attempt) -> None:
 
 
 def test_proposals_may_be_a_table_of_the_store(attempt, con: duckdb.DuckDBPyConnection) -> None:
-    con.execute("CREATE TABLE proposed AS SELECT 1 AS row, 'a' AS \"column\", 'x' AS before, NULL::VARCHAR AS after, 1.0 AS probability")
+    con.execute(
+        "CREATE TABLE proposed AS SELECT 1 AS row, 'a' AS \"column\", 'x' AS before, NULL::VARCHAR AS after, "
+        "1.0 AS probability"
+    )
     assert attempt("a", "(1, 'x')", Changes("proposed"))[1] == [(1, None)]
