@@ -39,18 +39,17 @@ def fractions(target: Target, rates: Any) -> str:
         table = target.compute(
             "rates_read",
             'SELECT CAST("date" AS DATE) AS day, upper(trim(CAST("from" AS VARCHAR))) AS a, '
-            'upper(trim(CAST("to" AS VARCHAR))) '
-            f"AS b, {whole} AS n, 10::HUGEINT ** {RATE_DIGITS} AS d FROM {given} WHERE rate IS NOT NULL",
+            f'upper(trim(CAST("to" AS VARCHAR))) AS b, {whole} AS n FROM {given} WHERE rate IS NOT NULL',
         )
     except (duckdb.ConversionException, duckdb.BinderException, duckdb.OutOfRangeException) as error:
         raise InputError(
             f"the rates cannot be read: {str(error).splitlines()[0]}; expected date, from, to and a number"
         ) from None
     _check_rates(target, table)
+    one = f"{10**RATE_DIGITS}::HUGEINT"
     return target.compute(
         "fractions",
-        "WITH low AS (SELECT DISTINCT day, a, b, n // gcd(n, CAST(d AS HUGEINT)) AS n, CAST(d AS HUGEINT) // "
-        f"gcd(n, CAST(d AS HUGEINT)) AS d FROM {table}) "
+        f"WITH low AS (SELECT DISTINCT day, a, b, n // gcd(n, {one}) AS n, {one} // gcd(n, {one}) AS d FROM {table}) "
         "SELECT *, 'direct' AS how FROM low UNION ALL SELECT day, b, a, d, n, 'inverse' FROM low",
     )
 
@@ -110,6 +109,18 @@ def _rounded(amount: str, rule: "Convert", scale: int) -> str:
     )
 
 # %% ../../../nbs/data/cleaning/currency.ipynb #c6dbdf89
+def _priced(rule: "Convert", target: Target) -> str:
+    """A temporary table of every amount as a whole number, with its rate n/d, or NULL."""
+    amount, currency = target.column(rule.amount, "number"), target.column(rule.currency, "text")
+    day, whole = target.column(rule.date), _whole(amount, _scale(target.columns[rule.amount]))
+    routes = target.compute("routes", _routes(target, rule, fractions(target, rule.rates)))
+    rows = (
+        f"SELECT _row, {whole} AS whole, CAST({day} AS DATE) AS day, upper(trim({currency})) AS cur "
+        f"FROM {target.table} WHERE {amount} IS NOT NULL"
+    )
+    return target.compute("priced", f"SELECT * FROM ({rows}) LEFT JOIN {routes} USING (cur, day)")
+
+
 def _refuse(rule: "Convert", target: Target, left: str) -> None:
     lost = target.rows(f"SELECT _row, note FROM ({left}) ORDER BY _row LIMIT 3") if rule.missing == "raise" else []
     if lost:
@@ -165,29 +176,15 @@ class Convert(Rule):
 
     def steps(self, target: Target) -> list[Step]:
         """One step over all rows that have a rate; the others are refused or named."""
-        amount, currency, day = (
-            target.column(self.amount, "number"),
-            target.column(self.currency),
-            target.column(self.date),
-        )
-        place = new_or_same(
-            target, "", self.into or f"{self.amount}_{self.to.lower()}", f"DECIMAL({RESULT_PRECISION}, {self.digits})"
-        )
-        routes = target.compute("routes", _routes(target, self, fractions(target, self.rates)))
-        scale = _scale(target.columns[self.amount])
-        rows = (f"SELECT t._row, {_whole(amount, scale)} AS whole, CAST({day} AS DATE) AS day, "
-            f"upper(trim({currency})) AS cur "
-                f"FROM {target.table} AS t WHERE {amount} IS NOT NULL")  # fmt: skip
-        joined = f"({rows}) AS t LEFT JOIN {routes} AS r USING (cur, day)"
+        into = self.into or f"{self.amount}_{self.to.lower()}"
+        place = new_or_same(target, "", into, f"DECIMAL({RESULT_PRECISION}, {self.digits})")
+        priced = _priced(self, target)
+        value = _rounded("whole", self, _scale(target.columns[self.amount]))
         note = "how || coalesce(' rate of ' || quoted, '')"
-        query = (
-            f"SELECT t._row, {_rounded('whole', self, scale)} AS value, {note} AS note FROM {joined} WHERE "
-            "r.n IS NOT NULL"
-        )
-        why = (f"'no rate ' || coalesce(cur, 'NULL') || ' to ' || {literal(self.to)} || ' within "
-            f"{self.most_days} days before ' "
-               "|| coalesce(CAST(day AS VARCHAR), 'NULL')")  # fmt: skip
-        left = f"SELECT t._row, {why} AS note FROM {joined} WHERE r.n IS NULL"
+        query = f"SELECT _row, {value} AS value, {note} AS note FROM {priced} WHERE n IS NOT NULL"
+        why = f"'no rate ' || coalesce(cur, 'NULL') || ' to ' || {literal(self.to)}"
+        when = f"' within {self.most_days} days before ' || coalesce(CAST(day AS VARCHAR), 'NULL')"
+        left = f"SELECT _row, {why} || {when} AS note FROM {priced} WHERE n IS NULL"
         _refuse(self, target, left)
         return [Step(query=query, remaining=left, **place)]
 
