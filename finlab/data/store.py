@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -48,6 +48,11 @@ from .lineage import REJECT_COLUMNS_SHOWN, Part, has_parts, origin_of, parts_of,
 from .loading import Answers, SharedAnswers, as_contract
 from .loads import LoadResult, Wanted, changing, keep_contract, keep_plain
 from .sources import open_source
+from .upkeep import clean_table, list_cleanings, profile_table, read_trail, undo_cleaning
+
+if TYPE_CHECKING:
+    from finlab.data.clean import Cleaning, Rules
+    from finlab.data.profile import Profile
 
 # %% ../../nbs/data/store.ipynb #fa98cc22
 def _check_select(connection: duckdb.DuckDBPyConnection, query: str) -> None:
@@ -150,6 +155,18 @@ class StoreReader:
             if not has_parts(connection):
                 return pd.DataFrame(columns=pd.Index(REJECT_COLUMNS_SHOWN))
             return to_pandas(rejects_of(connection, entry.content))
+
+    def cleanings(self, name: str | None = None) -> pd.DataFrame:
+        """The cleanings of a table, or of all tables: number, when, rules, what they did, whether they were undone."""
+        return list_cleanings(self.path, name)
+
+    def trail(self, cleaning: int, *, remaining: bool = False) -> pd.DataFrame:
+        """What a cleaning changed, cell by cell; with `remaining` the rows that it looked at and left, and why."""
+        return read_trail(self.path, cleaning, remaining=remaining)
+
+    def profile(self, name: str) -> "Profile":
+        """What is wrong with a table, the worst first."""
+        return profile_table(self.path, name)
 
     def origin(self, name: str, row: int) -> tuple[str, int]:
         """The source of a row, given by its number, and the number of its record there; InputError if there is none."""
@@ -304,6 +321,20 @@ class Store(StoreReader):
         if not isinstance(frame, (pd.DataFrame, pd.Series, pa.Table)):
             raise InputError.of("frame", frame, "a pandas frame or series, or an Arrow table (to read a file: load)")
         return self.load(frame, name, as_of=as_of)
+
+    def clean(self, name: str, rules: "Rules", *, dry_run: bool = False) -> "Cleaning":
+        """Clean a table by rules (see `finlab.data.clean`), objects or TOML; `dry_run` only says what they would do.
+
+        Every cell that changes is kept as it was: see `trail`, and `undo`.
+        """
+        if not dry_run:
+            self._check_writable()
+        return clean_table(self.path, name, rules, dry_run=dry_run)
+
+    def undo(self, name: str, cleaning: int | None = None, *, later: bool = False) -> list[int]:
+        """Take back a cleaning of a table exactly: the last one, or that number, with `later` also those after it."""
+        self._check_writable()
+        return undo_cleaning(self.path, name, cleaning, later=later)
 
     def drop(self, name: str) -> None:
         """Remove a table; its content goes too, unless another name has the same. InputError if there is none."""
