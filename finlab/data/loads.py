@@ -72,7 +72,7 @@ class LoadResult:
     def __str__(self) -> str:
         state = "loaded" if self.new else "already there, stored once"
         lines = [f"{self.name}: {self.rows:,} rows, {self.columns} columns, as of {self.as_of} ({state})"]
-        if self.records != self.loaded or self.records != self.rows:
+        if self.new and (self.records != self.loaded or self.records != self.rows):
             told = f"{self.loaded:,} loaded, {self.rejected:,} rejected, {self.duplicates:,} duplicates"
             lines.append(f"  {self.records:,} records: {told}")
         return "\n".join(lines + [f"  note: {note}" for note in self.notes])
@@ -411,8 +411,8 @@ def _ready_contract(source: Source, whole: Incoming, fresh: Incoming, wanted: Wa
     with connect_memory(files=True) as connection:
         orders = _orders(connection, whole, fields, title)
     named = {each.column: each.field for each in mapping.proposals}
-    left = [column for column, field in named.items() if field is None]
-    notes = [f"no field of the contract: column {column!r}" for column in left if column.strip()]
+    left = ", ".join(repr(column) for column, field in named.items() if field is None and column.strip())
+    notes = [f"columns that are no field of the contract: {left}"] if left else []
     part = _part_of(source, whole, state.content or f"{OWN}{uuid.uuid4().hex}", wanted.day)
     part = part._replace(mapping=json.dumps(named, ensure_ascii=False))
     return Ready(fresh, plan_contract(whole, contract, places, orders), part, {}, notes, sound)
