@@ -1709,6 +1709,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'finlab.data.layouts.Marks': ('data/layouts.html#marks', 'finlab/data/layouts.py'),
                                      'finlab.data.layouts.Told': ('data/layouts.html#told', 'finlab/data/layouts.py'),
                                      'finlab.data.layouts.Told.check': ('data/layouts.html#told.check', 'finlab/data/layouts.py'),
+                                     'finlab.data.layouts._evenness': ('data/layouts.html#_evenness', 'finlab/data/layouts.py'),
                                      'finlab.data.layouts._file_order': ('data/layouts.html#_file_order', 'finlab/data/layouts.py'),
                                      'finlab.data.layouts._filled': ('data/layouts.html#_filled', 'finlab/data/layouts.py'),
                                      'finlab.data.layouts._is_named': ('data/layouts.html#_is_named', 'finlab/data/layouts.py'),

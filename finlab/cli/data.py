@@ -1,6 +1,7 @@
 """`finlab data`: what is in the store, and putting more into it."""
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -188,8 +189,8 @@ def rejects(
     if found.empty:
         return
     found["column"] = found["column"].fillna("")
-    counted = found.groupby(["column", "reason"]).size().reset_index(name="count")
-    for column, why, count in counted.sort_values("count", ascending=False).itertuples(index=False):
+    counted = Counter(zip(found["column"], found["reason"], strict=True))
+    for (column, why), count in counted.most_common():
         say(f"  {count:,} x {column}{': ' if column else ''}{why}")
     found["source"] = found["source"].str.rpartition("/")[2]
     show(found.head(check_positive_int("rows", rows)).drop(columns="raw").fillna(""))

@@ -183,8 +183,11 @@ def _give_lines(connection: duckdb.DuckDBPyConnection, incoming: Incoming, count
 
 @contextmanager
 def watched(connection: duckdb.DuckDBPyConnection, title: str) -> Iterator[None]:
-    """Show how far the database has come with the statements of the block, where somebody may be looking."""
-    if not (in_notebook() or in_terminal()):
+    """Show in a terminal how far the database has come with the statements of the block.
+
+    Not in a notebook: there the database would draw a bar of its own, by a package that may be absent.
+    """
+    if in_notebook() or not in_terminal():
         yield
         return
     connection.execute("SET enable_progress_bar = true")
