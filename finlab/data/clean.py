@@ -24,7 +24,7 @@ from .cleaning.calendars import BusinessDay, Fiscal, ToUTC
 from .cleaning.currency import Convert
 from .cleaning.duplicates import Duplicates, NearDuplicates
 from finlab.data.cleaning.history import (
-    KEPT, REHEARSED, Ledger, begin_cleaning, cleanings, end_cleaning, keep_rows, trail, undo,
+    KEPT, REHEARSED, Ledger, begin_cleaning, cleanings, end_cleaning, keep_rows, one_transaction, trail, undo,
 )  # fmt: skip
 from .cleaning.missing import Fill, Missing
 from .cleaning.outliers import Outliers
@@ -257,22 +257,6 @@ def _drop_temporary(connection: duckdb.DuckDBPyConnection) -> None:
     except duckdb.TransactionException:
         return
 
-
-@contextmanager
-def _in_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Use the caller's transaction, or make one; all or nothing."""
-    number = "SELECT txid_current()"
-    if connection.execute(number).fetchall() == connection.execute(number).fetchall():
-        yield
-        return
-    connection.execute("BEGIN TRANSACTION")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-
 # %% ../../nbs/data/clean.ipynb #7f49b45f
 Rules = Sequence[Rule] | Rule | str  # rules in order, one rule, or their TOML
 
@@ -285,7 +269,7 @@ def clean(connection: duckdb.DuckDBPyConnection, table: str, rules: Rules, *, na
     not fit; the table is then unchanged, or, in a transaction of the caller, unchanged after its rollback.
     """
     known = _checked(rules)
-    with _in_transaction(connection):
+    with one_transaction(connection, f"the table {table} cannot be cleaned"):
         _rehearse(connection, table, known, name or table, "LIMIT 0")
         _check_rows(connection, table)
         done = _run(connection, table, known, name or table, KEPT)
@@ -296,7 +280,7 @@ def clean(connection: duckdb.DuckDBPyConnection, table: str, rules: Rules, *, na
 def plan(connection: duckdb.DuckDBPyConnection, table: str, rules: Rules, *, name: str = "") -> Cleaning:
     """Say what `clean` would do with the same arguments, without changing anything: counts, and the first changes."""
     known = _checked(rules)
-    with _in_transaction(connection):
+    with one_transaction(connection, f"the table {table} cannot be cleaned"):
         _rehearse(connection, table, known, name or table, "LIMIT 0")
         _check_rows(connection, table)
         return _rehearse(connection, table, known, name or table, "")

@@ -88,7 +88,7 @@ POOL: list[Rule] = [
 ]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_cleanings_and_undos_end_in_the_original_table(data: st.DataObject) -> None:
     with duckdb.connect(":memory:", config=SEALED) as con:
@@ -400,6 +400,35 @@ def test_real_purchases_are_cleaned_and_come_back(testdata: Path) -> None:
         assert done.rows_removed > 500 and done.steps[3].cells > 500
         undo(con, "t", done.id or 0)
         assert content_sha256(con.sql("SELECT * FROM t ORDER BY _row").to_arrow_table()) == before
+
+
+def test_what_duckdb_refuses_is_said_in_our_words() -> None:
+    with duckdb.connect() as con:
+        many_types(con, "NOT NULL")
+        for do in (clean, plan):
+            with pytest.raises(InputError, match="the table nowhere cannot be cleaned: Catalog Error"):
+                do(con, "nowhere", [Missing("s")])
+        start = bits(con)
+        clean(con, TABLE, [Missing("s"), Set("new", "1", type="INTEGER")], name="t")
+        cleaned = bits(con)
+        con.execute(f"CREATE UNIQUE INDEX numbers ON {TABLE} (_row)")  # keeps DuckDB from dropping the new column
+        with pytest.raises(InputError, match="cleaning 1 cannot be undone: Dependency Error"):
+            undo(con, TABLE, 1)
+        assert bits(con) == cleaned
+        con.execute("DROP INDEX content.numbers")
+        undo(con, TABLE, 1)
+        assert bits(con) == start
+
+
+def test_a_plan_needs_no_right_to_write(tmp_path: Path) -> None:
+    path = str(tmp_path / "kept.duckdb")
+    with duckdb.connect(path) as con:
+        many_types(con)
+    with duckdb.connect(path, read_only=True) as con:
+        assert plan(con, TABLE, [Missing("s"), Duplicates("s")], name="t").rows_removed == 3
+        assert cleanings(con).empty
+        with pytest.raises(InputError, match="cleaning is 1; expected the number of a cleaning: none yet"):
+            undo(con, TABLE, 1)
 
 
 class _Careless(Rule):

@@ -9,6 +9,7 @@ __all__ = ['ToUTC', 'BusinessDay', 'Fiscal']
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from importlib import import_module
 from typing import Any, ClassVar
 
 from ...core.checks import check_choice, check_positive_int
@@ -152,7 +153,7 @@ def _day(given: Any) -> date:
 def _holidays_of(country: str, first: int, last: int) -> tuple[date, ...]:
     """A country's public holidays by the package `holidays`."""
     try:
-        import holidays
+        holidays: Any = import_module("holidays")
     except ImportError:
         raise InputError(
             "business_day: a country's holidays need the package 'holidays'; install it, or list the days"

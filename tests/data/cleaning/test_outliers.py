@@ -36,12 +36,8 @@ def bounds(values: np.ndarray, method: str) -> tuple[float, float]:
 
 
 def flagged(con: duckdb.DuckDBPyConnection, groups: list[str], values: list, **options) -> np.ndarray:
-    frame = pd.DataFrame({"_row": np.arange(len(values)), "g": pd.Series(groups, dtype="str")})
-    con.execute("CREATE OR REPLACE TABLE t (_row BIGINT, g VARCHAR, x DOUBLE)")
-    if values:
-        con.executemany(
-            "INSERT INTO t VALUES (?, ?, ?)", list(zip(frame["_row"].tolist(), groups, values, strict=True))
-        )
+    columns = "unnest(range(len(?))) AS _row, unnest(?::VARCHAR[]) AS g, unnest(?::DOUBLE[]) AS x"
+    con.execute(f"CREATE OR REPLACE TABLE t AS SELECT {columns}", [groups, groups, values])
     clean(con, "t", [Outliers("x", by="g", **options)])
     return np.array([row[0] for row in con.execute("SELECT x_outlier FROM t ORDER BY _row").fetchall()], dtype=bool)
 
@@ -99,6 +95,12 @@ def test_hampel_agrees_with_sktime_where_nothing_was_replaced_nearby(con) -> Non
     got = flagged(con, ["a"] * 400, values.tolist(), method="hampel", window=7, threshold=6)
     assert set(np.flatnonzero(got)) == set(range(20, 390, 40))
     np.testing.assert_array_equal(got[3:-3], expected.to_numpy()[3:-3])
+
+
+def test_the_factors_are_those_of_the_normal_distribution() -> None:
+    normal = pytest.importorskip("scipy.stats").norm
+    assert round(normal.ppf(0.75), 4) == NORMAL_QUARTILE and round(1 / normal.ppf(0.75), 4) == HAMPEL_FACTOR
+    assert round(np.sqrt(np.pi / 2), 6) == MEAN_DEVIATION_FACTOR
 
 
 def test_the_spread_is_scipys(con) -> None:
