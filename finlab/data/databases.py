@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STARS', 'BATCH_ROWS', 'parse_url', 'shown_url', 'wash', 'explained', 'open_engine', 'check_query', 'find_table',
-           'read_batches', 'read_database']
+           'open_spool', 'read_batches', 'read_database']
 
 # %% ../../nbs/data/databases.ipynb #44bd6dc3
 import re
@@ -234,6 +234,18 @@ BATCH_ROWS = 20_000  # some 20 MB of Python's values at ten columns
 _READ_ONLY = {"postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}}
 
 
+def open_spool(url: URL, *, table: str | None = None, query: str | None = None, text: Sequence[str] = ()) -> Spool:
+    """Read a whole table or the result of a query to its end, and let the rows wait on disk; see `read_batches`.
+
+    InputError, without secrets, if that is not possible, or if there are no rows.
+    """
+    found = _open(url, table, query, text)
+    if not found.rows:
+        asked = "the query" if table is None else f"table {table!r}"
+        raise InputError(f"{shown_url(url)}: {asked} returned no rows")
+    return found
+
+
 def read_batches(
     url: URL, *, table: str | None = None, query: str | None = None, text: Sequence[str] = ()
 ) -> pa.RecordBatchReader:
@@ -242,6 +254,10 @@ def read_batches(
     The database is read to its end, and its connection closed, before this returns: the rows wait on disk. A table
     without rows gives a reader with its columns alone. InputError, without secrets, if that is not possible.
     """
+    return _open(url, table, query, text).reader()
+
+
+def _open(url: URL, table: str | None, query: str | None, text: Sequence[str]) -> Spool:
     if table is not None and query is not None:
         raise InputError(f"table={table!r} and query={query!r} are both given; expected one of them")
     if table is not None and (not isinstance(table, str) or not table.strip() or "\0" in table):
@@ -251,7 +267,7 @@ def read_batches(
     with explained(url):
         engine = open_engine(url)
         with engine.connect() as connection:
-            return _spooled(connection, table, query, text, f"{shown_url(url)} ({table or 'query'})").reader()
+            return _spooled(connection, table, query, text, f"{shown_url(url)} ({table or 'query'})")
 
 # %% ../../nbs/data/databases.ipynb #7c7b2a29
 def _spooled(connection: Connection, table: str | None, query: str | None, text: Sequence[str], what: str) -> Spool:
@@ -308,8 +324,4 @@ def read_database(
     url: URL, *, table: str | None = None, query: str | None = None, text: Sequence[str] = ()
 ) -> pa.Table:
     """Read a whole table or the result of a query; InputError, without secrets, if that is not possible."""
-    found = read_batches(url, table=table, query=query, text=text).read_all()
-    if not found.num_rows:
-        asked = "the query" if table is None else f"table {table!r}"
-        raise InputError(f"{shown_url(url)}: {asked} returned no rows")
-    return found
+    return open_spool(url, table=table, query=query, text=text).reader().read_all()

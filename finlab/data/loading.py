@@ -8,7 +8,8 @@ __all__ = ['Answers', 'CURRENCY_SIGNS', 'Incoming', 'incoming_text', 'incoming_t
 
 # %% ../../nbs/data/loading.ipynb #81512cd4
 import os
-from collections.abc import Iterator, Mapping as AnyMapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping as AnyMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from .contracts import Contract, check_rules, read_contract
 from .conversions import Form, literal
 from .delimited import TextTable, opened
 from .fields import TEMPORAL, Field
-from .ingest import Plan, Rule, Target, target_of
+from .ingest import Plan, Rule, Target, quoted, target_of
 from .kinds import Relation
 from .layouts import HEAD_RECORDS, Layout, find_order
 from .lease import connect_memory
@@ -37,7 +38,7 @@ class Incoming(NamedTuple):
     layout: Layout
     notes: list[str]
     text: TextTable | None = None
-    table: pa.Table | None = None
+    reader: Callable[[], pa.Table | pa.RecordBatchReader] | None = None
 
 
 def incoming_text(text: TextTable) -> Incoming:
@@ -47,15 +48,23 @@ def incoming_text(text: TextTable) -> Incoming:
     return Incoming(found.names, ["VARCHAR"] * text.width, sample, found.layout, found.notes, text=text)
 
 
-def incoming_table(table: pa.Table, notes: Sequence[str] = ()) -> Incoming:
-    """An Arrow table as an incoming source."""
-    plain = table.rename_columns([f"c{place}" for place in range(table.num_columns)])
+def incoming_table(reader: Callable[[], pa.Table | pa.RecordBatchReader], notes: Sequence[str] = ()) -> Incoming:
+    """A source of typed columns: `reader` gives them, as a table or as a stream, as often as it is called."""
+    found = reader()
+    schema = found.schema
+    first = found.slice(0, HEAD_RECORDS) if isinstance(found, pa.Table) else _first_rows(found)
+    head = first.rename_columns([f"c{place}" for place in range(first.num_columns)])
     with connect_memory() as connection:
-        connection.register("finlab_table", plain)
+        connection.register("finlab_table", head)
         types = [row[1] for row in connection.execute("DESCRIBE SELECT * FROM finlab_table").fetchall()]
-        texts = ", ".join(f"CAST(c{place} AS VARCHAR)" for place in range(table.num_columns))
-        rows = connection.execute(f"SELECT {texts} FROM finlab_table LIMIT {HEAD_RECORDS}").fetchall()
-    return Incoming(table.column_names, types, list(map(list, rows)), Layout(), list(notes), table=plain)
+        texts = ", ".join(f"CAST(c{place} AS VARCHAR)" for place in range(len(types)))
+        rows = connection.execute(f"SELECT {texts} FROM finlab_table").fetchall()
+    return Incoming(schema.names, types, list(map(list, rows)), Layout(), list(notes), reader=reader)
+
+
+def _first_rows(found: pa.RecordBatchReader) -> pa.Table:
+    batch = next(iter(found), None)
+    return pa.Table.from_batches([] if batch is None else [batch.slice(0, HEAD_RECORDS)], found.schema)
 
 
 @contextmanager
@@ -67,9 +76,17 @@ def lent(
         with opened(incoming.text, connection, sound, pad) as relation:
             yield relation
         return
-    connection.register("finlab_incoming", incoming.table)
+    if incoming.reader is None:
+        raise InputError("the source has neither a text nor a table")
+    reader, columns = incoming.reader, enumerate(incoming.names)
+    cells = ", ".join(f"{quoted(name)} AS c{place}" for place, name in columns)
+
+    def relation() -> str:
+        connection.register("finlab_incoming", reader())
+        return f"(SELECT {cells} FROM finlab_incoming)"
+
     try:
-        yield lambda: "finlab_incoming"
+        yield relation
     finally:
         with suppress(duckdb.Error):  # the transaction was broken off; the error that did it is on its way
             connection.unregister("finlab_incoming")

@@ -127,7 +127,7 @@ def _part_of(source: Source, incoming: Incoming, content: str, day: date) -> Par
 def take_source(source: Source, marks: Sequence[int] = ()) -> Incoming:
     """Find out what a source's columns are; text files are scanned, other sources read."""
     if source.path is None or source.kind != "csv":
-        return incoming_table(source.table, source.notes)
+        return incoming_table(source.reader, source.notes)
     form = dict(source.options)
     encoding, _ = form.pop("encoding", ""), form.pop("text", ())
     return incoming_text(open_text(source.path, encoding, told_of(**form), marks))
@@ -141,7 +141,7 @@ def ready_plain(source: Source, day: date) -> Ready:
     part = _part_of(source, incoming, source.key, day)
     if incoming.text is None:
         targets = [Target(name, incoming_column(place), place) for place, name in enumerate(incoming.names)]
-        zones = {field.name: field.type.tz for field in source.table.schema if getattr(field.type, "tz", None)}
+        zones = {field.name: field.type.tz for field in source.schema if getattr(field.type, "tz", None)}
         zones = {name: zone for name, zone in zones.items() if zone not in ("UTC", "Etc/UTC")}
         return Ready(incoming, Plan(tuple(targets), len(targets), blank=True), part, zones, incoming.notes, True)
     for sound in (True, False) if is_sound(incoming.text) else (False,):

@@ -24,13 +24,13 @@ from ..core.errors import InputError
 from .delimited import read_delimited
 from .encodings import check_encoding
 from .excel import read_excel
-from .files import Read, read_json, read_parquet
+from .files import Read, open_parquet, read_json, read_parquet
 from .formats.camt import read_camt
 from .formats.mt940 import read_mt940
 from .formats.ofx import read_ofx
 from .formats.recognise import format_of
 from .formats.sec import read_companyfacts, read_xbrl
-from .frames import content_sha256, to_arrow, to_pandas
+from .frames import content_sha256, stream_sha256, to_arrow, to_pandas
 
 # %% ../../nbs/data/sources.ipynb #0e3170f2
 class Source:
@@ -46,8 +46,10 @@ class Source:
         as_of: date,
         options: Mapping[str, Any],
         path: Path | None = None,
+        stream: Callable[[], pa.RecordBatchReader] | None = None,
     ) -> None:
         self._read = read
+        self._stream = stream
         self.path = path
         self.uri = uri
         self.kind = kind
@@ -67,10 +69,19 @@ class Source:
         """The content as an Arrow table; InputError if it cannot be read."""
         return self._content[0]
 
+    def reader(self) -> pa.Table | pa.RecordBatchReader:
+        """The content, as a stream of batches where it need not be in memory as a whole."""
+        return self._stream() if self._stream is not None else self.table
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The names and types of the columns."""
+        return self.reader().schema
+
     @property
     def notes(self) -> list[str]:
         """What the reader had to decide by itself."""
-        return self._content[1]
+        return [] if self._stream is not None else self._content[1]
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -208,7 +219,9 @@ def _file_source(path: Path, options: dict[str, Any]) -> Source:
         return content
 
     changed_on = datetime.fromtimestamp(before[1] / 1e9, UTC).date()
-    more = {"as_of": changed_on, "options": options, "path": path}
+    more: dict[str, Any] = {"as_of": changed_on, "options": options, "path": path}
+    if kind == "parquet":
+        more["stream"] = lambda: open_parquet(path)
     return Source(read, uri=path.as_uri(), kind=kind, sha256=sha256, **more)
 
 
@@ -241,14 +254,19 @@ def today() -> date:
 
 
 def _database_source(source: Any, options: dict[str, Any]) -> Source:
-    from finlab.data.databases import parse_url, read_database, shown_url
+    from finlab.data.databases import open_spool, parse_url, shown_url
 
     url = parse_url(source)
     if url.drivername.split("+")[0] in ("http", "https", "ftp", "s3", "file", "gs"):
         raise InputError(f"{url.drivername}:// addresses are not read; download the file and load that")
     check_options("database", options)
-    table = read_database(url, **options)
-    return _read_source_of(table, shown_url(url), "database", today(), options)
+    spool = open_spool(url, **options)
+
+    def read() -> Read:
+        return spool.reader().read_all(), []
+
+    more = {"as_of": today(), "options": options, "stream": spool.reader}
+    return Source(read, uri=shown_url(url), kind="database", sha256=stream_sha256(spool.reader()), **more)
 
 
 def _sample_source(name: str, options: dict[str, Any]) -> Source:
