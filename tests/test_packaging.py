@@ -20,6 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
+# Extras whose packages are not pinned: each is asked for by name, and a message says how to install it.
+UNPINNED = {"yahoo", "akshare", "calendars"}
+
+
 def pinned() -> dict[str, str]:
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
@@ -27,7 +31,10 @@ def pinned() -> dict[str, str]:
 
 
 def declared() -> list[Requirement]:
-    extras = [text for name, texts in PROJECT["optional-dependencies"].items() if name != "all" for text in texts]
+    unpinned = {"all", *UNPINNED}
+    extras = [
+        text for name, texts in PROJECT["optional-dependencies"].items() if name not in unpinned for text in texts
+    ]
     return [Requirement(text) for text in PROJECT["dependencies"] + extras]
 
 
@@ -83,9 +90,9 @@ def test_environment_yml_is_python_pip_and_the_lock() -> None:
 
 
 def test_extras_are_all_in_all() -> None:
-    extras = set(PROJECT["optional-dependencies"]) - {"all"}
+    extras = set(PROJECT["optional-dependencies"]) - {"all", *UNPINNED}
     (everything,) = [Requirement(text) for text in PROJECT["optional-dependencies"]["all"]]
-    assert everything.extras == extras == {"torch", "lab", "dev", "bench", "docs"}
+    assert everything.extras == extras == {"torch", "lab", "postgres", "contracts", "dev", "bench", "docs"}
 
 
 def test_every_file_that_the_readme_names_is_there() -> None:
@@ -105,11 +112,14 @@ def imported(path: Path) -> set[str]:
     return found - {"finlab"} - set(sys.stdlib_module_names)
 
 
+OPTIONAL = {"holidays", "pandera", "pg8000", "typing_inspect", "yfinance", "akshare"}
+
+
 def test_every_package_that_finlab_imports_is_declared() -> None:
     """What is there only because another package brings it goes away when that package changes its mind."""
     core = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
     brought_by = metadata.packages_distributions()
-    modules = {name for path in (ROOT / "finlab").rglob("*.py") for name in imported(path)}
+    modules = {name for path in (ROOT / "finlab").rglob("*.py") for name in imported(path)} - OPTIONAL
     undeclared = [name for name in modules if not {canonicalize_name(dist) for dist in brought_by.get(name, [])} & core]
     assert not undeclared
 

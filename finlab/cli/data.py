@@ -1,20 +1,27 @@
 """`finlab data`: what is in the store, and putting more into it."""
 
 import re
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from finlab.cli.console import pairs, say, show
 from finlab.core.errors import InputError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from finlab.data.loading import Answers
+
 app = typer.Typer(
     help="Load sources into the store and look at what is there.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
-RESERVED = {"self", "source", "name", "as_of"}  # what a load is told in other ways than by -o
+# What a load is told in other ways than by -o.
+RESERVED = {"self", "source", "sources", "name", "as_of", "contract", "mapping", "replace"}
 
 
 def name_of(source: str, table: object = None) -> str:
@@ -27,23 +34,97 @@ def name_of(source: str, table: object = None) -> str:
     return f"t_{name}" if name[0].isdigit() else name
 
 
-@app.command(epilog="Example:  finlab data load sales.csv --name sales -o delimiter=';' -o decimal=,")
+def fields_of(texts: list[str]) -> dict[str, str | None]:
+    """What a person says about columns: `Amt=amount`, or `Note=-` for no field."""
+    said = {column: field.strip() for column, field in pairs(texts, "-m").items()}
+    return {column: None if field in ("", "-") else field for column, field in said.items()}
+
+
+def answers_of(texts: list[str], file: Path | None) -> "Answers":
+    """The answers about columns: one by one, or the TOML file of a mapping."""
+    if texts and file:
+        raise InputError(f"--mapping {file} and -m {texts[0]}: expected one of the two; `finlab data map` joins them")
+    return fields_of(texts) or (str(file) if file else None)
+
+
+Contract_ = Annotated[Path | None, typer.Option("--contract", help="the TOML file of a contract: the source is added")]
+Options_ = Annotated[
+    list[str] | None, typer.Option("-o", "--option", metavar="NAME=VALUE", help="how to read it; may be repeated")
+]
+Columns_ = Annotated[
+    list[str] | None,
+    typer.Option("-m", "--map", metavar="COLUMN=FIELD", help="which field a column is, or - for none; may be repeated"),
+]
+
+
+@app.command(
+    epilog="Examples:  finlab data load sales.csv --name sales -o delimiter=';' -o decimal=,  |  "
+    "finlab data load spend/*.csv --name spend --contract spend.toml -m Total=amount"
+)
 def load(
-    source: Annotated[str, typer.Argument(help="a file, sample:NAME, or a database URL with -o table=NAME")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...", help="files, folders, sample:NAME, fred:NAME, a database URL with -o table=NAME"
+        ),
+    ],
     name: Annotated[str | None, typer.Option(help="the table's name; from the source when left out")] = None,
-    as_of: Annotated[str | None, typer.Option(help="the date that the data describe, such as 2026-01-31")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option("-o", "--option", metavar="NAME=VALUE", help="how to read it; may be repeated")
+    contract: Contract_ = None,
+    column: Columns_ = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="the TOML file of a mapping, as `finlab data map` writes it")
     ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="begin the table anew instead of adding to it")] = False,
+    as_of: Annotated[str | None, typer.Option(help="the date that the data describe, such as 2026-01-31")] = None,
+    option: Options_ = None,
 ) -> None:
-    """Load a source into the store: CSV, Parquet, JSON, Excel, a database, or a sample series."""
+    """Load sources into the store: CSV, Parquet, JSON, Excel, bank and SEC files, databases, samples, online series."""
     from finlab.data.sources import options_from_texts
     from finlab.data.store import Store
 
     options = options_from_texts(pairs(option or [], "-o"))
     for taken in RESERVED & set(options):
         raise InputError(f"-o {taken}={options[taken]}: not a way to read a source; see finlab data load --help")
-    print(Store().load(source, name or name_of(source, options.get("table")), as_of=as_of, **options))
+    answers = answers_of(column or [], mapping)
+    wanted = name or name_of(sources[0], options.get("table"))
+    many = len(sources) > 1 or Path(sources[0]).is_dir() or options.get("sheet") == "*"
+    if many:
+        if replace:
+            raise InputError("--replace with several sources: load the first with --replace, then the others without")
+        batch = Store().load_many(sources, wanted, contract=contract, mapping=answers, as_of=as_of, **options)
+        print(batch)
+        if batch.refused:
+            raise typer.Exit(2)
+        return
+    done = Store().load(sources[0], wanted, contract=contract, mapping=answers, replace=replace, as_of=as_of, **options)
+    print(done)
+    if done.rejected:
+        say(f"what was rejected, and why:  finlab data rejects {done.name}")
+
+
+@app.command(
+    "map", epilog="Example:  finlab data map april.csv --contract spend.toml -m Total=amount --output april.toml"
+)
+def map_columns(
+    source: Annotated[str, typer.Argument(help="a source, as for `finlab data load`")],
+    contract: Annotated[Path, typer.Option("--contract", help="the TOML file of a contract")],
+    column: Columns_ = None,
+    output: Annotated[Path | None, typer.Option(help="the TOML file to write the mapping to")] = None,
+    option: Options_ = None,
+) -> None:
+    """Show which column of a source is which field of a contract, how sure that is, and why; save the decisions."""
+    from finlab.data.contracts import read_contract, write_whole
+    from finlab.data.loads import take_source
+    from finlab.data.mapping import propose
+    from finlab.data.sources import open_source, options_from_texts
+
+    incoming = take_source(open_source(source, **options_from_texts(pairs(option or [], "-o"))))
+    found = propose(incoming.names, incoming.sample, read_contract(contract))
+    for name, field in fields_of(column or []).items():
+        found = found.with_choice(name, field)
+    print(found)
+    if output is not None:
+        say(f"written to {write_whole(found.to_toml(), output)}")
 
 
 @app.command(epilog="Example:  finlab data ls")
@@ -87,3 +168,72 @@ def samples() -> None:
     from finlab.data import samples as rooms
 
     show(rooms.ls().loc[:, ["name", "title", "frequency", "unit", "start", "end", "rows", "source"]])
+
+
+@app.command(epilog="Example:  finlab data rejects spend --output rejects.csv")
+def rejects(
+    name: Annotated[str, typer.Argument(help="a table of the store")],
+    rows: Annotated[int, typer.Option(help="how many are shown")] = 20,
+    output: Annotated[Path | None, typer.Option(help="the CSV or Excel file to write all of them to")] = None,
+) -> None:
+    """List the records that were not loaded: file, physical line, record number, column, value and reason."""
+    from finlab.core.checks import check_positive_int
+    from finlab.data.store import Store
+
+    found = Store().rejects(name)
+    if output is not None:
+        write_for_people(found, output)
+        say(f"{len(found):,} rejects in {output}")
+        return
+    say(f"{name}: {len(found):,} records were rejected" if len(found) else f"{name}: nothing was rejected")
+    if found.empty:
+        return
+    found["column"] = found["column"].fillna("")
+    counted = Counter(zip(found["column"], found["reason"], strict=True))
+    for (column, why), count in counted.most_common():
+        say(f"  {count:,} x {column}{': ' if column else ''}{why}")
+    found["source"] = found["source"].str.rpartition("/")[2]
+    show(found.head(check_positive_int("rows", rows)).drop(columns="raw").fillna(""))
+
+
+def write_for_people(frame: "pd.DataFrame", path: Path) -> None:
+    """Write a table as CSV or Excel for a spreadsheet: a text that would be run as a formula there is neutralised."""
+    from finlab.core.checks import check_choice
+    from finlab.data.export import write_csv, write_excel
+
+    writers = {".csv": write_csv, ".xlsx": write_excel}
+    writers[check_choice("output", path.suffix.lower(), list(writers))](frame, path, replace=True)
+
+
+@app.command(epilog="Example:  finlab data profile spend")
+def profile(name: Annotated[str, typer.Argument(help="a table of the store")]) -> None:
+    """Say what is wrong with a table, the worst first."""
+    from finlab.data.store import Store
+
+    print(Store().profile(name))
+
+
+@app.command(epilog="Example:  finlab data clean spend rules.toml --dry-run")
+def clean(
+    name: Annotated[str, typer.Argument(help="a table of the store")],
+    rules: Annotated[Path, typer.Argument(help="the TOML file of the rules")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what the rules would change")] = False,
+) -> None:
+    """Clean a table by rules. Every cell that changes is kept as it was: see `finlab data undo`."""
+    from finlab.data.clean import read_rules
+    from finlab.data.store import Store
+
+    print(Store().clean(name, read_rules(rules), dry_run=dry_run))
+
+
+@app.command(epilog="Example:  finlab data undo spend")
+def undo(
+    name: Annotated[str, typer.Argument(help="a table of the store")],
+    cleaning: Annotated[int | None, typer.Argument(help="the number of a cleaning; the last one when left out")] = None,
+    later: Annotated[bool, typer.Option("--later", help="also those that came after it")] = False,
+) -> None:
+    """Take back a cleaning of a table, exactly."""
+    from finlab.data.store import Store
+
+    done = Store().undo(name, cleaning, later=later)
+    say(f"{name}: undone: cleaning {', '.join(map(str, done))}")

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DELIMITERS', 'HEAD_RECORDS', 'HEAD_CHARACTERS', 'SIGNS', 'MOST_TITLES', 'ORDERS', 'Layout', 'cut_records',
-           'usual_width', 'find_delimiter', 'is_datum', 'find_header', 'name_columns', 'Marks', 'find_marks',
+           'usual_width', 'is_datum', 'find_delimiter', 'find_header', 'name_columns', 'Marks', 'find_marks',
            'find_order', 'Told', 'Found', 'find_layout']
 
 # %% ../../nbs/data/layouts.ipynb #7f8ae712
@@ -59,16 +59,6 @@ def usual_width(records: Iterable[Sequence[str]]) -> tuple[int, float]:
     width, count = max(widths.items(), key=lambda found: (found[1], found[0]))
     return width, count / widths.total()
 
-
-def find_delimiter(head: str) -> str:
-    """The delimiter that cuts the records most evenly; a comma if none cuts at all."""
-    best, highest = ",", (0.0, 1)
-    for delimiter in DELIMITERS:
-        width, share = usual_width(cut_records(head, delimiter))
-        if width > 1 and (round(share, 1), width) > highest:
-            best, highest = delimiter, (round(share, 1), width)
-    return best
-
 # %% ../../nbs/data/layouts.ipynb #434ebc3a
 _CODES = "AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|INR|JPY|KRW|MXN|NOK|NZD|PLN|RMB|RUB|SEK|SGD|TRY|TWD|USD|ZAR"
 SIGNS = rf"[£$€¥￥₹元]|Â£|â‚¬|{_CODES}|R\$|US\$|kr|zł|Kč"
@@ -82,6 +72,25 @@ _DATUM = re.compile(
 def is_datum(value: str) -> bool:
     """Whether a text is a number, an amount or a date, and so not the name of a column."""
     return bool(_DATUM.fullmatch(value.strip()))
+
+# %% ../../nbs/data/layouts.ipynb #b00e239e
+def _evenness(records: Sequence[Sequence[str]]) -> tuple[float, bool, float, int, float]:
+    """How well a delimiter cuts: evenly, with words on top, into data, into many columns."""
+    width, share = usual_width(records)
+    full = [record for record in records if len(record) == width and _filled(record)]
+    if width < 2:
+        return 0.0, False, 0.0, 0, 0.0
+    cells = [value for record in full[1:101] for value in record if value.strip()]
+    data = sum(map(is_datum, cells)) / max(len(cells), 1)
+    return round(share, 1), not any(map(is_datum, full[0])), round(data, 1), width, share
+
+
+def find_delimiter(head: str, decimal: str = "") -> str:
+    """The delimiter that cuts the records best, other than the decimal mark; a comma if none cuts at all."""
+    candidates = [delimiter for delimiter in DELIMITERS if delimiter != decimal]
+    marks = {delimiter: _evenness(cut_records(head, delimiter)) for delimiter in candidates}
+    best = max(marks, key=lambda delimiter: marks[delimiter])
+    return best if marks[best][0] else ","
 
 # %% ../../nbs/data/layouts.ipynb #84adaf15
 MOST_TITLES = 60  # records above a header
@@ -274,7 +283,7 @@ def find_layout(head: str, encoding: str, name: str, told: Told = _NOTHING) -> F
     head = head.removeprefix("\ufeff")
     above = told.skip or 0
     below = _without_lines(head, above)
-    delimiter = told.delimiter or find_delimiter(below)
+    delimiter = told.delimiter or find_delimiter(below, told.decimal)
     records = cut_records(below, delimiter)
     place, is_header = _place(records, told)
     if place < 0:

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -26,6 +26,7 @@ from ..core import trace
 from ..core.checks import check_choice
 from ..core.errors import InputError
 from ..core.settings import settings
+from .batch import Batch, Single, apart, load_each, singles
 from finlab.data.catalogue import (
     ROW,
     Entry,
@@ -44,9 +45,14 @@ from .frames import to_pandas
 from .ingest import quoted
 from .lease import FILE_TROUBLE, copy_store, lease
 from .lineage import REJECT_COLUMNS_SHOWN, Part, has_parts, origin_of, parts_of, rejects_of
-from .loading import Answers, as_contract
+from .loading import Answers, SharedAnswers, as_contract
 from .loads import LoadResult, Wanted, changing, keep_contract, keep_plain
 from .sources import open_source
+from .upkeep import clean_table, list_cleanings, profile_table, read_trail, undo_cleaning
+
+if TYPE_CHECKING:
+    from finlab.data.clean import Cleaning, Rules
+    from finlab.data.profile import Profile
 
 # %% ../../nbs/data/store.ipynb #fa98cc22
 def _check_select(connection: duckdb.DuckDBPyConnection, query: str) -> None:
@@ -149,6 +155,18 @@ class StoreReader:
             if not has_parts(connection):
                 return pd.DataFrame(columns=pd.Index(REJECT_COLUMNS_SHOWN))
             return to_pandas(rejects_of(connection, entry.content))
+
+    def cleanings(self, name: str | None = None) -> pd.DataFrame:
+        """The cleanings of a table, or of all tables: number, when, rules, what they did, whether they were undone."""
+        return list_cleanings(self.path, name)
+
+    def trail(self, cleaning: int, *, remaining: bool = False) -> pd.DataFrame:
+        """What a cleaning changed, cell by cell; with `remaining` the rows that it looked at and left, and why."""
+        return read_trail(self.path, cleaning, remaining=remaining)
+
+    def profile(self, name: str) -> "Profile":
+        """What is wrong with a table, the worst first."""
+        return profile_table(self.path, name)
 
     def origin(self, name: str, row: int) -> tuple[str, int]:
         """The source of a row, given by its number, and the number of its record there; InputError if there is none."""
@@ -272,11 +290,51 @@ class Store(StoreReader):
         trace.record_read(name, found.uri, done.sha256, done.rows, done.columns, day, source_kind=found.kind)
         return done
 
+    def load_many(
+        self,
+        sources: Any,
+        name: str,
+        *,
+        contract: Contract | str | os.PathLike[str] | None = None,
+        mapping: Answers = None,
+        as_of: date | str | None = None,
+        **options: Any,
+    ) -> Batch:
+        """Load a folder, a pattern such as `spend/*.csv`, a workbook with `sheet="*"`, or a list of sources.
+
+        With a contract all are added to the table `name`; without one each becomes a table of its own, called `name`
+        and what tells it from the others. A source that is refused does not keep the others from being loaded.
+        """
+        found = list(singles(sources, options))
+        shared = as_contract(contract) if contract is not None else None
+        answers = SharedAnswers(mapping) if isinstance(mapping, dict) else mapping
+        own = {} if shared else {each.title: f"{name}_{word}" for each, word in zip(found, apart(found), strict=True)}
+
+        def load(each: Single) -> LoadResult:
+            more: dict[str, Any] = {"contract": shared, "mapping": answers} if shared else {}
+            return self.load(each.source, own.get(each.title, name), as_of=as_of, **more, **each.options)
+
+        return load_each(found, load, name)
+
     def write(self, name: str, frame: Any, *, as_of: date | str | None = None) -> LoadResult:
         """Keep a frame, series or Arrow table as the table `name`; an index that has a name becomes a column."""
         if not isinstance(frame, (pd.DataFrame, pd.Series, pa.Table)):
             raise InputError.of("frame", frame, "a pandas frame or series, or an Arrow table (to read a file: load)")
         return self.load(frame, name, as_of=as_of)
+
+    def clean(self, name: str, rules: "Rules", *, dry_run: bool = False) -> "Cleaning":
+        """Clean a table by rules (see `finlab.data.clean`), objects or TOML; `dry_run` only says what they would do.
+
+        Every cell that changes is kept as it was: see `trail`, and `undo`.
+        """
+        if not dry_run:
+            self._check_writable()
+        return clean_table(self.path, name, rules, dry_run=dry_run)
+
+    def undo(self, name: str, cleaning: int | None = None, *, later: bool = False) -> list[int]:
+        """Take back a cleaning of a table exactly: the last one, or that number, with `later` also those after it."""
+        self._check_writable()
+        return undo_cleaning(self.path, name, cleaning, later=later)
 
     def drop(self, name: str) -> None:
         """Remove a table; its content goes too, unless another name has the same. InputError if there is none."""

@@ -1,0 +1,1 @@
+"""The kinds of cleaning rule, what each does to a table, and the trail by which it is undone."""
