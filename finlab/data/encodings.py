@@ -32,14 +32,26 @@ def check_encoding(encoding: str) -> str:
 # %% ../../nbs/data/encodings.ipynb #5d9526bb
 PIECE_BYTES = 1 << 20
 ODD_BYTES = 1 << 16  # of lines with bytes beyond ASCII that are kept to decide about the encoding
-_ODD_LINE = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
-_MOST_LINE_BYTES = 4096  # of one odd line that are kept
+_ODD = re.compile(rb"[\x80-\xff]")
+_END = re.compile(rb"[\r\n]")
+_MOST_LINE_BYTES = 4096  # of one odd line that are kept, half of them at most before its first odd byte
+
+
+def _odd_lines(piece: bytes) -> Iterator[bytes]:
+    """Find the lines with bytes beyond ASCII, looking at each byte once, however long a line is."""
+    place = 0
+    while found := _ODD.search(piece, place):
+        start = max(place, found.start() - _MOST_LINE_BYTES // 2)
+        start = max(start, 1 + max(piece.rfind(mark, start, found.start()) for mark in (b"\n", b"\r")))
+        end = _END.search(piece, found.end())
+        place = end.start() if end else len(piece)
+        yield piece[start : min(place, start + _MOST_LINE_BYTES)]
 
 
 class TextScan(NamedTuple):
     """What one pass over a text file found.
 
-    `lines` counts line ends; `ends` says which kinds there are; `misfits` counts the lines that the encoding cannot
+    `lines` counts line ends, and a last line without one; `ends` says which kinds there are; `misfits` counts the lines that the encoding cannot
     decode (at most, as far as they were kept); `prefixes` has the SHA-256 of the first so many bytes.
     """
 
@@ -65,7 +77,7 @@ class _Pass:
         self.kept = 0
         self.marks = sorted(marks)
         self.prefixes: dict[int, str] = {}
-        self.head = self.last = b""
+        self.head = self.last = self.tail = b""
         self.decoder = codecs.getincrementaldecoder("utf-8")()
         self.is_utf8 = True
 
@@ -80,6 +92,7 @@ class _Pass:
         self.feeds += piece.count(b"\n") - windows
         self.returns += (piece.count(b"\r") if b"\r" in piece else 0) - windows
         self.last = piece[-1:]
+        self.tail = (self.tail + piece[-4:])[-4:]
         if not piece.isascii() or self.decoder.getstate()[0]:
             self._look(piece)
 
@@ -103,8 +116,8 @@ class _Pass:
         self.zeros += piece.count(0)
         if self.kept >= ODD_BYTES:
             return
-        for found in _ODD_LINE.finditer(piece):
-            self.odd.append(found[0][:_MOST_LINE_BYTES])
+        for line in _odd_lines(piece):
+            self.odd.append(line)
             self.kept += len(self.odd[-1])
             if self.kept >= ODD_BYTES:
                 break
@@ -222,8 +235,14 @@ def scan_text(path: Path, encoding: str = "", marks: Collection[int] = ()) -> Te
     kinds = {"\r\n": seen.windows, "\n": seen.feeds, "\r": seen.returns}
     ends = tuple(end for end, count in kinds.items() if count > 0)
     marked = any(seen.head.startswith(mark) for mark, _ in _MARKS)
-    lines = sum(count for count in kinds.values() if count > 0)
+    lines = sum(count for count in kinds.values() if count > 0) + _is_open(seen, name)
     return TextScan(seen.size, seen.digest.hexdigest(), name, reason, misfits, lines, ends, seen.prefixes, marked)
+
+
+def _is_open(seen: _Pass, encoding: str) -> bool:
+    """Whether the last line lacks its end."""
+    end = seen.tail.rstrip(b"\0") if _is_wide(encoding) else seen.tail
+    return bool(seen.size) and end[-1:] not in (b"\n", b"\r")
 
 
 def _is_wide(encoding: str) -> bool:

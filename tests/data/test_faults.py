@@ -58,21 +58,6 @@ def test_kill_in_a_write(store: Store, fresh: bool) -> None:
     assert fresh or landed
 
 
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """A file system of 8 MB."""
-    folder = Path(tempfile.mkdtemp(prefix="finlab-disk-"))
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
-    if os.getuid() != 0 or not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        folder.rmdir()
-        pytest.skip("a small disk can be mounted by root only")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-        folder.rmdir()
-
-
 def many_rows(rows: int = 2_000_000) -> pd.DataFrame:
     """More than fits on the small disk, in values that do not compress."""
     chance = random.Random(1)
