@@ -51,7 +51,7 @@ def age_of(entry: Entry, today: date, limit: int) -> Age:
         return Age(days, limit, "sample" if entry.kind == "sample" else "unknown")
     return Age(days, limit, "future" if days < 0 else "stale" if days > limit else "fresh")
 
-# %% ../../nbs/data/inventory.ipynb #f47b85ae
+# %% ../../nbs/data/inventory.ipynb #5036d600
 TABLE_COLUMNS = ("table", "source", "sources", "kind", "sha256", "rows", "columns", "as_of", "loaded_at", "days",
                  "limit", "state", "contract", "records", "loaded", "rejected", "duplicates", "unexplained", "unlisted",
                  "changed", "cleanings", "content")  # fmt: skip
@@ -60,11 +60,11 @@ COUNTS = ("records", "loaded", "rejected", "duplicates")
 
 def account(parts: pd.DataFrame, cleanings: pd.DataFrame, rows: int | None) -> dict[str, int | None]:
     """Add up what became of the records of one table; None for each number where the store has no receipts."""
-    standing = cleanings[cleanings["undone"] != True]  # noqa: E712 (a column of objects)
+    standing = cleanings.loc[[undone is not True for undone in cleanings["undone"].tolist()]]
     found: dict[str, int | None] = dict.fromkeys((*COUNTS, "unexplained", "unlisted", "changed"))
     if len(parts):
-        sums = {name: int(parts[name].sum()) for name in (*COUNTS, "listed")}
-        removed = int(standing["rows_removed"].sum())
+        sums = {name: sum(parts[name].tolist()) for name in (*COUNTS, "listed")}
+        removed = sum(standing["rows_removed"].tolist())
         found |= {name: sums[name] for name in COUNTS}
         found["unexplained"] = sums["records"] - sums["loaded"] - sums["rejected"] - sums["duplicates"]
         found["unlisted"] = sums["rejected"] - sums["listed"]
@@ -102,7 +102,7 @@ def _contracts(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
             continue
     return found
 
-# %% ../../nbs/data/inventory.ipynb #839bfdae
+# %% ../../nbs/data/inventory.ipynb #bf795495
 def _worst_first(table: Mapping[str, Any]) -> tuple[Any, ...]:
     """Say how bad a table is, for sorting."""
     astray = any(table[name] for name in ("unexplained", "unlisted", "changed"))
@@ -119,17 +119,22 @@ class Asked(NamedTuple):
 
 
 def _tables(
-    connection: duckdb.DuckDBPyConnection, entries: list[Entry], parts: pd.DataFrame, cleanings: pd.DataFrame, asked: Asked
+    connection: duckdb.DuckDBPyConnection,
+    entries: list[Entry],
+    parts: pd.DataFrame,
+    cleanings: pd.DataFrame,
+    asked: Asked,
 ) -> pd.DataFrame:
     contracts, rows = _contracts(connection), []
-    by_table = dict(list(parts.groupby("table")))
+    by_table = {name: parts.loc[list(places)] for name, places in parts.groupby("table").groups.items()}
     for entry in entries:
-        contract, own = contracts.get(entry.content), by_table.get(entry.name, parts[:0])
+        contract, own = contracts.get(entry.content), by_table.get(entry.name, parts.loc[[]])
+        cleaned = cleanings.loc[[name == entry.name for name in cleanings["name"].tolist()]]
         limit = asked.limit if contract is None or contract.freshness_days is None else contract.freshness_days
         age, (count, width) = age_of(entry, asked.today, limit), _counted(connection, entry)
-        row = entry._asdict() | account(own, cleanings[cleanings["name"] == entry.name], count) | age._asdict()
+        row = entry._asdict() | account(own, cleaned, count) | age._asdict()
         row |= {"table": entry.name, "rows": count, "columns": width, "contract": contract.name if contract else ""}
-        rows.append(row | {"sources": own["source"].nunique()})
+        rows.append(row | {"sources": len(set(own["source"].tolist()))})
     rows.sort(key=_worst_first)
     return pd.DataFrame(rows, columns=pd.Index(TABLE_COLUMNS), dtype=object)
 
@@ -164,8 +169,10 @@ def _profiled(path: Any, entry: Entry, today: date, limit: int | None, cells: in
         finally:
             timer.cancel()
 
-# %% ../../nbs/data/inventory.ipynb #0a67f342
-def _findings(path: Any, entries: list[Entry], limits: Mapping[str, int], today: date) -> tuple[pd.DataFrame, list[str]]:
+# %% ../../nbs/data/inventory.ipynb #18d8fa73
+def _findings(
+    path: Any, entries: list[Entry], limits: Mapping[str, int], today: date
+) -> tuple[pd.DataFrame, list[str]]:
     """Profile tables one after the other; the findings, the worst first, and notes on what was not looked at in full."""
     rows, notes, late = [], [], []
     start = datetime.now(UTC)
@@ -188,7 +195,7 @@ def _findings(path: Any, entries: list[Entry], limits: Mapping[str, int], today:
     rows.sort(key=lambda row: (SEVERITIES.index(row[1]), -row[6], row[0].casefold()))
     return pd.DataFrame(rows, columns=pd.Index(FINDING_COLUMNS)), notes
 
-# %% ../../nbs/data/inventory.ipynb #d307e70e
+# %% ../../nbs/data/inventory.ipynb #8beba50b
 class Totals(NamedTuple):
     """The store in numbers; `astray` counts the tables whose accounts do not add up, `untold` those without receipts."""
 
@@ -236,22 +243,23 @@ class Inventory:
 
     def _repr_html_(self) -> str:
         shown = [name for name in TABLE_COLUMNS if name not in ("source", "sha256", "content", "loaded_at")]
-        frames = [self.tables[shown], self.rejects.drop(columns="group"), self.findings[["table", "severity", "sentence"]]]
+        found = self.findings[["table", "severity", "sentence"]]
+        frames = [self.tables[shown], self.rejects.drop(columns="group"), found]
         below = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         return f"<p>{escape(self.summary())}</p>" + "".join(f.to_html(index=False) for f in frames if len(f)) + below
 
-# %% ../../nbs/data/inventory.ipynb #583d78f2
+# %% ../../nbs/data/inventory.ipynb #0bef4603
 def astray(tables: pd.DataFrame) -> pd.DataFrame:
     """Choose the tables whose accounts do not add up."""
     wrong = [any(row) for row in tables[["unexplained", "unlisted", "changed"]].itertuples(index=False)]
-    return tables[pd.Series(wrong, index=tables.index, dtype=bool)]
+    return tables.loc[wrong]
 
 
 def _totals(tables: pd.DataFrame) -> Totals:
     once = tables.drop_duplicates("content")
     sums = {name: int(sum(value or 0 for value in once[name])) for name in COUNTS}
-    stale = int((tables["state"] == "stale").sum())
-    return Totals(len(tables), stale, **sums, astray=len(astray(tables)), untold=int(tables["records"].isna().sum()))
+    stale, untold = tables["state"].tolist().count("stale"), sum(value is None for value in tables["records"])
+    return Totals(len(tables), stale, **sums, astray=len(astray(tables)), untold=untold)
 
 
 def _told(found: Inventory) -> list[str]:
@@ -260,7 +268,8 @@ def _told(found: Inventory) -> list[str]:
     if not n.tables:
         return ["The store holds no table yet."]
     told = [f"{n.tables:,} tables, {n.stale:,} stale."]
-    told.append(f"{n.records:,} records came in: {n.loaded:,} loaded, {n.rejected:,} rejected, {n.duplicates:,} duplicates.")
+    parted = f"{n.loaded:,} loaded, {n.rejected:,} rejected, {n.duplicates:,} duplicates"
+    told.append(f"{n.records:,} records came in: {parted}.")
     if n.rejected:
         first = found.rejects.iloc[0]
         told.append(f"Rejected above all: {first['reason']} ({first['records']:,}).")
@@ -272,7 +281,7 @@ def _told(found: Inventory) -> list[str]:
         told.append(f"Findings in the tables: {listed}. The first, in {first['table']}: {first['sentence']}")
     return told
 
-# %% ../../nbs/data/inventory.ipynb #c2d7d0ac
+# %% ../../nbs/data/inventory.ipynb #1be41d95
 MOST_DRAWN = 20  # tables, the worst first
 REACH = 3  # times the largest limit, where the axis ends
 _WORDS = {
@@ -286,8 +295,9 @@ def _plain_word(key: str) -> str:
 
 
 def _drawn(tables: pd.DataFrame, word: Callable[..., str]) -> "matplotlib.figure.Figure":
-    shown = tables[tables["state"].isin(["stale", "fresh"])]
-    shown = shown.sort_values("days", ascending=False, kind="stable").head(MOST_DRAWN).iloc[::-1].reset_index(drop=True)
+    shown = tables.loc[[state in ("stale", "fresh") for state in tables["state"].tolist()]]
+    shown = shown.sort_values(by="days", ascending=False, kind="stable").head(MOST_DRAWN)
+    shown = shown.iloc[::-1].reset_index(drop=True)
     figure, axes = new_figure(word("title"), size=(7.6, max(2.2, 0.36 * len(shown) + 1.3)))
     if shown.empty:
         axes.set_axis_off()
@@ -296,11 +306,12 @@ def _drawn(tables: pd.DataFrame, word: Callable[..., str]) -> "matplotlib.figure
     end = REACH * max(max(shown["limit"]), 1)
     end = min(end, 1.25 * max(max(shown["days"]), max(shown["limit"]), 1))
     for state, colour in (("fresh", "C0"), ("stale", "C1")):
-        some = shown[shown["state"] == state]
+        some = shown.loc[[one == state for one in shown["state"].tolist()]]
         if len(some):
             axes.barh(some.index.to_numpy(), some["days"].to_numpy(float), color=colour, label=word(state), height=0.62)
     for place, days, limit in zip(shown.index, shown["days"], shown["limit"], strict=True):
-        axes.plot([limit, limit], [place - 0.42, place + 0.42], color="#333333", label=word("limit") if not place else None)
+        label = word("limit") if not place else None
+        axes.plot([limit, limit], [place - 0.42, place + 0.42], color="#333333", label=label)
         inside = days > 0.85 * end
         axes.annotate(f"{days:,}", (min(days, end), place), xytext=(-5 if inside else 5, 0), textcoords="offset points",
                       va="center", ha="right" if inside else "left", color="white" if inside else "#333333")  # fmt: skip
@@ -311,7 +322,7 @@ def _drawn(tables: pd.DataFrame, word: Callable[..., str]) -> "matplotlib.figure
     axes.grid(visible=False, axis="y")
     return finish(figure)
 
-# %% ../../nbs/data/inventory.ipynb #ca1a6d92
+# %% ../../nbs/data/inventory.ipynb #7d6717fd
 def inventory(
     store: StoreReader | str | os.PathLike[str] | None = None,
     names: list[str] | tuple[str, ...] | None = None,
@@ -338,7 +349,7 @@ def inventory(
         parts, cleanings = parts_in(connection, contents), cleanings_in(connection, list(contents))
         rejects, examples = rejects_in(connection, contents)
         tables = _tables(connection, entries, parts, cleanings, asked)
-    limits = {row.table: row.limit for row in tables.itertuples() if row.contract}
+    limits = {table: limit for table, limit, contract in tables[["table", "limit", "contract"]].to_numpy() if contract}
     by_name = {entry.name: entry for entry in entries}
     worst = [by_name[name] for name in tables["table"]] if look_into else []
     findings, notes = _findings(reader.path, worst, limits, asked.today)
