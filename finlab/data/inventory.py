@@ -6,11 +6,11 @@
 __all__ = ['TABLE_COLUMNS', 'COUNTS', 'PROFILED_CELLS', 'TABLE_SECONDS', 'ALL_SECONDS', 'FINDING_COLUMNS', 'MOST_DRAWN', 'REACH',
            'Age', 'age_of', 'account', 'Asked', 'Totals', 'Inventory', 'astray', 'inventory']
 
-# %% ../../nbs/data/inventory.ipynb #55817f40
+# %% ../../nbs/data/inventory.ipynb #54bed4ac
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from html import escape
 from threading import Timer
@@ -35,7 +35,7 @@ from .store import Store, StoreReader
 if TYPE_CHECKING:
     import matplotlib.figure
 
-# %% ../../nbs/data/inventory.ipynb #2be7dd1a
+# %% ../../nbs/data/inventory.ipynb #a66d7772
 class Age(NamedTuple):
     """How many days ago the data of a table end (None if nobody knows), how many are allowed, and what follows."""
 
@@ -44,9 +44,10 @@ class Age(NamedTuple):
     state: str
 
 
-def age_of(entry: Entry, today: date, limit: int) -> Age:
-    """Judge the age of a table: fresh, stale, future, sample or unknown."""
-    days = None if entry.as_of is None else (today - entry.as_of).days
+def age_of(entry: Entry, today: date, limit: int, newest: date | None = None) -> Age:
+    """Judge the age of a table: fresh, stale, future, sample or unknown; `newest` is the day of its newest row."""
+    end = min((day for day in (entry.as_of, newest) if day is not None), default=None)
+    days = None if end is None else (today - end).days
     if entry.kind == "sample" or days is None:
         return Age(days, limit, "sample" if entry.kind == "sample" else "unknown")
     return Age(days, limit, "future" if days < 0 else "stale" if days > limit else "fresh")
@@ -71,7 +72,7 @@ def account(parts: pd.DataFrame, cleanings: pd.DataFrame, rows: int | None) -> d
         found["changed"] = None if rows is None else rows - (sums["loaded"] - removed)
     return {**found, "cleanings": len(standing)}
 
-# %% ../../nbs/data/inventory.ipynb #09f14bd2
+# %% ../../nbs/data/inventory.ipynb #5ae12348
 _STATES = ("stale", "future", "unknown", "fresh", "sample")  # the worse first
 
 
@@ -90,6 +91,19 @@ def _place(entry: Entry) -> str:
     return f"main.{quoted(entry.name)}" if entry.sha256 is None else place_of(entry.content)
 
 
+def _newest(connection: duckdb.DuckDBPyConnection, entry: Entry, contract: Contract, today: date) -> date | None:
+    """Find the newest day, up to today, in the fields of a contract that sets a limit; None if there is none."""
+    dated = [field.name for field in contract.fields if field.type.startswith(("date", "timestamp"))]
+    if contract.freshness_days is None or not dated:
+        return None
+    days = ", ".join(f"max(CAST({quoted(name)} AS DATE)) FILTER (CAST({quoted(name)} AS DATE) <= $today)" for name in dated)
+    try:
+        query = f"SELECT greatest({days}) FROM {_place(entry)}"
+        return connection.execute(query, {"today": today}).fetchall()[0][0]
+    except duckdb.Error:  # a cleaning gave a column another type
+        return None
+
+
 def _contracts(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
     """Read the contracts of the store by content; one that this version cannot read counts as none."""
     if not has_parts(connection):
@@ -102,7 +116,7 @@ def _contracts(connection: duckdb.DuckDBPyConnection) -> dict[str, Contract]:
             continue
     return found
 
-# %% ../../nbs/data/inventory.ipynb #bf795495
+# %% ../../nbs/data/inventory.ipynb #1355561a
 def _worst_first(table: Mapping[str, Any]) -> tuple[Any, ...]:
     """Say how bad a table is, for sorting."""
     astray = any(table[name] for name in ("unexplained", "unlisted", "changed"))
@@ -131,8 +145,10 @@ def _tables(
         contract, own = contracts.get(entry.content), by_table.get(entry.name, parts.loc[[]])
         cleaned = cleanings.loc[[name == entry.name for name in cleanings["name"].tolist()]]
         limit = asked.limit if contract is None or contract.freshness_days is None else contract.freshness_days
-        age, (count, width) = age_of(entry, asked.today, limit), _counted(connection, entry)
+        newest = None if contract is None else _newest(connection, entry, contract, asked.today)
+        age, (count, width) = age_of(entry, asked.today, limit, newest), _counted(connection, entry)
         row = entry._asdict() | account(own, cleaned, count) | age._asdict()
+        row |= {"as_of": entry.as_of if age.days is None else asked.today - timedelta(age.days)}
         row |= {"table": entry.name, "rows": count, "columns": width, "contract": contract.name if contract else ""}
         rows.append(row | {"sources": len(set(own["source"].tolist()))})
     rows.sort(key=_worst_first)
@@ -169,11 +185,11 @@ def _profiled(path: Any, entry: Entry, today: date, limit: int | None, cells: in
         finally:
             timer.cancel()
 
-# %% ../../nbs/data/inventory.ipynb #18d8fa73
+# %% ../../nbs/data/inventory.ipynb #62980176
 def _findings(
     path: Any, entries: list[Entry], limits: Mapping[str, int], today: date
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Profile tables one after the other; the findings, the worst first, and notes on what was not looked at in full."""
+    """Profile tables one after the other; the findings, the worst first, and notes on what was not looked at."""
     rows, notes, late = [], [], []
     start = datetime.now(UTC)
     for entry in entries:
@@ -195,9 +211,9 @@ def _findings(
     rows.sort(key=lambda row: (SEVERITIES.index(row[1]), -row[6], row[0].casefold()))
     return pd.DataFrame(rows, columns=pd.Index(FINDING_COLUMNS)), notes
 
-# %% ../../nbs/data/inventory.ipynb #8beba50b
+# %% ../../nbs/data/inventory.ipynb #b6d999b8
 class Totals(NamedTuple):
-    """The store in numbers; `astray` counts the tables whose accounts do not add up, `untold` those without receipts."""
+    """The store in numbers; `astray` are tables whose accounts do not add up, `untold` those without receipts."""
 
     tables: int
     stale: int
@@ -281,7 +297,7 @@ def _told(found: Inventory) -> list[str]:
         told.append(f"Findings in the tables: {listed}. The first, in {first['table']}: {first['sentence']}")
     return told
 
-# %% ../../nbs/data/inventory.ipynb #1be41d95
+# %% ../../nbs/data/inventory.ipynb #ad010821
 MOST_DRAWN = 20  # tables, the worst first
 REACH = 3  # times the largest limit, where the axis ends
 _WORDS = {
@@ -314,7 +330,8 @@ def _drawn(tables: pd.DataFrame, word: Callable[..., str]) -> "matplotlib.figure
         axes.plot([limit, limit], [place - 0.42, place + 0.42], color="#333333", label=label)
         inside = days > 0.85 * end
         axes.annotate(f"{days:,}", (min(days, end), place), xytext=(-5 if inside else 5, 0), textcoords="offset points",
-                      va="center", ha="right" if inside else "left", color="white" if inside else "#333333")  # fmt: skip
+                      va="center", ha="right" if inside else "left",
+                      color="white" if inside else "#333333")  # fmt: skip
     names = [text if len(text) <= 28 else text[:27] + "…" for text in shown["table"]]
     axes.set_yticks(shown.index.to_numpy(), [name.replace("$", r"\$") for name in names])
     axes.set_xlim(0, end)

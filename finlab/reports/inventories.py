@@ -7,8 +7,9 @@ __all__ = ['LONGEST', 'BREAK', 'MOST_OPEN', 'MOST_FOLDED', 'SHOWN_NAMES', 'EXAMP
            'long_table', 'name_some', 'say_source', 'say_count', 'say_finding', 'StockReport', 'record_stock',
            'take_stock']
 
-# %% ../../nbs/reports/inventories.ipynb #da77b376
+# %% ../../nbs/reports/inventories.ipynb #f39fbfbf
 import html
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ import pandas as pd
 from ..core import trace
 from ..core.trace import mask_password
 from . import inventory_words as _words  # noqa: F401 (importing it enters the words of the page)
-from .inventory_words import say_reason
+from .inventory_words import say_example, say_reason
 from .labels import has_label, label, label_or
 from .page import Parts, Prose, result, say, table
 from .phrases import escaped
@@ -93,7 +94,7 @@ def long_table(rows: Sequence[dict[str, Any]], most: int = MOST_OPEN) -> list[An
     parts = [Rows(frame.iloc[:most]), Fold(more, frame.iloc[most:])]
     return parts + ([say("data.cut", count=f"{len(rows) - MOST_FOLDED:,}")] if len(rows) > MOST_FOLDED else [])
 
-# %% ../../nbs/reports/inventories.ipynb #d58f6904
+# %% ../../nbs/reports/inventories.ipynb #944c9460
 SHOWN_NAMES = 3
 
 
@@ -110,6 +111,11 @@ def say_source(uri: object) -> str:
     return visible(unquote(text.rpartition("/")[2]) if text.startswith("file:") else mask_password(text))
 
 
+def _breakable(name: str) -> str:
+    """Let the long name of a file break after its signs."""
+    return re.sub(r"(?<=[_\-./])(?=\w)", BREAK, name)
+
+
 def say_count(key: str, count: int, **fields: Any) -> str:
     """Say a sentence that has a number in it, with the words for one where there are such."""
     key = f"{key}.one" if count == 1 and has_label(f"{key}.one") else key
@@ -121,10 +127,10 @@ def _share(part: int, whole: int) -> str:
     return f"{share:.1%}" if share >= 0.001 or not part else "< 0.1%"
 
 
-def _moment(moment: Any) -> str:
-    return "—" if moment is None or pd.isna(moment) else f"{moment:%Y-%m-%d %H:%M}"
+def _moment(moment: Any, form: str = "%Y-%m-%d %H:%M") -> str:
+    return "—" if moment is None or pd.isna(moment) else f"{moment:{form}}"
 
-# %% ../../nbs/reports/inventories.ipynb #861a9730
+# %% ../../nbs/reports/inventories.ipynb #9ad754e1
 def _tables_line(stock: "Inventory") -> str:
     n, stale = stock.totals, _in_state(stock, "stale")
     told = label("data.stale", count=f"{len(stale):,}", names=name_some(stale)) if stale else label("data.stale.none")
@@ -151,7 +157,7 @@ def _records_line(stock: "Inventory") -> str:
     n, lines = stock.totals, []
     if n.rejected:
         (reason, count), *_ = _reasons(stock).most_common(1)
-        told = {"reason": in_prose(say_reason(reason)), "count": f"{count:,}"}
+        told = {"reason": label("data.quoted", text=in_prose(say_reason(reason))), "count": f"{count:,}"}
         key = "data.rejected.one" if n.rejected == 1 else "data.rejected"
         numbers = {"rejected": f"{n.rejected:,}", "records": f"{n.records:,}", "share": _share(n.rejected, n.records)}
         lines.append(label(key, **numbers, **told))
@@ -199,7 +205,7 @@ def say_finding(finding: Any) -> str:
     numbers = {"rows": f"{finding['rows']:,}", "of": f"{finding['of']:,}", "share": share}
     return label("data.finding", columns=f"{columns}：" if columns else "", what=what, **numbers)
 
-# %% ../../nbs/reports/inventories.ipynb #ba2b85e9
+# %% ../../nbs/reports/inventories.ipynb #1a4b978a
 def _age_rows(stock: "Inventory") -> list[dict[str, Any]]:
     """A row for each table: how old it is, the worst first."""
     order = ("stale", "future", "unknown", "fresh", "sample")
@@ -211,7 +217,7 @@ def _age_rows(stock: "Inventory") -> list[dict[str, Any]]:
             "as_of": "—" if row["as_of"] is None else str(row["as_of"]),
             "days": row["days"],
             "limit": None if row["state"] == "sample" else row["limit"],
-            "loaded_at": _moment(row["loaded_at"]),
+            "loaded_on": _moment(row["loaded_at"], "%Y-%m-%d"),
             "contract": visible(row["contract"]) or "—",
         }
         for row in rows
@@ -236,7 +242,7 @@ def _receipt_rows(stock: "Inventory") -> list[dict[str, Any]]:
         for row in stock.tables.to_dict("records")
     ]
 
-# %% ../../nbs/reports/inventories.ipynb #c964d79a
+# %% ../../nbs/reports/inventories.ipynb #8af51c00
 def _reject_rows(stock: "Inventory") -> list[dict[str, Any]]:
     return [
         {
@@ -251,43 +257,53 @@ def _reject_rows(stock: "Inventory") -> list[dict[str, Any]]:
 
 
 def _example_rows(stock: "Inventory") -> list[dict[str, Any]]:
-    """A row for each example of a rejected record, in the order of the groups."""
+    """A row for each example of a rejected record, in the order of the groups; a source without lines has numbers."""
     rows = stock.rejects.merge(stock.examples, on="group", how="inner", suffixes=("", "_of")).to_dict("records")
+    lined = [not pd.isna(row["line"]) for row in rows]
+    places = (["line"] if any(lined) else []) + ([] if all(lined) else ["record"])
     return [
         {
-            "reason": visible(say_reason(row["reason"])),
-            "column": visible(row["column"]) or "—",
-            "file": say_source(row["source"]),
-            "line": None if pd.isna(row["line"]) else int(row["line"]),
-            "record": row["record"],
+            "reason": _fault(row),
+            "file": _breakable(say_source(row["source"])),
+            **{name: None if pd.isna(row[name]) else int(row[name]) for name in places},
             "value": "—" if pd.isna(row["value"]) else visible(row["value"]),
         }
         for row in rows
     ]
 
 
+def _fault(row: dict[str, Any]) -> str:
+    """Say what is wrong with a record, and in which column if the reason does not name it."""
+    reason, column = visible(say_reason(row["reason"])), visible(row["column"])
+    return reason if not column or column in reason.split() else f"{column}: {reason}"
+
+
 def _unread_rows(stock: "Inventory") -> list[dict[str, Any]]:
     return [
         {"table": visible(row["table"]), "column": visible(row["column"]), "sources": row["sources"],
-         "first": say_source(row["first"])}
+         "first": _breakable(say_source(row["first"]))}
         for row in stock.unread.to_dict("records")
     ]  # fmt: skip
 
-# %% ../../nbs/reports/inventories.ipynb #0bf5580d
+# %% ../../nbs/reports/inventories.ipynb #75a8f3ec
 def _finding_rows(stock: "Inventory") -> list[dict[str, Any]]:
     return [
         {
             "severity": label(f"data.severity.{row['severity']}"),
             "table": visible(row["table"]),
             "what": say_finding(row),
-            "examples": "; ".join(_examples(row)) or "—",
+            "examples": _examples(row) or "—",
         }
         for row in stock.findings.to_dict("records")
     ]
 
 
-def _examples(finding: dict[str, Any]) -> list[str]:
-    return [label("data.row", row=f"{row:,}", value=visible(value, 60)) for row, value in finding["examples"]]
+def _examples(finding: dict[str, Any]) -> str:
+    """Name the rows to look at, with their values unless nothing is there."""
+    between, known = label("data.between"), finding["examples"]
+    if known and all(value == "NULL" for _, value in known):
+        return label("data.rows", rows=label("forecast.list.comma").join(f"{row:,}" for row, _ in known))
+    return between.join(label("data.row", row=f"{row:,}", value=visible(say_example(v), 90)) for row, v in known)
 
 
 def _cleaning_rows(stock: "Inventory") -> list[dict[str, Any]]:
@@ -306,15 +322,15 @@ def _source_rows(stock: "Inventory") -> list[dict[str, Any]]:
         return BREAK.join(sha[place : place + 16] for place in range(0, len(sha), 16))
 
     return [
-        {"table": visible(row["table"]), "source": say_source(row["source"]), "kind": visible(row["kind"]),
+        {"table": visible(row["table"]), "source": _breakable(say_source(row["source"])), "kind": visible(row["kind"]),
          "records": row["records"], "loaded_at": _moment(row["loaded_at"]), "sha256": cut(str(row["sha256"]))}
         for row in stock.parts.to_dict("records")
     ]  # fmt: skip
 
-# %% ../../nbs/reports/inventories.ipynb #f71151d7
+# %% ../../nbs/reports/inventories.ipynb #408f1a2c
 @dataclass(frozen=True)
 class StockReport:
-    """An inventory, and the sections of the report that it makes. Without a table there is one section: how to begin."""
+    """An inventory, and the sections of the report that it makes. Without a table there is one: how to begin."""
 
     stock: "Inventory"
 
