@@ -35,6 +35,8 @@ PAGE = {
     "picture_left_out": ("[picture left out: {address}]", "[图片已略去：{address}]"),
     "output_left_out": ("[an output that needs a script was left out]", "[需要脚本的输出已略去]"),
     "too_large": ("[a picture of {size} MB was left out]", "[{size} MB 的图片已略去]"),
+    "search_rows": ("Show only rows with", "只显示含有以下文字的行"),
+    "rows_found": ("Rows found: {count}", "找到 {count} 行"),
     "failed_here": ("The report stopped here.", "报告在此处中断。"),
     "failed_cell": ("The report stopped at cell {cell}: {message}", "报告在第 {cell} 个单元中断：{message}"),
     "failed_plain": ("The report stopped: {message}", "报告中断：{message}"),

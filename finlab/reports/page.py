@@ -135,7 +135,10 @@ class Table:
         return written
 
     def _repr_html_(self) -> str:
-        return self._written().to_html(index=False, border=0)
+        import pandas as pd
+
+        with pd.option_context("display.max_colwidth", None):  # else pandas cuts a text at fifty characters
+            return self._written().to_html(index=False, border=0)
 
 
 def table(frame: Any, *, prefix: str = "", decimals: Mapping[str, int] | None = None) -> Table:

@@ -34,6 +34,7 @@ from finlab.reports.files import (
     write_whole,
 )
 from .kernel import Outcome, Plan, execute
+from . import inventory_words as _inventory_words  # noqa: F401 (as for the next)
 from . import wording as _wording  # noqa: F401 (importing it enters the words of the forecast report)
 from .labels import LANGUAGES, label, label_or
 from finlab.reports.parameters import (

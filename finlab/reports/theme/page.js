@@ -41,6 +41,38 @@
     all(".fl-table > table").forEach(function (table) { table.classList.remove("fl-fit"); table.style.zoom = ""; });
   });
 
+  // What is folded away is open on paper, where nothing can be opened.
+  var folds = all("main details:not(.fl-code):not(.fl-messages)"), shut = [];
+  addEventListener("beforeprint", function () {
+    shut = folds.filter(function (e) { return !e.open; });
+    shut.forEach(function (e) { e.open = true; });
+  });
+  addEventListener("afterprint", function () { shut.forEach(function (e) { e.open = false; }); });
+
+  // A long table that is folded away is searched: only rows that have all the words are shown.
+  var SEARCHED = 20;
+  all("main details > .fl-table > table").forEach(function (table) {
+    var rows = all("tbody tr", table), frame = table.parentNode, words = document.getElementById("fl-main").dataset;
+    if (rows.length < SEARCHED) return;
+    var label = document.createElement("label"), input = document.createElement("input"), said = document.createElement("p");
+    label.className = "fl-search";
+    label.textContent = words.search;
+    input.type = "search";
+    label.appendChild(input);
+    said.setAttribute("role", "status");
+    frame.parentNode.insertBefore(label, frame);
+    frame.parentNode.insertBefore(said, frame);
+    input.oninput = function () {
+      var wanted = input.value.toLowerCase().split(/\s+/), left = 0;
+      rows.forEach(function (row) {
+        var text = row.textContent.toLowerCase(), fits = wanted.every(function (word) { return text.indexOf(word) >= 0; });
+        row.hidden = !fits;
+        left += fits;
+      });
+      said.textContent = input.value.trim() ? words.found.replace("{count}", left.toLocaleString("en-US")) : "";
+    };
+  });
+
   var contents = document.querySelector(".fl-toc details"), links = all(".fl-toc a");
   if (contents && matchMedia("(max-width: 69.99rem)").matches) contents.open = false;
   if (links.length && window.IntersectionObserver) {
