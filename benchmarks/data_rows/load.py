@@ -18,9 +18,9 @@ PEER = "DuckDB read_csv into a table"
 ROWS, SIDE_ROWS, QUICK_ROWS = 10_000_000, 2_000_000, 500_000
 GIGABYTES = 2**20 / 1e9  # of a MiB
 MAIN = {
-    "ratio": Plan("CSV with contract, key and lineage: CPU", "<= 1.5", "x", PEER),
-    "peak": Plan("CSV with contract, key and lineage: peak memory", "< 2", "GB", ""),
-    "differences": Plan("CSV with contract, key and lineage: facts that differ", "= 0", "facts", PEER),
+    "ratio": Plan("CSV with contract and lineage: CPU", "<= 1.5", "x", PEER),
+    "peak": Plan("CSV with contract and lineage: peak memory", "< 2", "GB", ""),
+    "differences": Plan("CSV with contract and lineage: facts that differ", "= 0", "facts", PEER),
 }
 SIDE = {
     "compound": Plan("CSV with a key of two fields: CPU", "", "x", PEER),
