@@ -46,6 +46,12 @@ def test_damaged_and_recoded_copies_are_what_they_say(tmp_path: Path) -> None:
     assert b"Caf\xe9" in recoded and recoded.decode("cp1252").encode() == path.read_bytes()
 
 
+def test_a_shuffled_ledger_has_the_same_records(tmp_path: Path) -> None:
+    ordered = ledger.write_ledger(tmp_path / "ledger.csv", ROWS).read_text(encoding="utf-8").splitlines()
+    shuffled = ledger.write_ledger(tmp_path / "x.csv", ROWS, shuffled=True).read_text(encoding="utf-8").splitlines()
+    assert shuffled != ordered and sorted(shuffled) == sorted(ordered)
+
+
 @pytest.mark.parametrize(
     ("copy", "key", "rejected"),
     [(None, ledger.COMPOUND_KEY, 0), (None, None, 0), (ledger.damage, ledger.KEY, 4), (ledger.recode, ledger.KEY, 0)],

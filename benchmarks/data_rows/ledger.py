@@ -13,17 +13,21 @@ _RECORDS = """
         CAST(hash(i + 1) % 2000000 / 100.0 - 5000 AS DECIMAL(12, 2)) AS amount,
         'C' || lpad(CAST(hash(i + 2) % 300 AS VARCHAR), 3, '0') AS centre,
         if(i % 50 = 0, 'paid late, see letter', 'note ' || hash(i + 3) % 100000) AS note
-    FROM range(1, {rows} + 1) AS numbers(i)
+    FROM range(1, {rows} + 1) AS numbers(i) {order}
 """
 
 
-def write_ledger(path: Path, rows: int) -> Path:
-    """Write `rows` records: id, day, one of some 4,400 suppliers, amount, centre, note; one note in 50 is quoted."""
+def write_ledger(path: Path, rows: int, shuffled: bool = False) -> Path:
+    """Write `rows` records: id, day, one of some 4,400 suppliers, amount, centre, note; one note in 50 is quoted.
+
+    The ids rise from record to record, or they stand in no order if it is `shuffled`.
+    """
     import duckdb
 
     with duckdb.connect() as connection:
         target = str(path).replace("'", "''")
-        connection.execute(f"COPY ({_RECORDS.format(rows=rows)}) TO '{target}' (FORMAT csv, HEADER)")
+        records = _RECORDS.format(rows=rows, order="ORDER BY hash(i)" if shuffled else "")
+        connection.execute(f"COPY ({records}) TO '{target}' (FORMAT csv, HEADER)")
     return path
 
 

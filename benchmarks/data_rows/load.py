@@ -23,6 +23,7 @@ MAIN = {
     "differences": Plan("CSV with contract and lineage: facts that differ", "= 0", "facts", PEER),
 }
 SIDE = {
+    "shuffled": Plan("CSV with a key in no order: CPU", "", "x", PEER),
     "compound": Plan("CSV with a key of two fields: CPU", "", "x", PEER),
     "plain": Plan("CSV without a contract: CPU", "", "x", PEER),
     "broken": Plan("CSV with 1% broken records: CPU", "", "x", f"{PEER}, on the sound file"),
@@ -135,7 +136,7 @@ def load_whole(rows: int, rounds: int) -> dict[str, Found]:
 def load_one(kind: str, rows: int, rounds: int) -> dict[str, Found]:
     """The figure of one row beside: another key, no contract, broken records, another encoding."""
     with tempfile.TemporaryDirectory() as folder:
-        plain = write_ledger(Path(folder, "sound.csv"), rows)
+        plain = write_ledger(Path(folder, "sound.csv"), rows, kind == "shuffled")
         changed = {"broken": damage, "cp1252": recode}.get(kind)
         path = changed(plain, plain.with_name("ledger.csv")) if changed else plain
         key = {"compound": COMPOUND_KEY, "plain": None}.get(kind, KEY)
@@ -148,8 +149,10 @@ def load_one(kind: str, rows: int, rounds: int) -> dict[str, Found]:
 
 
 def load_rows(quick: bool) -> list[Row]:
+    """The row with a bar and those beside it, of which the keys that must be compared are as long as it."""
     rows, side, rounds = (QUICK_ROWS, QUICK_ROWS // 5, 1) if quick else (ROWS, SIDE_ROWS, 3)
     found = attempt(MAIN, partial(load_whole, rows, rounds))
     for kind, plan in SIDE.items():
-        found += attempt({kind: plan}, partial(load_one, kind, side, rounds))
+        length = rows if kind in ("shuffled", "compound") else side
+        found += attempt({kind: plan}, partial(load_one, kind, length, rounds))
     return found
