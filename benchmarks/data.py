@@ -8,9 +8,10 @@ InputError is a test, not a benchmark.
 from data_rows.bank import bank_rows
 from data_rows.databases import database_rows
 from data_rows.excel import excel_rows
+from data_rows.headers import mapping_rows
 from data_rows.hospital import repair_rows
 from data_rows.load import load_rows
-from data_rows.spend import mapping_rows, spend_rows
+from data_rows.spend import spend_rows
 from harness import Row, main
 
 PEERS = ("duckdb", "pandas", "polars", "openpyxl")
