@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from statistics import median
@@ -133,29 +134,49 @@ def _peak_here() -> float:
     return float(line.split()[1])
 
 
-def _measure_peak(work: Rival, pipe: Any) -> None:
+@dataclass(frozen=True)
+class Spent:
+    """What a fresh process spent on its work: peak resident memory in MiB, and the result that it sent back."""
+
+    peak: float
+    result: Any
+
+
+def _work_there(work: Rival, pipe: Any) -> None:
     try:
-        work()
-        pipe.send((_peak_here(), ""))
+        result = work()
+        pipe.send((_peak_here(), result, ""))
     except BaseException as error:
-        pipe.send((0.0, f"{type(error).__name__}: {error}"))
+        pipe.send((0.0, None, f"{type(error).__name__}: {error}"))
 
 
-def peak_memory(work: Rival) -> float:
-    """Peak resident memory in MiB of a fresh process that does `work` (a module-level function or a partial of one)."""
+def in_fresh_process(work: Rival) -> Spent:
+    """Do `work` (a module-level function or a partial of one) in a fresh process; its result must be small.
+
+    Given to `alternate`, its CPU seconds are those of the whole process, from its start and its imports to its end.
+    """
     here, there = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_measure_peak, args=(work, there))
+    process = multiprocessing.get_context("spawn").Process(target=_work_there, args=(work, there))
     process.start()
     there.close()
     try:
-        peak, problem = here.recv()
+        peak, result, problem = here.recv()
     except EOFError:
         raise RuntimeError(f"the measured process died with exit code {process.exitcode}") from None
     finally:
         process.join()
     if problem:
         raise RuntimeError(problem)
-    return peak / PEAK_UNIT
+    return Spent(peak / PEAK_UNIT, result)
+
+
+def _without_result(work: Rival) -> None:
+    work()
+
+
+def peak_memory(work: Rival) -> float:
+    """Peak resident memory in MiB of a fresh process that does `work` (a module-level function or a partial of one)."""
+    return in_fresh_process(partial(_without_result, work)).peak
 
 
 def subset(items: Sequence[Any], n: int, seed: int = 20260101) -> list[Any]:

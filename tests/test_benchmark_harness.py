@@ -62,6 +62,13 @@ def test_peak_memory_reports_a_failure() -> None:
         harness.peak_memory(partial(divmod, 1, 0))
 
 
+def test_a_fresh_process_sends_its_result_and_its_cpu_counts() -> None:
+    rivals = {"child": partial(harness.in_fresh_process, partial(sum, range(3_000_000)))}
+    timing = harness.alternate(rivals, rounds=1, warm_up=False)["child"]
+    assert timing.result.result == sum(range(3_000_000)) and timing.result.peak > 1
+    assert timing.cpu > 0.02
+
+
 def test_subset_is_fixed() -> None:
     assert harness.subset(range(1000), 5) == harness.subset(range(1000), 5)
     assert harness.subset([1, 2], 5) == [1, 2]
