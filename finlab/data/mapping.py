@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ACCEPT', 'CHOSEN', 'LEAST_NAME', 'LEAST_NAME_TYPED', 'BONUS', 'ALONE', 'DOUBT', 'TEXT_WEIGHT', 'LEAST_CONFIDENCE',
-           'CLEAR_MARGIN', 'AT_A_TIE', 'TIE_BREAK', 'MOST_COLUMNS', 'MOST_ROWS', 'MOST_OTHERS', 'Proposal', 'Mapping',
-           'propose', 'contract_with']
+           'CLEAR_MARGIN', 'AT_A_TIE', 'TIE_BREAK', 'MOST_COLUMNS', 'MOST_ROWS', 'HALF', 'MOST_OTHERS', 'Proposal',
+           'Mapping', 'propose', 'contract_with']
 
 # %% ../../nbs/data/mapping.ipynb #400f2c3e
 import html
@@ -193,6 +193,9 @@ def propose(header: Sequence[str | None], sample: Sequence[Sequence[str | None]]
     return Mapping(contract.name, tuple(proposals), tuple(contract.names), required)
 
 # %% ../../nbs/data/mapping.ipynb #2919b34b
+HALF = 0.5  # of the values must fit for a header that is the field's own name to need no other sign
+
+
 def _scores(
     names: Sequence[str], phrases: Sequence[Phrase], columns: Sequence[list[str]], contract: Contract
 ) -> tuple[np.ndarray, np.ndarray, list[list[Evidence]]]:
@@ -206,7 +209,8 @@ def _scores(
         found.append(_evidences(values, contract, kinds))
         folded = fold_header(name)
         for number, field in enumerate(contract.fields):
-            aliased[place, number] = bool(folded) and folded in known[number]
+            own = folded == fold_header(field.name) and (not values or found[place][number].share >= HALF)
+            aliased[place, number] = bool(folded) and (folded in known[number] or own)
             score = _pair_score(_likeness(phrase, field), found[place][number], phrase, text=field.type == "text")
             scores[place, number] = 1.0 if aliased[place, number] else score
         if aliased[place].any():

@@ -38,7 +38,8 @@ def sales(folder: Path, months: int = 60) -> Path:
     return folder / "sales.csv"
 
 
-COMMANDS = ["run", "reports", "forecast", "init", "lab", "version", "data load", "data ls", "data show", "data samples"]
+DATA = ["load", "map", "ls", "show", "samples", "rejects", "profile", "clean", "undo"]
+COMMANDS = ["run", "reports", "forecast", "init", "lab", "version", *(f"data {name}" for name in DATA)]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

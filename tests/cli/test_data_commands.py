@@ -1,0 +1,149 @@
+"""`finlab data`: from files with different headers to one table, what was rejected, cleaning and undoing."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from openpyxl import load_workbook
+
+from finlab.cli import main
+from finlab.cli.app import OK, WRONG_INPUT
+from finlab.data.store import Store
+
+CONTRACT = """
+name = "spend"
+[fields.date]
+type = "date"
+date_order = "dmy"
+required = true
+[fields.supplier]
+required = true
+[fields.amount]
+type = "decimal"
+currency = "GBP"
+required = true
+"""
+RULES = """
+[[rule]]
+kind = "duplicates"
+columns = ["date", "supplier", "amount"]
+"""
+
+
+@pytest.fixture
+def finlab(workbench: Path, capsys: pytest.CaptureFixture[str]):
+    """Call the command line in an empty folder: (exit code, standard output, standard error)."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["data", *arguments])
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def spend(workbench: Path) -> Path:
+    """A folder with two months of spend under different headers, a contract and rules."""
+    folder = workbench / "spend"
+    folder.mkdir()
+    (folder / "april.csv").write_text("Date,Supplier,Amount\n13/04/2026,Acme,£5\n14/04/2026,,7\n14/04/2026,Bolt,soon\n")
+    (folder / "may.csv").write_text("Payment Date;Supplier;Worth\n13.05.2026;=cmd|1;9,50\n13.05.2026;=cmd|1;9,50\n")
+    (workbench / "spend.toml").write_text(CONTRACT)
+    (workbench / "rules.toml").write_text(RULES)
+    return folder
+
+
+def load_both(finlab) -> tuple[int, str, str]:
+    return finlab("load", "spend", "--name", "spend", "--contract", "spend.toml", "-m", "Worth=amount")
+
+
+def test_a_folder_becomes_one_table_and_every_record_is_accounted_for(finlab, spend: Path) -> None:
+    code, out, _ = load_both(finlab)
+    assert code == OK
+    assert "2 sources, 2 with something new; 5 records: 3 loaded, 2 rejected, 0 duplicates" in out
+    code, out, _ = load_both(finlab)
+    assert code == OK and "2 sources, 0 with something new" in out
+    assert Store().table("spend")["amount"].sum() == 24
+
+
+def test_what_is_not_certain_is_asked_and_the_answer_is_kept(finlab, spend: Path) -> None:
+    code, _, err = finlab("load", "spend/may.csv", "--name", "may", "--contract", "spend.toml")
+    assert code == WRONG_INPUT and "'amount'" in err
+    arguments = ("map", "spend/may.csv", "--contract", "spend.toml", "-m", "Worth=amount", "--output", "may.toml")
+    code, out, _ = finlab(*arguments)
+    assert code == OK and "'Worth' -> amount" in out
+    code, out, _ = finlab("load", "spend/may.csv", "--name", "may", "--contract", "spend.toml", "--mapping", "may.toml")
+    assert code == OK and out.startswith("may: 2 rows")
+
+
+def test_rejects_are_listed_with_line_and_reason(finlab, spend: Path) -> None:
+    load_both(finlab)
+    code, out, err = finlab("rejects", "spend")
+    assert code == OK and "2 records were rejected" in err
+    assert "april.csv" in out and "supplier is missing" in out and "soon" in out
+    code, _, err = finlab("rejects", "spend", "--output", "rejects.csv")
+    assert code == OK and pd.read_csv("rejects.csv")["line"].tolist() == [3, 4]
+    assert finlab("rejects", "spend", "--output", "rejects.txt")[0] == WRONG_INPUT
+
+
+def test_a_formula_in_a_reject_is_no_formula_in_excel(finlab, spend: Path) -> None:
+    (spend / "june.csv").write_text("Date,Supplier,Amount\n01/06/2026,Acme,=1+1\n02/06/2026,Acme,1\n")
+    finlab("load", "spend/june.csv", "--name", "june", "--contract", "spend.toml")
+    finlab("rejects", "june", "--output", "rejects.xlsx")
+    sheet = load_workbook("rejects.xlsx").worksheets[0]
+    cells = [cell for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str) and "1+1" in cell.value]
+    assert cells and all(cell.data_type == "s" for cell in cells)
+
+
+def test_cleaning_is_rehearsed_done_and_undone(finlab, spend: Path) -> None:
+    load_both(finlab)
+    code, out, _ = finlab("clean", "spend", "rules.toml", "--dry-run")
+    assert code == OK and "nothing changed" in out and len(Store().table("spend")) == 3
+    code, out, _ = finlab("clean", "spend", "rules.toml")
+    assert code == OK and "1 rows removed" in out and len(Store().table("spend")) == 2
+    code, _, err = finlab("undo", "spend")
+    assert code == OK and "cleaning 1" in err and len(Store().table("spend")) == 3
+    assert finlab("undo", "spend")[0] == WRONG_INPUT
+
+
+def test_a_table_with_a_cleaning_still_takes_new_records(finlab, spend: Path) -> None:
+    load_both(finlab)
+    finlab("clean", "spend", "rules.toml")
+    with (spend / "april.csv").open("a") as file:
+        file.write("15/04/2026,Cord,3\n")
+    code, out, _ = finlab("load", "spend/april.csv", "--name", "spend", "--contract", "spend.toml")
+    assert code == OK and "1 records: 1 loaded" in out and len(Store().table("spend")) == 3
+    assert finlab("undo", "spend")[0] == OK and len(Store().table("spend")) == 4
+
+
+def test_a_profile_says_what_is_wrong(finlab, spend: Path) -> None:
+    load_both(finlab)
+    code, out, _ = finlab("profile", "spend")
+    assert code == OK and "repeat an earlier row in every column" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("load", "spend", "--name", "spend"),
+        ("load", "spend", "--contract", "nothing.toml"),
+        ("load", "spend/*.txt", "--name", "x", "--contract", "spend.toml"),
+        ("load", "spend/april.csv", "--contract", "spend.toml", "-m", "Nothing=amount"),
+        ("load", "spend/april.csv", "--contract", "spend.toml", "-m", "Amount=nothing"),
+        ("load", "spend/april.csv", "--replace"),
+        ("map", "spend/april.csv", "--contract", "april.csv"),
+        ("clean", "spend", "nothing.toml"),
+        ("clean", "nothing", "rules.toml"),
+        ("profile", "nothing"),
+        ("rejects", "nothing"),
+        ("undo", "nothing"),
+    ],
+)
+def test_slips_are_told_in_one_line(finlab, spend: Path, arguments: tuple[str, ...]) -> None:
+    code, _, err = finlab(*arguments)
+    if arguments == ("load", "spend", "--name", "spend"):  # without a contract each file is a table of its own
+        assert code == OK and Store().tables() == ["spend_april", "spend_may"]
+        return
+    assert code == WRONG_INPUT and err.startswith("finlab: ") and "Traceback" not in err
