@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from finlab.data import samples
+    from finlab.data.contracts import Contract
+    from finlab.data.fields import Field
     from finlab.data.sources import read_source
     from finlab.data.store import Store
 
 _HOMES = {
+    "Contract": "finlab.data.contracts:Contract",
+    "Field": "finlab.data.fields:Field",
     "Store": "finlab.data.store:Store",
     "read_source": "finlab.data.sources:read_source",
     "samples": "finlab.data.samples",
 }
 
-__all__ = ["Store", "read_source", "samples"]
+__all__ = ["Contract", "Field", "Store", "read_source", "samples"]
 
 
 def __getattr__(name: str) -> object:
