@@ -10,7 +10,7 @@ import json
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -122,6 +122,8 @@ def _array(values: Sequence[Any], kind: pa.DataType | None) -> pa.Array:
         raise ValueError("truth values among numbers")
     if Decimal in kinds and int in kinds:
         values = [Decimal(value) if type(value) is int else value for value in values]
+    if kind is not None and getattr(kind, "tz", None):  # one zone for all: Arrow was seen to take the clock of the first
+        values = [value.astimezone(UTC) if isinstance(value, datetime) else value for value in values]
     array = pa.array(values, kind)
     if pa.types.is_decimal256(array.type):
         raise ValueError(f"more than {MOST_DIGITS} digits")
