@@ -170,7 +170,7 @@ def _records_line(stock: "Inventory") -> str:
     untold = [name for name, records in stock.tables[["table", "records"]].to_numpy() if records is None]
     return " ".join([*lines, *([label("data.untold", names=name_some(untold))] if untold else [])])
 
-# %% ../../nbs/reports/inventories.ipynb #d6d2d096
+# %% ../../nbs/reports/inventories.ipynb #690c577e
 def _findings_line(stock: "Inventory") -> str:
     if not stock.profiled:
         return label("data.not_profiled")
@@ -201,8 +201,8 @@ def say_finding(finding: Any) -> str:
     if not what:
         return visible(finding["sentence"], 300)
     columns = "、".join(visible(column) for column in finding["columns"])
-    share = _share(finding["rows"], finding["of"])
-    numbers = {"rows": f"{finding['rows']:,}", "of": f"{finding['of']:,}", "share": share}
+    rows, of = int(finding["rows"]), int(finding["of"])
+    numbers = {"rows": f"{rows:,}", "of": f"{of:,}", "share": _share(rows, of)}
     return label("data.finding", columns=f"{columns}：" if columns else "", what=what, **numbers)
 
 # %% ../../nbs/reports/inventories.ipynb #1a4b978a

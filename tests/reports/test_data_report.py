@@ -38,7 +38,8 @@ def filled(workbench: Path) -> Store:
 
 
 def words(parts: object) -> str:
-    return "\n".join(part._repr_html_() if hasattr(part, "_repr_html_") else str(part) for part in parts)  # pyright: ignore
+    shown = [getattr(part, "_repr_html_", lambda part=part: str(part))() for part in parts]  # pyright: ignore
+    return "\n".join(text or "" for text in shown)
 
 
 def test_the_report_is_found_and_described() -> None:
