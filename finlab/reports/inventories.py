@@ -130,7 +130,7 @@ def _share(part: int, whole: int) -> str:
 def _moment(moment: Any, form: str = "%Y-%m-%d %H:%M") -> str:
     return "—" if moment is None or pd.isna(moment) else f"{moment:{form}}"
 
-# %% ../../nbs/reports/inventories.ipynb #9ad754e1
+# %% ../../nbs/reports/inventories.ipynb #e61ffb08
 def _tables_line(stock: "Inventory") -> str:
     n, stale = stock.totals, _in_state(stock, "stale")
     told = label("data.stale", count=f"{len(stale):,}", names=name_some(stale)) if stale else label("data.stale.none")
@@ -156,7 +156,7 @@ def _records_line(stock: "Inventory") -> str:
 
     n, lines = stock.totals, []
     if n.rejected:
-        (reason, count), *_ = _reasons(stock).most_common(1)
+        (reason, count), *_ = _reasons(stock).most_common(1) or [(label("unknown"), n.rejected)]
         told = {"reason": label("data.quoted", text=in_prose(say_reason(reason))), "count": f"{count:,}"}
         key = "data.rejected.one" if n.rejected == 1 else "data.rejected"
         numbers = {"rejected": f"{n.rejected:,}", "records": f"{n.records:,}", "share": _share(n.rejected, n.records)}
@@ -170,7 +170,7 @@ def _records_line(stock: "Inventory") -> str:
     untold = [name for name, records in stock.tables[["table", "records"]].to_numpy() if records is None]
     return " ".join([*lines, *([label("data.untold", names=name_some(untold))] if untold else [])])
 
-# %% ../../nbs/reports/inventories.ipynb #d6d2d096
+# %% ../../nbs/reports/inventories.ipynb #690c577e
 def _findings_line(stock: "Inventory") -> str:
     if not stock.profiled:
         return label("data.not_profiled")
@@ -201,8 +201,8 @@ def say_finding(finding: Any) -> str:
     if not what:
         return visible(finding["sentence"], 300)
     columns = "、".join(visible(column) for column in finding["columns"])
-    share = _share(finding["rows"], finding["of"])
-    numbers = {"rows": f"{finding['rows']:,}", "of": f"{finding['of']:,}", "share": share}
+    rows, of = int(finding["rows"]), int(finding["of"])
+    numbers = {"rows": f"{rows:,}", "of": f"{of:,}", "share": _share(rows, of)}
     return label("data.finding", columns=f"{columns}：" if columns else "", what=what, **numbers)
 
 # %% ../../nbs/reports/inventories.ipynb #1a4b978a
@@ -242,7 +242,7 @@ def _receipt_rows(stock: "Inventory") -> list[dict[str, Any]]:
         for row in stock.tables.to_dict("records")
     ]
 
-# %% ../../nbs/reports/inventories.ipynb #8af51c00
+# %% ../../nbs/reports/inventories.ipynb #63175d7c
 def _reject_rows(stock: "Inventory") -> list[dict[str, Any]]:
     return [
         {
@@ -261,8 +261,10 @@ def _example_rows(stock: "Inventory") -> list[dict[str, Any]]:
     rows = stock.rejects.merge(stock.examples, on="group", how="inner", suffixes=("", "_of")).to_dict("records")
     lined = [not pd.isna(row["line"]) for row in rows]
     places = (["line"] if any(lined) else []) + ([] if all(lined) else ["record"])
+    several = len(set(stock.rejects["table"].tolist())) > 1
     return [
         {
+            **({"table": visible(row["table"])} if several else {}),
             "reason": _fault(row),
             "file": _breakable(say_source(row["source"])),
             **{name: None if pd.isna(row[name]) else int(row[name]) for name in places},

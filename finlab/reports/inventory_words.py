@@ -96,11 +96,11 @@ DATA_DECISION = {
 }
 add_labels(DATA_DECISION, "data.")
 
-# %% ../../nbs/reports/inventory_words.ipynb #788a90aa
+# %% ../../nbs/reports/inventory_words.ipynb #c090140f
 DATA_SECTIONS = {
     "ages": (
         "## How fresh\n\nThe age is counted from the day that the data stand for, not the day on which they were "
-        "loaded. A contract says how old its newest row may be; for all other tables the setting `freshness_days` does. "
+        "loaded. A contract says how old its newest row may be; for other tables the setting `freshness_days` does. "
         "Samples never grow old.",
         "## 是否最新\n\n天数从数据所代表的日期算起，而不是载入日期。合约规定其最新一行允许的天数；"
         "其余的表以设置 `freshness_days` 为准。样本不会过期。",
@@ -209,11 +209,12 @@ DATA_END = {
 }
 add_labels(DATA_END, "data.")
 
-# %% ../../nbs/reports/inventory_words.ipynb #c414e94d
+# %% ../../nbs/reports/inventory_words.ipynb #9eaa9f48
 DATA_COLUMNS = {
     "table": ("table", "表"), "state": ("freshness", "时效"), "as_of": ("up to", "截至"),
     "days": ("age in days", "天数"),
-    "limit": ("days allowed", "允许天数"), "loaded_at": ("loaded (UTC)", "载入时间（UTC）"), "loaded_on": ("loaded", "载入"),
+    "limit": ("days allowed", "允许天数"), "loaded_at": ("loaded (UTC)", "载入时间（UTC）"),
+    "loaded_on": ("loaded", "载入"),
     "contract": ("contract", "合约"),
     "sources": ("sources", "来源数"), "records": ("records", "记录"), "loaded": ("loaded", "已载入"),
     "rejected": ("rejected", "被拒绝"), "duplicates": ("duplicates", "重复"), "rows": ("rows now", "现有行数"),

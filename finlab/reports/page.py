@@ -105,8 +105,8 @@ def _column_texts(column: Any, decimals: int | None) -> list[str]:
     if decimals is None and len(sizes) and sizes.max() >= LARGE and (sizes % 1 != 0).any():
         from finlab.core.describe import say_number
 
-        return ["—" if pd.isna(value) else say_number(float(value), digits=LARGE_DIGITS) for value in column]
-    return ["—" if pd.isna(value) else _written_number(value, places) for value in column]
+        return ["—" if pd.isna(value) else say_number(float(value), digits=LARGE_DIGITS) for value in column.tolist()]
+    return ["—" if pd.isna(value) else _written_number(value, places) for value in column.tolist()]
 
 # %% ../../nbs/reports/page.ipynb #e319100a
 class Table:
