@@ -1711,6 +1711,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                        'finlab.data.inventory._counted': ('data/inventory.html#_counted', 'finlab/data/inventory.py'),
                                        'finlab.data.inventory._drawn': ('data/inventory.html#_drawn', 'finlab/data/inventory.py'),
                                        'finlab.data.inventory._findings': ('data/inventory.html#_findings', 'finlab/data/inventory.py'),
+                                       'finlab.data.inventory._interrupt': ('data/inventory.html#_interrupt', 'finlab/data/inventory.py'),
                                        'finlab.data.inventory._looked_at': ('data/inventory.html#_looked_at', 'finlab/data/inventory.py'),
                                        'finlab.data.inventory._newest': ('data/inventory.html#_newest', 'finlab/data/inventory.py'),
                                        'finlab.data.inventory._place': ('data/inventory.html#_place', 'finlab/data/inventory.py'),
