@@ -73,7 +73,7 @@ def rejects_in(
 
 # %% ../../nbs/data/receipts.ipynb #700d1e02
 def unread_in(parts: pd.DataFrame) -> pd.DataFrame:
-    """List the columns of sources that no field took, the most frequent first: table, column, sources, the first one."""
+    """List the columns that no field took, the most frequent first: table, column, sources, the first of them."""
     found: dict[tuple[str, str], list[str]] = {}
     for table, source, mapping in zip(parts["table"], parts["source"], parts["mapping"], strict=True):
         taken = json.loads(mapping or "{}") if isinstance(mapping, str) else {}

@@ -122,7 +122,7 @@ def _array(values: Sequence[Any], kind: pa.DataType | None) -> pa.Array:
         raise ValueError("truth values among numbers")
     if Decimal in kinds and int in kinds:
         values = [Decimal(value) if type(value) is int else value for value in values]
-    if kind is not None and getattr(kind, "tz", None):  # one zone for all: Arrow was seen to take the clock of the first
+    if kind is not None and getattr(kind, "tz", None):  # Arrow was seen to take the first clock for all
         values = [value.astimezone(UTC) if isinstance(value, datetime) else value for value in values]
     array = pa.array(values, kind)
     if pa.types.is_decimal256(array.type):

@@ -434,7 +434,7 @@ def test_sound_files_are_the_same_table_by_both_ways(
         patch.setattr(loads, "is_sound", lambda text: False)
         store.drop("fast")
         slow = store.load(path, "slow", **told)
-    with_cells = [[None if not cell else cell for cell in row[1:]] for row in rows]
+    with_cells = [[cell or None for cell in row[1:]] for row in rows]
     assert counts(fast) == counts(slow) == (len(rows), len(rows), 0, 0)
     found = store.table("slow")[["a", "b", "c"]].astype(object).where(lambda frame: frame.notna(), None)
     store.drop("slow")

@@ -1,4 +1,4 @@
-"""The data report: an empty store, a store with rejects and hostile texts, both languages, and the page in a browser."""
+"""The data report: an empty store, rejects and hostile texts, both languages, and the page in a browser."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def filled(workbench: Path) -> Store:
 
 
 def words(parts: object) -> str:
-    shown = [getattr(part, "_repr_html_", lambda part=part: str(part))() for part in parts]  # pyright: ignore
+    shown = [getattr(part, "_repr_html_", lambda part=part: str(part))() for part in parts]
     return "\n".join(text or "" for text in shown)
 
 
