@@ -78,7 +78,9 @@ def _number_pattern(form: Form, digits: int | None) -> str:
     some = rf"(?:{point}\d+)" if digits is None else rf"(?:{point}\d{{1,{max(digits, 1)}}}0*)"
     sign = "|".join(re.escape(sign) for sign in sorted(form.signs, key=len, reverse=True))
     mark = rf"(?:{sign})?" if sign else ""
-    core = rf"{_MINUS}?{_SPACE}{mark}{_SPACE}{_MINUS}?{_SPACE}(?:{whole}{tail}|{some}){_SPACE}{mark}{_SPACE}{_MINUS}?"
+    body = rf"(?:{whole}{tail}|{some}){_SPACE}{mark}"
+    core = rf"(?:{_MINUS}{_SPACE})?{mark}{_SPACE}{body}|{mark}{_SPACE}{body}{_SPACE}{_MINUS}"  # one sign, not two
+    core += rf"|{mark}{_SPACE}{_MINUS}{_SPACE}{body}" if mark else ""
     return rf"{_SPACE}(?:{core}|\({_SPACE}{mark}{_SPACE}(?:{whole}{tail}){_SPACE}{mark}{_SPACE}\)){_SPACE}"
 
 
@@ -263,6 +265,8 @@ def _retimed(form: Form, v: str, source: str) -> str:
 
 def recast(form: Form, v: str, source: str) -> str:
     """Write SQL for the value `v` of the database's type `source` as the form's type; NULL where it is none."""
+    if (source, form.type) == ("DOUBLE", "number"):
+        return f"nullif({v}, 'nan')"
     if source == sql_type(form) or (source, form.type) == ("TIMESTAMP WITH TIME ZONE", "timestamptz"):
         return v
     if source == "VARCHAR":
@@ -271,7 +275,7 @@ def recast(form: Form, v: str, source: str) -> str:
         return f"CAST({v} AS VARCHAR)"
     numeric = source in ("DOUBLE", "FLOAT") or source.startswith(_NUMERIC)
     if form.type in ("integer", "decimal", "number") and numeric:
-        return f"nullif({v}, 'nan')" if (source, form.type) == ("DOUBLE", "number") else _exactly(form, v, source)
+        return _exactly(form, v, source)
     if form.type == "boolean" and numeric:
         return f"(CASE {v} WHEN 1 THEN true WHEN 0 THEN false END)"
     if form.type in ("date", "timestamp", "timestamptz") and source.startswith(("DATE", "TIMESTAMP")):

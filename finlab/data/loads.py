@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime
 from html import escape
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from urllib.parse import unquote
 
 import duckdb
@@ -155,6 +155,7 @@ class Ready(NamedTuple):
     notes: list[str]
     sound: bool
     still: Callable[[], None] = _never
+    above: int = 0  # physical lines of the file that were loaded before, and are not read again
 
 
 def _part_of(source: Source, incoming: Incoming, content: str, day: date) -> Part:
@@ -267,6 +268,8 @@ def _take_in(connection: duckdb.DuckDBPyConnection, ready: Ready, place: str, ba
     with lent(ready.incoming, connection, ready.sound, pad) as relation, watched(connection, title):
         count = take_in(connection, plan, relation(), place, base, old)
     _give_lines(connection, ready.incoming, count)
+    if ready.above:
+        connection.execute(f"UPDATE {REJECTS} SET line = line + {ready.above}")
     ready.still()
     return count
 
@@ -380,17 +383,25 @@ def new_end(incoming: Incoming, parts: Sequence[Part]) -> Iterator[tuple[Incomin
         return
     last = max(earlier, key=lambda part: part.size)
     with tempfile.TemporaryDirectory(prefix="finlab-") as folder, text.path.open("rb") as file:
-        file.seek(last.size - 1)
-        ended = file.read(1) in b"\r\n"
-        if not ended and file.read(1) not in (b"\r", b"\n"):
+        start = _line_after(file, last.size)
+        if not start:
             yield incoming, None
             return
-        file.seek(last.size)
+        file.seek(start)
         end = Path(folder, text.path.name)
         with end.open("wb") as out:
             while piece := file.read(1 << 20):
                 out.write(piece)
         yield _end_of(incoming, end), last
+
+
+def _line_after(file: IO[bytes], size: int) -> int:
+    """Where the next line begins after the first `size` bytes, if these end with a line; else 0."""
+    file.seek(size - 1)
+    before, after = file.read(1), file.read(2)
+    if before in (b"\r", b"\n"):
+        return size + (before + after[:1] == b"\r\n")
+    return size + (2 if after == b"\r\n" else 1) if after[:1] in (b"\r", b"\n") else 0
 
 
 def _end_of(incoming: Incoming, end: Path) -> Incoming:
@@ -435,7 +446,8 @@ def _try_contract(path: Path, source: Source, wanted: Wanted, still: Callable[[]
     with new_end(incoming, state.parts) as (fresh, grown):
         _refuse_changed(source, wanted, state, grown)
         ready = _ready_contract(source, incoming, fresh, wanted, state)
-        with_end = ready._replace(part=_continued(ready.part, state, grown), still=still)
+        above = grown.lines if grown else 0
+        with_end = ready._replace(part=_continued(ready.part, state, grown), still=still, above=above)
         for sound in (True, False) if with_end.sound else (False,):
             with suppress(Ragged):
                 return _add(path, with_end._replace(sound=sound), wanted, state)

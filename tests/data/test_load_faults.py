@@ -220,8 +220,8 @@ def _ods() -> bytes:
         target.writestr(
             "content.xml",
             f'<?xml version="1.0"?>\n<office:document-content xmlns:office="{space}office:1.0" '
-            f'xmlns:table="{space}table:1.0"'
-            f' xmlns:text="{space}text:1.0"><office:body><office:spreadsheet><table:table table:name="s">{rows}'
+            f'xmlns:table="{space}table:1.0" xmlns:text="{space}text:1.0"><office:body>'
+            f'<office:spreadsheet><table:table table:name="s">{rows}'
             "</table:table></office:spreadsheet></office:body></office:document-content>",
         )
         target.writestr("META-INF/manifest.xml", "<manifest/>")

@@ -7,6 +7,7 @@ import resource
 import signal
 import time
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,6 +123,12 @@ def nested(data: bytes, draw: random.Random) -> bytes:
     return data[:place] + draw.choice([b"[", b'{"a":', b"<a>", b'[{"a":', b'"', b"("]) * deep + data[place:]
 
 
+def many_columns(data: bytes, draw: random.Random) -> bytes:
+    count = draw.choice([300, 3_000, 100_000])
+    place = data.find(b"\n", draw.choice([0, 0, draw.randrange(len(data))]))
+    return data[:place] + b"".join(b",c%d" % number for number in range(count)) + data[place:]
+
+
 def another_file(data: bytes, draw: random.Random) -> bytes:
     other = draw.choice(
         [b"", b"\n", b"\0", b"%PDF-1.4\n", b"PK\x03\x04", b"\x1f\x8b\x08\0", b"<html><body>Sign in</body>"]
@@ -131,13 +138,16 @@ def another_file(data: bytes, draw: random.Random) -> bytes:
 
 def inside(data: bytes, draw: random.Random) -> bytes:
     """Damage one part of a workbook, so that its check sums are right all the same; anything else is cut twice."""
-    if not data.startswith(b"PK"):
+    if not zipfile.is_zipfile(io.BytesIO(data)) or data[:2] != b"PK":
         return lost_middle(cut(data, draw) or b"x", draw)
     out, source = io.BytesIO(), zipfile.ZipFile(io.BytesIO(data))
     chosen = draw.choice(source.namelist())
+    try:
+        parts = {name: source.read(name) for name in source.namelist()}
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError):  # it is damaged already
+        return cut(data, draw)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in source.namelist():
-            content = source.read(name)
+        for name, content in parts.items():
             if name == chosen:
                 damage = draw.choice([cut, flipped, reordered, zeros, odd_numbers, nested, long_field, lost_middle])
                 content = damage(content, draw)
@@ -147,7 +157,7 @@ def inside(data: bytes, draw: random.Random) -> bytes:
 
 DAMAGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
     cut, lost_middle, flipped, zeros, overwritten, reordered, other_delimiters, other_encoding, mixed_ends, long_field,
-    open_quote, odd_numbers, nested, another_file, inside,
+    open_quote, odd_numbers, nested, another_file, inside, many_columns,
 )  # fmt: skip
 ENDINGS = (
     ".csv",
