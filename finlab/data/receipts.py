@@ -83,7 +83,7 @@ def unread_in(parts: pd.DataFrame) -> pd.DataFrame:
     rows.sort(key=lambda row: (-row[2], row[0], row[1]))
     return pd.DataFrame(rows, columns=pd.Index(["table", "column", "sources", "first"]))
 
-# %% ../../nbs/data/receipts.ipynb #98cb929e
+# %% ../../nbs/data/receipts.ipynb #85dae0cc
 CLEANING_COLUMNS = ("id", "name", "cleaned_at", "rows_touched", "cells_changed", "rows_removed", "undone")
 
 
@@ -93,5 +93,6 @@ def cleanings_in(connection: duckdb.DuckDBPyConnection, names: list[str]) -> pd.
     known = {row[0] for row in connection.execute(described).fetchall()}
     if not known.issuperset(CLEANING_COLUMNS):
         return pd.DataFrame(columns=pd.Index(CLEANING_COLUMNS))
-    query = f"SELECT {', '.join(CLEANING_COLUMNS)} FROM history.cleanings WHERE list_contains($names, name) ORDER BY id"
+    shown = ", ".join(CLEANING_COLUMNS)
+    query = f"SELECT {shown} FROM history.cleanings WHERE list_contains($names, name) ORDER BY id"
     return to_pandas(connection.sql(query, params={"names": names}).to_arrow_table())

@@ -4,7 +4,9 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -26,7 +28,7 @@ def filled(workbench: Path) -> Store:
     """A table by contract with rejected records full of strangers' texts, a stale table, a sample."""
     store = Store()
     lines = [f"2026-07-{day:02d},{day}.50,x" for day in range(1, 29)]
-    lines += [f'2026-07-01,"{text}",x' for text in (*HOSTILE, "y" * 3000)]
+    lines += [f'2026-07-01,"{text}",x' for text in ("y" * 3000, *HOSTILE)]
     header = '"day","amount","<b>note</b>"'
     Path("sales <i>.csv").write_text("\n".join([header, *lines, ",,"]) + "\n", encoding="utf-8")
     contract = Contract("sales", (Field("day", "date", required=True, date_order="ymd"), Field("amount", "decimal")))
@@ -37,8 +39,8 @@ def filled(workbench: Path) -> Store:
     return store
 
 
-def words(parts: object) -> str:
-    shown = [getattr(part, "_repr_html_", lambda part=part: str(part))() for part in parts]  # pyright: ignore
+def words(parts: Iterable[Any]) -> str:
+    shown = [getattr(part, "_repr_html_", lambda part=part: str(part))() for part in parts]
     return "\n".join(text or "" for text in shown)
 
 
