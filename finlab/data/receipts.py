@@ -71,9 +71,9 @@ def rejects_in(
     groups = f", {_FORMED}{_GROUPS}"
     return _ask(connection, groups + _REJECTS, contents), _ask(connection, groups + _EXAMPLES, contents)
 
-# %% ../../nbs/data/receipts.ipynb #700d1e02
+# %% ../../nbs/data/receipts.ipynb #17c9b984
 def unread_in(parts: pd.DataFrame) -> pd.DataFrame:
-    """List the columns of sources that no field took, the most frequent first: table, column, sources, the first one."""
+    """List the columns of sources that no field took, the most frequent first, with the number of their sources."""
     found: dict[tuple[str, str], list[str]] = {}
     for table, source, mapping in zip(parts["table"], parts["source"], parts["mapping"], strict=True):
         taken = json.loads(mapping or "{}") if isinstance(mapping, str) else {}

@@ -1,4 +1,4 @@
-"""The data report: an empty store, a store with rejects and hostile texts, both languages, and the page in a browser."""
+"""The data report: an empty store, rejects and hostile texts, both languages, and the page in a browser."""
 
 import json
 import os
