@@ -71,9 +71,13 @@ def rejects_in(
     groups = f", {_FORMED}{_GROUPS}"
     return _ask(connection, groups + _REJECTS, contents), _ask(connection, groups + _EXAMPLES, contents)
 
-# %% ../../nbs/data/receipts.ipynb #700d1e02
+# %% ../../nbs/data/receipts.ipynb #17c9b984
 def unread_in(parts: pd.DataFrame) -> pd.DataFrame:
+<<<<<<< HEAD
     """List the columns that no field took, the most frequent first: table, column, sources, the first of them."""
+=======
+    """List the columns of sources that no field took, the most frequent first, with the number of their sources."""
+>>>>>>> 42e2f9c2c4d380628a2b63493e1da7080244c48f
     found: dict[tuple[str, str], list[str]] = {}
     for table, source, mapping in zip(parts["table"], parts["source"], parts["mapping"], strict=True):
         taken = json.loads(mapping or "{}") if isinstance(mapping, str) else {}
@@ -83,7 +87,7 @@ def unread_in(parts: pd.DataFrame) -> pd.DataFrame:
     rows.sort(key=lambda row: (-row[2], row[0], row[1]))
     return pd.DataFrame(rows, columns=pd.Index(["table", "column", "sources", "first"]))
 
-# %% ../../nbs/data/receipts.ipynb #98cb929e
+# %% ../../nbs/data/receipts.ipynb #85dae0cc
 CLEANING_COLUMNS = ("id", "name", "cleaned_at", "rows_touched", "cells_changed", "rows_removed", "undone")
 
 
@@ -93,5 +97,6 @@ def cleanings_in(connection: duckdb.DuckDBPyConnection, names: list[str]) -> pd.
     known = {row[0] for row in connection.execute(described).fetchall()}
     if not known.issuperset(CLEANING_COLUMNS):
         return pd.DataFrame(columns=pd.Index(CLEANING_COLUMNS))
-    query = f"SELECT {', '.join(CLEANING_COLUMNS)} FROM history.cleanings WHERE list_contains($names, name) ORDER BY id"
+    shown = ", ".join(CLEANING_COLUMNS)
+    query = f"SELECT {shown} FROM history.cleanings WHERE list_contains($names, name) ORDER BY id"
     return to_pandas(connection.sql(query, params={"names": names}).to_arrow_table())

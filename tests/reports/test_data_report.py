@@ -4,7 +4,9 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -26,7 +28,7 @@ def filled(workbench: Path) -> Store:
     """A table by contract with rejected records full of strangers' texts, a stale table, a sample."""
     store = Store()
     lines = [f"2026-07-{day:02d},{day}.50,x" for day in range(1, 29)]
-    lines += [f'2026-07-01,"{text}",x' for text in (*HOSTILE, "y" * 3000)]
+    lines += [f'2026-07-01,"{text}",x' for text in ("y" * 3000, *HOSTILE)]
     header = '"day","amount","<b>note</b>"'
     Path("sales <i>.csv").write_text("\n".join([header, *lines, ",,"]) + "\n", encoding="utf-8")
     contract = Contract("sales", (Field("day", "date", required=True, date_order="ymd"), Field("amount", "decimal")))
@@ -37,7 +39,11 @@ def filled(workbench: Path) -> Store:
     return store
 
 
+<<<<<<< HEAD
 def words(parts: object) -> str:
+=======
+def words(parts: Iterable[Any]) -> str:
+>>>>>>> 42e2f9c2c4d380628a2b63493e1da7080244c48f
     shown = [getattr(part, "_repr_html_", lambda part=part: str(part))() for part in parts]
     return "\n".join(text or "" for text in shown)
 
