@@ -1836,6 +1836,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'finlab.data.loads._give_lines': ('data/loads.html#_give_lines', 'finlab/data/loads.py'),
                                    'finlab.data.loads._join': ('data/loads.html#_join', 'finlab/data/loads.py'),
                                    'finlab.data.loads._keep_plain': ('data/loads.html#_keep_plain', 'finlab/data/loads.py'),
+                                   'finlab.data.loads._line_after': ('data/loads.html#_line_after', 'finlab/data/loads.py'),
                                    'finlab.data.loads._load_of': ('data/loads.html#_load_of', 'finlab/data/loads.py'),
                                    'finlab.data.loads._never': ('data/loads.html#_never', 'finlab/data/loads.py'),
                                    'finlab.data.loads._nothing_new': ('data/loads.html#_nothing_new', 'finlab/data/loads.py'),

@@ -73,11 +73,7 @@ def rejects_in(
 
 # %% ../../nbs/data/receipts.ipynb #17c9b984
 def unread_in(parts: pd.DataFrame) -> pd.DataFrame:
-<<<<<<< HEAD
-    """List the columns that no field took, the most frequent first: table, column, sources, the first of them."""
-=======
     """List the columns of sources that no field took, the most frequent first, with the number of their sources."""
->>>>>>> 42e2f9c2c4d380628a2b63493e1da7080244c48f
     found: dict[tuple[str, str], list[str]] = {}
     for table, source, mapping in zip(parts["table"], parts["source"], parts["mapping"], strict=True):
         taken = json.loads(mapping or "{}") if isinstance(mapping, str) else {}

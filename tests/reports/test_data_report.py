@@ -39,11 +39,7 @@ def filled(workbench: Path) -> Store:
     return store
 
 
-<<<<<<< HEAD
-def words(parts: object) -> str:
-=======
 def words(parts: Iterable[Any]) -> str:
->>>>>>> 42e2f9c2c4d380628a2b63493e1da7080244c48f
     shown = [getattr(part, "_repr_html_", lambda part=part: str(part))() for part in parts]
     return "\n".join(text or "" for text in shown)
 
