@@ -358,7 +358,7 @@ def test_a_store_that_another_process_keeps_says_by_whom(store: Store, monkeypat
 def test_a_kill_in_a_load_with_a_contract(store: Store) -> None:
     """At random moments: the store opens, each file is whole or absent, and the next load works."""
     write_contract(MOVES, "moves.toml")
-    count, rows = 12, 20_000
+    count, rows = 40, 20_000  # more than can be loaded before the kill
     for number in range(count):
         body = "".join(f"{number},row {n},{n}.25\n" for n in range(rows))
         placed(Path(f"a{number}.csv"), "number,text,amount\n" + body)
