@@ -51,9 +51,9 @@ def _odd_lines(piece: bytes) -> Iterator[bytes]:
 class TextScan(NamedTuple):
     """What one pass over a text file found.
 
-    `lines` counts line ends, and a last line without one; `ends` says which kinds there are; `misfits` counts the
-    lines that the encoding cannot decode (as far as they were kept); `prefixes` has the SHA-256 of the first so many
-    bytes.
+    `lines` counts lines, the last one also without its end; `ends` says which kinds of line ends there are; `misfits`
+    counts the lines that the encoding cannot decode (at most, as far as they were kept); `prefixes` has the SHA-256 of
+    the first so many bytes.
     """
 
     size: int

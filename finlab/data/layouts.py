@@ -293,8 +293,8 @@ def find_layout(head: str, encoding: str, name: str, told: Told = _NOTHING) -> F
         raise InputError(f"{name} is empty" + (f" after its first {above} lines" if above else ""))
     width = max(len(records[place]), 1)
     if width > MOST_COLUMNS:
-        told = f"{name} has {width:,} columns with the delimiter {delimiter!r}; expected at most {MOST_COLUMNS:,}"
-        raise InputError(f"{told} (say delimiter= if it is another)")
+        wide = f"{name} has {width:,} columns with the delimiter {delimiter!r}; expected at most {MOST_COLUMNS:,}"
+        raise InputError(f"{wide} (say delimiter= if it is another)")
     cells = [cell.strip("\ufeff") for cell in records[place]] if is_header else [""] * width
     names, notes = name_columns(cells)
     sample = [record for record in records[place + is_header :] if _filled(record)]

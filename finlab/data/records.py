@@ -7,6 +7,7 @@ __all__ = ['MOST_LINES', 'MOST_CHARACTERS', 'Record', 'split_records', 'read_rec
 
 # %% ../../nbs/data/records.ipynb #2e62df8b
 import csv
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -73,9 +74,11 @@ _AT_ONCE = 1 << 16  # bytes: about a thousand lines, so that a broken one costs 
 
 def _line_chunks(path: Path) -> Iterator[list[bytes]]:
     """Cut the file into lines, each with its line end, about a thousand at a time."""
-    rest = b""
+    rest, mark = b"", BOM_UTF8
     with path.open("rb") as file:
         while piece := file.read(_AT_ONCE):
+            if mark:
+                piece, mark = piece.removeprefix(mark), b""
             lines = (rest + piece).splitlines(keepends=True)
             rest = lines.pop()  # it may go on, and the line feed of a carriage return may be still to come
             if len(rest) > _LONGEST_LINE:

@@ -325,6 +325,8 @@ def test_damaged_files_leave_a_sound_store(kept: Store, files: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_two_thousand_damaged_files_leave_a_sound_store(kept: Store, files: Path, testdata: Path) -> None:
     outcomes = torment(kept, files, all_samples(files, testdata), range(100_000, 102_000))
     assert outcomes["kept"] + outcomes["kept by contract"] + outcomes["refused"] == 2_000

@@ -412,7 +412,7 @@ def written(rows: Sequence[Sequence[str]], end: str) -> str:
     return out.getvalue()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=8),
     end=st.sampled_from(["\n", "\r\n"]),

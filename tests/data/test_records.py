@@ -89,3 +89,9 @@ def test_batches_have_the_width_of_the_header() -> None:
         assert table["fault"].to_pylist() == (faults or [None, None, "3 values, 2 expected", None])
         assert table["c0"].to_pylist() == ["1", "3" if pad else None, None, "7"]
         assert table["raw"].to_pylist()[2] == "4 | 5 | 6"
+
+
+def test_the_mark_of_utf8_is_no_part_of_the_first_value(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"\xef\xbb\xbf1,2\n3\n")
+    assert [record.values for record in all_of(path)] == [["1", "2"], ["3"]]
