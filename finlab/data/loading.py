@@ -146,9 +146,10 @@ def decide_columns(incoming: Incoming, contract: Contract, answers: Answers, nam
     mapping = _chosen(propose(incoming.names, incoming.sample, contract), answers)
     asked = mapping.asked()
     if asked:
-        more = len(asked) - MOST_SHOWN
-        listed = "\n".join(f"  {each}"[:LONGEST_LINE] for each in asked[:MOST_SHOWN]) + f"\n  and {more} more" * (more > 0)
-        hint = ", ".join(f"{each.column[:LONGEST_SHOWN]!r}: {each.field!r}" for each in asked[:MOST_SHOWN]) + ", ..." * (more > 0)
+        shown, more = asked[:MOST_SHOWN], len(asked) - MOST_SHOWN
+        listed = "\n".join(f"  {each}"[:LONGEST_LINE] for each in shown) + f"\n  and {more} more" * (more > 0)
+        pairs = [f"{each.column[:LONGEST_SHOWN]!r}: {each.field!r}" for each in shown]
+        hint = ", ".join(pairs) + ", ..." * (more > 0)
         raise InputError(
             f"{name}: {len(asked)} of {len(mapping.proposals)} columns are not certain:\n{listed}\n"
             f"say which field each is (None: no field), for instance mapping={{{hint}}}"
