@@ -176,7 +176,7 @@ def take_source(source: Source, marks: Sequence[int] = ()) -> Incoming:
     encoding, _ = form.pop("encoding", ""), form.pop("text", ())
     return incoming_text(open_text(source.path, encoding, told_of(**form), marks))
 
-
+# %% ../../nbs/data/loads.ipynb #32072e03
 def ready_plain(source: Source, day: date) -> Ready:
     """Get a source ready that becomes a table as it is."""
     incoming = take_source(source)
@@ -226,7 +226,7 @@ def _give_lines(connection: duckdb.DuckDBPyConnection, incoming: Incoming, count
                 lines.append((record.line, number))
     connection.executemany(f"UPDATE {REJECTS} SET line = ? WHERE record = ?", lines)
 
-
+# %% ../../nbs/data/loads.ipynb #ca4d0e96
 @contextmanager
 def watched(connection: duckdb.DuckDBPyConnection, title: str) -> Iterator[None]:
     """Show in a terminal how far the database has come with the statements of the block.
@@ -323,7 +323,7 @@ def _keep_plain(path: Path, source: Source, name: str, day: date, ready: Ready |
     counts = counts or {"records": rows, "loaded": rows}
     return LoadResult(name, rows, columns, source.sha256, new, source.uri, day, notes, **counts)
 
-
+# %% ../../nbs/data/loads.ipynb #0a437175
 def _fill(connection: duckdb.DuckDBPyConnection, source: Source, ready: Ready) -> None:
     """Make the content of a source; InputError if most of its records do not fit, or if there are none."""
     count = _take_in(connection, ready, place_of(source.key), 0, "")
