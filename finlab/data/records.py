@@ -74,11 +74,11 @@ _AT_ONCE = 1 << 16  # bytes: about a thousand lines, so that a broken one costs 
 
 def _line_chunks(path: Path) -> Iterator[list[bytes]]:
     """Cut the file into lines, each with its line end, about a thousand at a time."""
-    rest, mark = b"", BOM_UTF8
+    rest = b""
     with path.open("rb") as file:
+        if file.read(len(BOM_UTF8)) != BOM_UTF8:
+            file.seek(0)
         while piece := file.read(_AT_ONCE):
-            if mark:
-                piece, mark = piece.removeprefix(mark), b""
             lines = (rest + piece).splitlines(keepends=True)
             rest = lines.pop()  # it may go on, and the line feed of a carriage return may be still to come
             if len(rest) > _LONGEST_LINE:

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from finlab.data.records import MOST_LINES, Record, read_records, record_batches, split_records
@@ -41,6 +41,8 @@ def test_sound_files_are_cut_as_python_cuts_them(
 
 
 @given(st.binary(max_size=120), st.integers(1, 50))
+@example(b"\xef\xbb\xbf", 50)  # a byte order mark and nothing else
+@example(b"\xef\xbb\xbfa,b\n1,2", 2)
 def test_any_bytes_become_records_in_the_order_of_their_lines(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, piece: int
 ) -> None:
