@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pandas as pd
 
-from ..core.checks import closest
+from ..core.checks import closest, listed
 from ..core.errors import InputError
 from .ingest import quoted
 from .lineage import TABLES, forget, has_parts
@@ -111,8 +111,7 @@ def no_table(name: str, known: list[str], path: Path) -> str:
     near = closest(name, known)
     if near:
         return f"the store {path} has no table {name!r}; did you mean {near!r}?"
-    listed = ", ".join(map(repr, known[:20])) + (" ..." if len(known) > 20 else "")
-    return f"the store {path} has no table {name!r}; " + (f"it has {listed}" if known else "it is empty")
+    return f"the store {path} has no table {name!r}; " + (f"it has {listed(known)}" if known else "it is empty")
 
 # %% ../../nbs/data/catalogue.ipynb #48004f72
 ROW = "_row"  # the hidden column of a kept table: the number of the row

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from ..core.checks import listed
 from ..core.errors import InputError
 
 # %% ../../nbs/data/frames.ipynb #1d72bd2a
@@ -25,16 +26,12 @@ def check_names(names: Iterable[object], what: str) -> list[str]:
         raise InputError(f"{what} has no columns; expected at least one")
     double = [name for name, count in Counter(texts).items() if count > 1]
     if double:
-        raise InputError(f"{what} has more than one column named {_listed(double)}; rename all but one of them")
+        raise InputError(f"{what} has more than one column named {listed(double)}; rename all but one of them")
     folded = Counter(name.casefold() for name in texts)
     alike = [name for name in texts if folded[name.casefold()] > 1]
     if alike:
-        raise InputError(f"{what} has columns that differ only in upper and lower case: {_listed(alike)}; rename them")
+        raise InputError(f"{what} has columns that differ only in upper and lower case: {listed(alike)}; rename them")
     return texts
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 # %% ../../nbs/data/frames.ipynb #bd481194
 def to_arrow(data: pd.DataFrame | pd.Series | pa.Table, what: str = "the frame") -> pa.Table:
@@ -55,7 +52,7 @@ def _index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
     if index.nlevels > 1 or index.name is not None:
         clash = [name for name in index.names if name in frame.columns]
         if clash:
-            raise InputError(f"the frame's index and one of its columns are both named {_listed(clash)}; rename one")
+            raise InputError(f"the frame's index and one of its columns are both named {listed(clash)}; rename one")
         return frame.reset_index()
     if isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
         return frame.reset_index(names="index" if "date" in frame.columns else "date")

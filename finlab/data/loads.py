@@ -25,6 +25,7 @@ from urllib.parse import unquote
 
 import duckdb
 
+from ..core.checks import listed
 from ..core.errors import FinlabError, InputError, StoreError
 from ..core.progress import Progress, in_notebook, in_terminal, progress
 from .catalogue import LAYOUT, ROW, Load, entries_of, find_entry, has_content, place_of, run, show_as
@@ -473,7 +474,7 @@ def _ready_contract(source: Source, whole: Incoming, fresh: Incoming, wanted: Wa
     with connect_memory(files=True) as connection:
         orders = _orders(connection, whole, fields, title)
     named = {each.column: each.field for each in mapping.proposals}
-    left = ", ".join(repr(column) for column, field in named.items() if field is None and column.strip())
+    left = listed(column for column, field in named.items() if field is None and column.strip())
     notes = [f"columns that are no field of the contract: {left}"] if left else []
     part = _part_of(source, whole, state.content or f"{OWN}{uuid.uuid4().hex}", wanted.day)
     part = part._replace(mapping=json.dumps(named, ensure_ascii=False))

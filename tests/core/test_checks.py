@@ -19,8 +19,9 @@ from finlab.core.checks import (
     check_positive_int,
     closest,
     did_you_mean,
+    listed,
 )
-from finlab.core.errors import InputError
+from finlab.core.errors import SHOWN_CHARACTERS, InputError
 
 words = st.text(st.characters(codec="utf-8"), max_size=12)
 
@@ -73,6 +74,15 @@ def test_a_choice_is_exact_and_the_error_helps() -> None:
     assert check_choice("method", "drift", ("drift", "ses")) == "drift"
     with pytest.raises(InputError, match=r"method is 'Drift'; expected one of drift, ses; did you mean 'drift'\?"):
         check_choice("method", "Drift", ("drift", "ses"))
+
+
+def test_messages_stay_short_however_many_names_there_are() -> None:
+    assert listed([]) == "" and listed(["a", 1]) == "'a', '1'" and listed(["a"] * 21, str).endswith("a and 1 more")
+    names = ["x" * 1_000_000, *map(str, range(100_000))]
+    for ask in (lambda: check_choice("n", "y", names), lambda: check_columns(names, ["y"])):
+        with pytest.raises(InputError) as caught:
+            ask()
+        assert "and 99,981 more" in str(caught.value) and len(str(caught.value)) < 22 * SHOWN_CHARACTERS
 
 
 def test_columns_name_all_that_is_missing() -> None:
