@@ -1734,6 +1734,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'finlab.data.kinds._fits_day': ('data/kinds.html#_fits_day', 'finlab/data/kinds.py'),
                                    'finlab.data.kinds._fits_ordered': ('data/kinds.html#_fits_ordered', 'finlab/data/kinds.py'),
                                    'finlab.data.kinds._is_known': ('data/kinds.html#_is_known', 'finlab/data/kinds.py'),
+                                   'finlab.data.kinds._looks_and_is': ('data/kinds.html#_looks_and_is', 'finlab/data/kinds.py'),
                                    'finlab.data.kinds._number': ('data/kinds.html#_number', 'finlab/data/kinds.py'),
                                    'finlab.data.kinds._offsets': ('data/kinds.html#_offsets', 'finlab/data/kinds.py'),
                                    'finlab.data.kinds._remark': ('data/kinds.html#_remark', 'finlab/data/kinds.py'),

@@ -47,8 +47,13 @@ def fits(kind: str, v: str, layout: Layout) -> str:
     if kind == "day":
         return _fits_day(v, layout)
     zone = r"(Z|[+-]\d{2}(:?\d{2})?)" if kind == "time with a zone" else ""
-    clock = f"(regexp_full_match({v}, {literal(_CLOCK + zone)}) AND {typed(kind, v, layout)} IS NOT NULL)"
+    clock = _looks_and_is(v, literal(_CLOCK + zone), typed(kind, v, layout))
     return f"({clock} OR {_fits_ordered(kind, v, layout)})" if kind == "time" and _is_known(layout) else clock
+
+
+def _looks_and_is(v: str, pattern: str, value: str) -> str:
+    """Write SQL that is true where `v` matches and has a value; CASE, so that only what matches is converted."""
+    return f"(CASE WHEN regexp_full_match({v}, {pattern}) THEN {value} IS NOT NULL ELSE false END)"
 
 
 def _is_known(layout: Layout) -> bool:
@@ -59,13 +64,13 @@ def _fits_ordered(kind: str, v: str, layout: Layout) -> str:
     """Write SQL that is true where `v` is a day (and time) of three numbers in the file's order."""
     tail = r"[ T]\d{1,2}:\d{2}.*" if kind == "time" else ""
     pattern = literal(rf"\d{{1,2}}[-/.]\d{{1,2}}[-/.](\d{{2}}|\d{{4}}){tail}")
-    return f"(regexp_full_match({v}, {pattern}) AND {typed(kind, v, layout)} IS NOT NULL)"
+    return _looks_and_is(v, pattern, typed(kind, v, layout))
 
 
 def _fits_day(v: str, layout: Layout) -> str:
     if "%" in layout.date_order:
         return f"({typed('day', v, layout)} IS NOT NULL)"
-    iso = rf"(regexp_full_match({v}, '\d{{4}}-\d{{2}}-\d{{2}}') AND try_cast({v} AS DATE) IS NOT NULL)"
+    iso = _looks_and_is(v, r"'\d{4}-\d{2}-\d{2}'", f"try_cast({v} AS DATE)")
     return f"({iso} OR {_fits_ordered('day', v, layout)})" if _is_known(layout) else iso
 
 # %% ../../nbs/data/kinds.ipynb #4557cce7
@@ -157,6 +162,7 @@ def _agreement(
 # %% ../../nbs/data/kinds.ipynb #4c94ffb8
 COLUMNS_AT_ONCE = 50  # in one query, for the same reason
 NEARLY = 0.9  # share of values that fit, from which on the others look like mistakes
+_BEGINS = "BETWEEN '+' AND ':'"  # with + - . or a digit, as all numbers and days do: most texts are out at once
 _SILENT_DAY = r"\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})"
 
 
@@ -176,9 +182,11 @@ def remarks(
 
 
 def _counts(v: str, layout: Layout, silent: bool) -> str:
-    test = f"({fits('number', v, layout)} OR {fits('day', v, layout)})"
+    fit = f"{fits('number', v, layout)} OR {fits('day', v, layout)}"
+    begins = "true" if "%" in layout.date_order else f"{v} {_BEGINS}"  # a day by a pattern may begin with its month
+    test = f"(CASE WHEN {begins} THEN {fit} ELSE false END)"
     days = f"count(*) FILTER (WHERE regexp_full_match({v}, {literal(_SILENT_DAY)}))" if silent else "0"
-    odd = f"first({v}) FILTER (WHERE {v} IS NOT NULL AND NOT {test})"
+    odd = f"min({v}) FILTER (WHERE {v} IS NOT NULL AND NOT {test})"
     return f"count({v}), count(*) FILTER (WHERE {v} IS NOT NULL AND {test}), {odd}, {days}"
 
 

@@ -62,6 +62,21 @@ def test_a_late_exception_in_a_long_column_is_seen(tmp_path: Path) -> None:
     assert notes == ["column 'y' is kept as text: 1 of 5001 values are no number or day, such as 'soon'"]
 
 
+def test_values_that_are_nearly_all_numbers_or_days_are_remarked(tmp_path: Path) -> None:
+    def notes(values: list[str], **options: str) -> list[str]:
+        path = tmp_path / "x.csv"
+        path.write_text("x,y\n" + "".join(f"{value},a\n" for value in values))
+        return read_delimited(path, **options)[1]
+
+    for value in ("1", "-2.5", "+3", ".5", "2024-01-31"):
+        assert notes([value] * 10 + ["zz"]) == [
+            "column 'x' is kept as text: 1 of 11 values are no number or day, such as 'zz'"
+        ]
+    day = "column 'x' is kept as text: 2 of 42 values are no number or day, such as '5 May 2024'"
+    assert notes(["May 5 2024"] * 40 + ["soon", "5 May 2024"], date_format="%b %d %Y") == [day]
+    assert notes(["a"] * 10 + ["1"] * 10) == []
+
+
 def test_options(tmp_path: Path) -> None:
     table = read(
         tmp_path, "a|b\n1.234,5|03.04.2026\n", delimiter="|", decimal=",", thousands=".", date_format="%d.%m.%Y"
