@@ -24,7 +24,7 @@ PEERS = {"pandas": "pandas read_csv", "duckdb": "DuckDB read_csv", "polars": "Po
 
 def answers_for(truth: Truth, contract: Any) -> dict[str, str | None]:
     """What a person answers: the field of each column that the mapping asks about."""
-    from finlab.data.loads import take_source
+    from finlab.data.keeping import take_source
     from finlab.data.mapping import propose
     from finlab.data.sources import open_source
 

@@ -114,7 +114,7 @@ def map_columns(
 ) -> None:
     """Show which column of a source is which field of a contract, how sure that is, and why; save the decisions."""
     from finlab.data.contracts import read_contract, write_whole
-    from finlab.data.loads import take_source
+    from finlab.data.keeping import take_source
     from finlab.data.mapping import propose
     from finlab.data.sources import open_source, options_from_texts
 

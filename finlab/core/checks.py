@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import SHOWN_CHARACTERS, InputError, cut
+from .errors import InputError, cut
 
 # %% ../../nbs/core/checks.ipynb #17f692e5
 MOST_LISTED = 20  # names in a message: about what one reads before one searches

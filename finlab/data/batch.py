@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ..core.checks import check_path
 from ..core.errors import InputError
 from ..core.progress import progress
-from .loads import LoadResult
+from .keeping import LoadResult
 from .sources import KINDS_BY_ENDING
 
 # %% ../../nbs/data/batch.ipynb #eb2a00ef

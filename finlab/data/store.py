@@ -43,10 +43,12 @@ from finlab.data.catalogue import (
 from .contracts import Contract
 from .frames import to_pandas
 from .ingest import quoted
+from .keeping import LoadResult, changing
 from .lease import FILE_TROUBLE, copy_store, lease
 from .lineage import REJECT_COLUMNS_SHOWN, Part, has_parts, origin_of, parts_of, rejects_of
 from .loading import Answers, SharedAnswers, as_contract
-from .loads import LoadResult, Wanted, changing, keep_contract, keep_plain
+from .loads import Wanted, keep_contract
+from .plain_loads import keep_plain
 from .sources import open_source
 from .upkeep import clean_table, list_cleanings, profile_table, read_trail, undo_cleaning
 

@@ -19,9 +19,10 @@ from ..core.errors import InputError
 from .catalogue import ROW, Entry, entries_of, find_entry, place_of, run, shown_columns, sweep
 from .cleaning.history import cleanings, has_history, trail, undo
 from .ingest import quoted
+from .keeping import changing
 from .lease import lease
 from .lineage import TABLES, has_parts
-from .loads import OWN, changing
+from .loads import OWN
 
 if TYPE_CHECKING:
     from finlab.data.clean import Cleaning, Rules

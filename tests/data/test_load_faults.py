@@ -19,7 +19,7 @@ import pytest
 from sound_files import BANK, CAMT, ENTRY, OFX2, XBRL, written_files
 
 from finlab.core.errors import InputError, StoreError
-from finlab.data import loads
+from finlab.data import keeping, loads, plain_loads
 from finlab.data.contracts import Check, Contract, write_contract
 from finlab.data.fields import Field
 from finlab.data.store import Store
@@ -88,7 +88,8 @@ def test_a_file_that_changes_during_a_load_is_refused(
     store: Store, monkeypatch: pytest.MonkeyPatch, contract: Contract | None, moment: str, before: bool, change: str
 ) -> None:
     path = big_csv(Path("x.csv"))
-    real, more = getattr(loads, moment), {"contract": contract, "mapping": {"text": "text"}} if contract else {}
+    room = keeping if moment == "take_in" else loads if contract else plain_loads
+    real, more = getattr(room, moment), {"contract": contract, "mapping": {"text": "text"}} if contract else {}
 
     def act() -> None:
         content = path.read_bytes()
@@ -108,7 +109,7 @@ def test_a_file_that_changes_during_a_load_is_refused(
             if not before:
                 act()
 
-    monkeypatch.setattr(loads, moment, meddled)
+    monkeypatch.setattr(room, moment, meddled)
     if contract and moment == "take_source" and before and change in ("grows", "shrinks", "other"):
         pass  # nothing was read yet: the file as it is now is what is loaded, or refused
     else:
