@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -198,7 +198,7 @@ def _check_date_format(date_format: str) -> None:
 
 
 def read_delimited(
-    path: Path, *, encoding: str = "", text: Sequence[str] = (), **form: str | int | bool | None
+    path: Path, *, encoding: str = "", text: Sequence[str] = (), **form: Any
 ) -> tuple[pa.Table, list[str]]:
     """Read a CSV or TSV file into an Arrow table; returns it with notes on what the reader had to decide.
 
@@ -206,7 +206,7 @@ def read_delimited(
     delimiter, decimal, thousands, header, skip (lines above the header), date_format (strptime), date_order (dmy, mdy).
     Raises InputError with the line number of what cannot be read.
     """
-    opened_text = open_text(path, encoding, told_of(**form))  # type: ignore[arg-type]
+    opened_text = open_text(path, encoding, told_of(**form))
     with connect_memory(files=True) as connection, opened(opened_text, connection) as relation:
         try:
             plan = plan_plain(connection, relation, opened_text.found, text, path.name)
