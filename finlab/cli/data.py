@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from finlab.data.loading import Answers
+    from finlab.data.sources import Source
 
 app = typer.Typer(
     help="Load sources into the store and look at what is there.", no_args_is_help=True, rich_markup_mode=None
@@ -107,24 +108,44 @@ def load(
 )
 def map_columns(
     source: Annotated[str, typer.Argument(help="a source, as for `finlab data load`")],
-    contract: Annotated[Path, typer.Option("--contract", help="the TOML file of a contract")],
+    contract: Annotated[Path | None, typer.Option("--contract", help="the TOML file of a contract")] = None,
     column: Columns_ = None,
-    output: Annotated[Path | None, typer.Option(help="the TOML file to write the mapping to")] = None,
+    output: Annotated[Path | None, typer.Option(help="the TOML file to write the mapping, or the draft, to")] = None,
     option: Options_ = None,
 ) -> None:
-    """Show which column of a source is which field of a contract, how sure that is, and why; save the decisions."""
-    from finlab.data.contracts import read_contract, write_whole
-    from finlab.data.keeping import take_source
-    from finlab.data.mapping import propose
+    """Show which column of a source is which field of a contract, how sure that is, and why; save the decisions.
+
+    Without a contract, a first one is drafted from the source, to be corrected by hand.
+    """
+    from finlab.data.contracts import write_whole
     from finlab.data.sources import open_source, options_from_texts
 
-    incoming = take_source(open_source(source, **options_from_texts(pairs(option or [], "-o"))))
+    found = open_source(source, **options_from_texts(pairs(option or [], "-o")))
+    shown, text = _drafted(found, column) if contract is None else _mapped(found, contract, column)
+    print(shown)
+    if output is not None:
+        say(f"written to {write_whole(text, output)}")
+
+
+def _drafted(source: "Source", column: list[str] | None) -> tuple[str, str]:
+    from finlab.data.drafts import draft_contract
+
+    if column:
+        raise InputError("-m maps columns to the fields of a contract; say which with --contract")
+    text = draft_contract(source).to_toml()
+    return text, text
+
+
+def _mapped(source: "Source", contract: Path, column: list[str] | None) -> tuple[str, str]:
+    from finlab.data.contracts import read_contract
+    from finlab.data.keeping import take_source
+    from finlab.data.mapping import propose
+
+    incoming = take_source(source)
     found = propose(incoming.names, incoming.sample, read_contract(contract))
     for name, field in fields_of(column or []).items():
         found = found.with_choice(name, field)
-    print(found)
-    if output is not None:
-        say(f"written to {write_whole(found.to_toml(), output)}")
+    return str(found), found.to_toml()
 
 
 @app.command(epilog="Example:  finlab data ls")

@@ -22,9 +22,8 @@ from ..core.checks import listed
 from ..core.errors import InputError
 from .catalogue import LAYOUT, Load, entries_of, find_entry, place_of, run, show_as
 from .contracts import Contract
-from .delimited import is_ragged, is_sound
+from .delimited import Relation, is_sound
 from .encodings import scan_text
-from .fields import Field
 from .ingest import REJECTS
 from finlab.data.keeping import (
     LoadResult,
@@ -45,7 +44,7 @@ from finlab.data.loading import (
     Incoming,
     decide_columns,
     decide_orders,
-    lent,
+    either_way,
     open_fields,
     places_of,
     plan_contract,
@@ -184,27 +183,17 @@ def _ready_contract(source: Source, whole: Incoming, fresh: Incoming, wanted: Wa
     fields = open_fields(whole, contract, places)
     sound = fresh.text is None or is_sound(fresh.text)
     with connect_memory(files=True) as connection:
-        orders = _orders(connection, whole, fields, title)
+
+        def order(relation: Relation) -> dict[str, str]:
+            return decide_orders(connection, relation, whole, fields, title)
+
+        orders, _ = either_way(whole, connection, order, title)
     named = {each.column: each.field for each in mapping.proposals}
     left = listed(column for column, field in named.items() if field is None and column.strip())
     notes = [f"columns that are no field of the contract: {left}"] if left else []
     part = part_of(source, whole, state.content or f"{OWN}{uuid.uuid4().hex}", wanted.day)
     part = part._replace(mapping=json.dumps(named, ensure_ascii=False))
     return Ready(fresh, plan_contract(whole, contract, places, orders), part, {}, notes, sound)
-
-
-def _orders(
-    connection: duckdb.DuckDBPyConnection, incoming: Incoming, fields: list[tuple[Field, int]], title: str
-) -> dict[str, str]:
-    """The order of day and month of each field; a damaged file is looked at record by record."""
-    for sound in (True, False) if incoming.text is None or is_sound(incoming.text) else (False,):
-        with lent(incoming, connection, sound) as relation:
-            try:
-                return decide_orders(connection, relation, incoming, fields, title)
-            except duckdb.Error as error:
-                if not (sound and is_ragged(error)):
-                    raise InputError(f"{title}: {' '.join(str(error).split())}") from None
-    return {}
 
 
 def _continued(part: Part, state: State, grown: Part | None) -> Part:

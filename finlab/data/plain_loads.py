@@ -14,7 +14,7 @@ import duckdb
 
 from ..core.errors import InputError
 from .catalogue import LAYOUT, ROW, Load, has_content, place_of, run, show_as
-from .delimited import is_ragged, is_sound, plan_plain
+from .delimited import PlainPlan, Relation, plan_plain
 from .ingest import REJECTS, Count, Plan, Target, incoming_column
 from finlab.data.keeping import (
     LoadResult,
@@ -30,7 +30,7 @@ from finlab.data.keeping import (
 )
 from .lease import connect_memory, lease
 from .lineage import add_part, parts_of
-from .loading import lent
+from .loading import either_way
 from .sources import Source
 
 # %% ../../nbs/data/plain_loads.ipynb #32072e03
@@ -47,20 +47,16 @@ def ready_plain(source: Source, day: date) -> Ready:
         zones = {field.name: field.type.tz for field in source.schema if getattr(field.type, "tz", None)}
         zones = {name: zone for name, zone in zones.items() if zone not in ("UTC", "Etc/UTC")}
         return Ready(incoming, Plan(tuple(targets), len(targets), blank=True), part, zones, incoming.notes, True)
-    for sound in (True, False) if is_sound(incoming.text) else (False,):
-        with connect_memory(files=True) as connection, lent(incoming, connection, sound, pad=False) as relation:
-            try:
-                found = plan_plain(
-                    connection, relation, incoming.text.found, source.options.get("text", ()), incoming.text.name
-                )
-            except duckdb.Error as error:
-                if sound and is_ragged(error):
-                    continue
-                raise InputError(f"{incoming.text.name}: {' '.join(str(error).split())}") from None
-        values = enumerate(zip(found.columns, found.values(incoming_column(0)[:-1]), strict=True))
-        targets = [Target(name, sql, place) for place, ((name, _), sql) in values]
-        return Ready(incoming, Plan(tuple(targets), len(targets)), part, found.zones, found.notes, sound)
-    raise InputError(f"{incoming.text.name} cannot be read as CSV")
+    text, kept = incoming.text, source.options.get("text", ())
+    with connect_memory(files=True) as connection:
+
+        def kinds(relation: Relation) -> PlainPlan:
+            return plan_plain(connection, relation, text.found, kept, text.name)
+
+        found, sound = either_way(incoming, connection, kinds, text.name, pad=False)
+    values = enumerate(zip(found.columns, found.values(incoming_column(0)[:-1]), strict=True))
+    targets = [Target(name, sql, place) for place, ((name, _), sql) in values]
+    return Ready(incoming, Plan(tuple(targets), len(targets)), part, found.zones, found.notes, sound)
 
 # %% ../../nbs/data/plain_loads.ipynb #041ded5b
 MOST_REJECTED = 0.5  # share of the records of a source without a contract that may be rejected

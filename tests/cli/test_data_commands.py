@@ -78,6 +78,14 @@ def test_what_is_not_certain_is_asked_and_the_answer_is_kept(finlab, spend: Path
     assert code == OK and out.startswith("may: 2 rows")
 
 
+def test_a_contract_is_drafted_from_a_file_that_then_fits_it(finlab, spend: Path) -> None:
+    code, out, _ = finlab("map", "spend/april.csv", "--output", "draft.toml")
+    assert code == OK and out == Path("draft.toml").read_text() + "\n" and 'name = "april"' in out
+    code, out, _ = finlab("load", "spend/april.csv", "--contract", "draft.toml")
+    assert code == OK and "rejected" not in out
+    assert finlab("map", "spend/april.csv", "-m", "Amount=amount")[0] == WRONG_INPUT
+
+
 def test_rejects_are_listed_with_line_and_reason(finlab, spend: Path) -> None:
     load_both(finlab)
     code, out, err = finlab("rejects", "spend")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sound_files import BANK, sqlite_file, written_files
 
 from finlab.core.errors import InputError
-from finlab.data import plain_loads
+from finlab.data import loading
 from finlab.data.contracts import Check, Contract, write_contract
 from finlab.data.fields import Field
 from finlab.data.keeping import LoadResult
@@ -428,7 +428,7 @@ def test_sound_files_are_the_same_table_by_both_ways(
     told = {"header": True, "delimiter": ",", "decimal": ".", "date_order": "dmy", "text": ["a", "b", "c"]}
     fast = store.load(path, "fast", **told)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plain_loads, "is_sound", lambda text: False)
+        patch.setattr(loading, "is_sound", lambda text: False)
         store.drop("fast")
         slow = store.load(path, "slow", **told)
     with_cells = [[cell or None for cell in row[1:]] for row in rows]
