@@ -90,15 +90,13 @@ def test_typed_sources_keep_their_types(workbench: Path) -> None:
 
 TEXTS = st.one_of(
     st.sampled_from(
-        "1|007|1.5|-2|£3|$4.10|5%|1e5|NA|yes|2026-01-31|31/01/2026|1/2/26|(1.00)||x|12:30|2026-01-01 10:00|١|€ 1,5".split(
-            "|"
-        )
+        ["1", "007", "1.5", "-2", "£3", "$4.10", "5%", "1e5", "NA", "yes", "2026-01-31", "31/01/2026", "1/2/26", "(1.00)", "", "x", "12:30", "2026-01-01 10:00", "١", "€ 1,5"]
     ),
     st.text(alphabet="0159.,-/£ eE", max_size=8),
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(TEXTS, min_size=2, max_size=2), min_size=1, max_size=6))
 def test_a_file_fits_its_own_draft(workbench: Path, rows: list[list[str]]) -> None:
     path = Path("x.csv")
