@@ -88,10 +88,12 @@ def test_typed_sources_keep_their_types(workbench: Path) -> None:
     assert [field.type for field in draft_contract(open_source(frame), "mine").fields] == ["text", "timestamptz"]
 
 
+ODD = [
+    *("1", "007", "1.5", "-2", "£3", "$4.10", "5%", "1e5", "NA", "yes", "2026-01-31", "31/01/2026", "1/2/26"),
+    *("(1.00)", "", "x", "12:30", "2026-01-01 10:00", "١", "€ 1,5"),
+]
 TEXTS = st.one_of(
-    st.sampled_from(
-        ["1", "007", "1.5", "-2", "£3", "$4.10", "5%", "1e5", "NA", "yes", "2026-01-31", "31/01/2026", "1/2/26", "(1.00)", "", "x", "12:30", "2026-01-01 10:00", "١", "€ 1,5"]
-    ),
+    st.sampled_from(ODD),
     st.text(alphabet="0159.,-/£ eE", max_size=8),
 )
 
@@ -121,5 +123,5 @@ def test_government_files_fit_their_own_drafts(workbench: Path, testdata: Path) 
 
 
 def test_a_source_without_records_is_an_error(workbench: Path) -> None:
-    with pytest.raises(InputError, match="x[.]csv"):
+    with pytest.raises(InputError, match=r"x[.]csv"):
         drafted("")
