@@ -171,6 +171,10 @@ def _decide(seen: _Pass) -> tuple[str, str]:
 _RUN = re.compile(rb"[\x80-\xff]+")
 _GB_COMMON = re.compile(rb"[\xb0-\xd7][\xa1-\xfe]")
 _GB_PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
+_KANA = re.compile(rb"[\xa4\xa5][\xa1-\xf6]")
+_HANGUL = re.compile(rb"[\xb0-\xc8][\xa1-\xfe]")
+_BEHIND_HANGUL = re.compile(rb"[\xc9-\xd7][\xa1-\xfe]")
+_KANA_SHARE, _BEHIND_SHARE = 0.05, 0.03  # of the pairs: from here on Japanese; up to here Korean
 _DENSE = ("big5", "cp932", "euc_kr", "euc_jp", "cp1251", "koi8_r", "gb18030", "cp1253", "cp1255", "cp1256")
 _DENSE_SHARE = 0.5  # of the bytes beyond ASCII that stand in runs of two and more
 _COMMON_SHARE = 0.7  # of the pairs that are common Chinese characters
@@ -188,12 +192,30 @@ def _other(sample: bytes) -> tuple[str, str]:
 def _dense(sample: bytes) -> tuple[str, str] | None:
     pairs, common = len(_GB_PAIR.findall(sample)), len(_GB_COMMON.findall(sample))
     lines = sample.split(b"\n")
+    other = _extended_unix(b" ".join(_RUN.findall(sample)))
+    if other and all(_fits(line, other) for line in lines):
+        return other, "the bytes are those of kana" if other == "euc_jp" else "the bytes are those of Hangul"
     if common >= _COMMON_SHARE * pairs and all(_fits(line, "gb18030") for line in lines):
         return "gb18030", f"{common} of {pairs} pairs of bytes are common Chinese characters"
     from charset_normalizer import from_bytes
 
     best = from_bytes(sample, cp_isolation=list(_DENSE), enable_fallback=False).best()
     return (check_encoding(best.encoding), "the letters are as frequent as in this script") if best else None
+
+# %% ../../nbs/data/encodings.ipynb #fcd1b89b
+_EUC = re.compile(rb"(?:[\xa1-\xfe]{2})+")
+
+
+def _extended_unix(runs: bytes) -> str:
+    """The name of EUC-JP or EUC-KR (as cp949), which look like Chinese, or "" if it is neither."""
+    whole = b"".join(run for run in runs.split(b" ") if _EUC.fullmatch(run))
+    pairs = [whole[place : place + 2] for place in range(0, len(whole), 2)]
+    if 2 * len(pairs) < _DENSE_SHARE * len(runs):
+        return ""
+    kana, hangul, behind = (sum(map(bool, map(kind.match, pairs))) for kind in (_KANA, _HANGUL, _BEHIND_HANGUL))
+    if kana >= _KANA_SHARE * len(pairs) and kana > 1:
+        return "euc_jp"
+    return "cp949" if hangul >= _COMMON_SHARE * len(pairs) and behind <= _BEHIND_SHARE * len(pairs) else ""
 
 # %% ../../nbs/data/encodings.ipynb #93d24f65
 _INSIDE = re.compile(r"(?<=[A-Za-z])([^\W\d_]|[^\w\s])(?=[a-z])")
@@ -205,6 +227,9 @@ def _signs_inside(text: str) -> int:
     return sum(not sign.isalpha() and sign not in "’‘´–—·" for sign in inside)
 
 
+_CENTRAL = ("cp1250", "iso8859-2")
+
+
 def _one_byte(sample: bytes) -> tuple[str, str]:
     try:
         western = sample.decode("cp1252")
@@ -212,8 +237,9 @@ def _one_byte(sample: bytes) -> tuple[str, str]:
         if _fits(sample, "cp1250"):
             return "cp1250", "it has bytes that mean nothing in cp1252"
         return "latin-1", "it has bytes that mean nothing in cp1252"
-    if _signs_inside(western) and _fits(sample, "cp1250") and not _signs_inside(sample.decode("cp1250")):
-        return "cp1250", "read as cp1252 it has signs inside words"
+    for central in _CENTRAL if _signs_inside(western) else ():
+        if _fits(sample, central) and not _signs_inside(sample.decode(central)):
+            return central, "read as cp1252 it has signs inside words"
     return "cp1252", "it is not UTF-8, and every byte has a meaning in cp1252"
 
 # %% ../../nbs/data/encodings.ipynb #873cb214
