@@ -197,27 +197,26 @@ ledna unora brezna dubna kvetna cervna cervence srpna zari rijna listopadu prosi
 """.split()
 _WEEKDAY = r"(?i:(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?\.?,?\s+)?"
 _LINK, _NTH = r"(?:\s+del?\s+|[-/.,\s]*)", r"(?i:st|nd|rd|th|er|\.|º|°)?"
+_LETTER = r"[^\d\s.,;:/()+-]"  # any but these; the class of all letters makes patterns that take long to compile
+_WORD = rf"{_LETTER}{{3,}}\.?"
+_DAY_IN_WORDS = (
+    rf"{_WEEKDAY}\d{{1,2}}{_NTH}{_LINK}{_WORD}{_LINK}(?:\d{{4}}|\d{{2}})"
+    rf"|{_WEEKDAY}{_WORD}[-/\s]*\d{{1,2}}{_NTH}(?:,\s*|[-/\s]+)(?:\d{{4}}|\d{{2}})"
+    rf"|\d{{4}}[-/\s]+{_WORD}[-/\s]+\d{{1,2}}"
+)
 
 
-def _named_day(v: str, clock: str) -> str:
-    """Write SQL for a day whose month is written as a word."""
-    word, year, day = r"(\pL{3,12})\.?", r"(\d{4}|\d{2})", rf"(\d{{1,2}}){_NTH}"
-    shapes = (
-        (rf"\s*{_WEEKDAY}{day}{_LINK}{word}{_LINK}{year}{clock}\s*", 3, 2, 1),
-        (rf"\s*{_WEEKDAY}{word}[-/\s]*{day}(?:,\s*|[-/\s]+){year}{clock}\s*", 3, 1, 2),
-        (rf"\s*(\d{{4}})[-/\s]+{word}[-/\s]+(\d{{1,2}}){clock}\s*", 1, 2, 3),
-    )
-    cases = [f"WHEN regexp_full_match({v}, {literal(shape)}) THEN {_of_parts(v, shape, *rest)}" for shape, *rest in shapes]
-    return f"CASE {' '.join(cases)} END"
-
-
-def _of_parts(v: str, shape: str, year: int, month: int, day: int) -> str:
-    """Write SQL for the day that three groups of a pattern give."""
-    parts = [f"regexp_extract({v}, {literal(shape)}, {group})" for group in (year, month, day)]
-    word = f"strip_accents(lower({parts[1]}))"
-    number = f"((list_position([{', '.join(map(literal, MONTHS))}], {word}) - 1) % 12 + 1)"
-    century = f"CASE WHEN length({parts[0]}) = 4 THEN '' ELSE {_short_year(parts[0])} END"
-    return f"try_cast(({century}) || {parts[0]} || '-' || {number} || '-' || {parts[2]} AS DATE)"
+def _named_day(v: str) -> str:
+    """Write SQL for a day whose month is written as a word; `v` is known to have the form of one."""
+    first, second = f"regexp_extract({v}, '\\d+')", f"regexp_extract({v}, '\\d+\\D+(\\d+)', 1)"
+    plain = f"replace(strip_accents(lower({v})), ' del ', ' de ')"
+    last = rf"^.*?({_LETTER}{{3,}})\.?(?:\s+de\s+|[-/.,\s]*)\d[-/.,\s\d]*(?:st|nd|rd|th|er)?[-,\s]*\d*(?:[t ]\d.*)?$"
+    word = f"regexp_extract({plain}, {literal(last)}, 1)"
+    month = f"(list_position(string_split({literal(' '.join(MONTHS))}, ' '), {word}) - 1) % 12 + 1"
+    ahead = f"strlen({first}) = 4"
+    year, day = (f"CASE WHEN {ahead} THEN {one} ELSE {other} END" for one, other in ((first, second), (second, first)))
+    century = f"CASE WHEN {ahead} OR strlen({second}) = 4 THEN '' ELSE {_short_year(second)} END"
+    return f"try_cast(({century}) || ({year}) || '-' || ({month}) || '-' || ({day}) AS DATE)"
 
 
 def _date(form: Form, v: str, clock: str = _MIDNIGHT) -> str:
@@ -225,14 +224,21 @@ def _date(form: Form, v: str, clock: str = _MIDNIGHT) -> str:
         moment = f"try_strptime({v}, {literal(form.date_order)})"
         return f"(CASE WHEN CAST({moment} AS TIME) = TIME '00:00' THEN CAST({moment} AS DATE) END)"
     cast = f"try_cast({v} AS DATE)"
-    named = f"WHEN regexp_matches({v}, '\\pL') THEN {_named_day(v, clock)}"
+    in_words = literal(rf"\s*(?:{_DAY_IN_WORDS}){clock}\s*")
+    named = f"WHEN regexp_full_match({v}, {in_words}) THEN {_named_day(v)}"
     slow = f"CASE {_ordered_day(v, form.date_order, clock)} {named} END"
     return f"(CASE WHEN strlen({v}) = 10 AND CAST({cast} AS VARCHAR) = {v} THEN {cast} ELSE {slow} END)"
 
 # %% ../../nbs/data/conversions.ipynb #3db4e493
 _TIME = r"(\d{1,2}:\d{2}(?::\d{2}(?:[.]\d{1,6}0*)?)?)"
 _HALF = r"(?:\s?([AaPp][Mm]))?"
-_TWELVE = "['%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M %p']"
+
+
+def _of_twelve(time: str, half: str) -> str:
+    """Write SQL for the time of day that a clock of twelve hours shows."""
+    return f"CAST(CAST(try_strptime({time} || ' ' || {half}, ['%I:%M:%S %p', '%I:%M %p']) AS TIME) AS VARCHAR)"
+
+
 _OFFSET = r"(?:Z|[+-]\d{2}(?::?\d{2})?)"
 
 
@@ -243,9 +249,8 @@ def _timestamp(form: Form, v: str) -> str:
     split = rf"^\s*(.*?)(?:[ T]\s*{_TIME}{_HALF})?\s*$"
     parts = [f"regexp_extract({v}, {literal(split)}, {part})" for part in (1, 2, 3)]
     day, time = _date(form, parts[0], ""), f"coalesce(nullif({parts[1]}, ''), '00:00:00')"
-    moment = f"CAST({day} AS VARCHAR) || ' ' || {time}"
-    half = f"try_strptime({moment} || ' ' || {parts[2]}, {_TWELVE})"
-    slow = f"CASE WHEN {parts[2]} = '' THEN try_cast({moment} AS TIMESTAMP) ELSE {half} END"
+    clock = f"CASE WHEN {parts[2]} = '' THEN {time} ELSE {_of_twelve(time, parts[2])} END"
+    slow = f"try_cast(CAST({day} AS VARCHAR) || ' ' || {clock} AS TIMESTAMP)"
     same = f"strlen({v}) = 19 AND CAST({cast} AS VARCHAR) = replace({v}, 'T', ' ')"
     return f"(CASE WHEN {same} THEN {cast} ELSE {slow} END)"
 

@@ -180,9 +180,17 @@ _DENSE_SHARE = 0.5  # of the bytes beyond ASCII that stand in runs of two and mo
 _COMMON_SHARE = 0.7  # of the pairs that are common Chinese characters
 
 
+_SIGNS_ALONE = re.compile(rb"(?<![\x80-\xff])[\x80\x82\x84\x85\x91-\x97\x99\xa0\xa3\xab\xbb]{2,3}(?![\x80-\xff])")
+
+
+_INSIDE_WORDS = re.compile(rb"(?:(?<=[A-Za-z])[\xc0-\xff]{2}|(?<![\x80-\xff])[\xc0-\xff]{2}(?=[a-z]))(?![\x80-\xff])")
+
+
 def _other(sample: bytes) -> tuple[str, str]:
-    runs = [len(run) for run in _RUN.findall(sample)]
-    if sum(run for run in runs if run > 1) >= _DENSE_SHARE * sum(runs):
+    plain = _SIGNS_ALONE.sub(b"", sample)
+    runs = [len(run) for run in _RUN.findall(plain)]
+    inside = sum(map(len, _INSIDE_WORDS.findall(plain)))
+    if runs and inside < _DENSE_SHARE * sum(runs) and sum(run for run in runs if run > 1) >= _DENSE_SHARE * sum(runs):
         dense = _dense(sample)
         if dense:
             return dense
@@ -228,6 +236,35 @@ def _signs_inside(text: str) -> int:
 
 
 _CENTRAL = ("cp1250", "iso8859-2")
+_WEST = (
+    "àâæçéèêëîïôœùûüÿ", "áçéíïñóúü", "àáâãçéêíóôõúü", "àáèéìíîòóùú", "äöüßé", "áâäèéêëïíóôöúû",
+    "æøåéèêôòóäö", "åäöéüšž", "áðéíóúýþæö", "àçèéíïòóúü", "äöüõšž",
+)  # fmt: skip
+_MIDDLE = (
+    "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ąćęłńóśźż", "čćđšž", "ăâîşţ",
+)  # fmt: skip
+_WORD = re.compile(r"[^\W\d_]*[À-ÖØ-öø-ž][^\W\d_]*")
+_NASAL = re.compile("õ(?!e)")  # Portuguese writes it before e only
+
+
+def _is_word_of(word: str, alphabets: tuple[str, ...]) -> bool:
+    """Whether one alphabet has all letters of a word that are beyond ASCII."""
+    odd = {letter for letter in word.lower() if letter > "\x7f"}
+    return any(odd <= set(letters) and not ("ã" in letters and _NASAL.search(word)) for letters in alphabets)
+
+
+def _known_words(text: str) -> int:
+    """How many words beyond ASCII are possible in Central Europe."""
+    return sum(_is_word_of(word, _MIDDLE) for word in set(_WORD.findall(text)))
+
+
+def _votes(words: set[str], central: str) -> int:
+    """How many more words are possible in Central Europe alone than in the west alone."""
+    votes = 0
+    for word in words:
+        other = word.encode("cp1252").decode(central, "replace")
+        votes += _is_word_of(other, _MIDDLE) - _is_word_of(word, _WEST)
+    return votes
 
 
 def _one_byte(sample: bytes) -> tuple[str, str]:
@@ -237,9 +274,16 @@ def _one_byte(sample: bytes) -> tuple[str, str]:
         if _fits(sample, "cp1250"):
             return "cp1250", "it has bytes that mean nothing in cp1252"
         return "latin-1", "it has bytes that mean nothing in cp1252"
-    for central in _CENTRAL if _signs_inside(western) else ():
-        if _fits(sample, central) and not _signs_inside(sample.decode(central)):
-            return central, "read as cp1252 it has signs inside words"
+    if _signs_inside(western):
+        texts = {central: sample.decode(central) for central in _CENTRAL if _fits(sample, central)}
+        sound = [central for central, text in texts.items() if not _signs_inside(text)]
+        if sound:
+            best = max(sound, key=lambda central: _known_words(texts[central]))
+            return best, "read as cp1252 it has signs inside words"
+    votes = {central: _votes(set(_WORD.findall(western)), central) for central in _CENTRAL}
+    best = max(_CENTRAL, key=lambda central: votes[central])
+    if votes[best] > 0:
+        return best, f"{votes[best]} words more than not are of no western language"
     return "cp1252", "it is not UTF-8, and every byte has a meaning in cp1252"
 
 # %% ../../nbs/data/encodings.ipynb #873cb214

@@ -61,7 +61,7 @@ def _fits_ordered(kind: str, v: str, layout: Layout) -> str:
     """Write SQL that is true where `v` is a day (and time) of three numbers in the file's order."""
     tail = r"[ T]\d{1,2}:\d{2}.*" if kind == "time" else ""
     pattern = literal(rf"\d{{1,2}}[-/.]\d{{1,2}}[-/.](\d{{2}}|\d{{4}}){tail}")
-    return f"(regexp_full_match({v}, {pattern}) AND {typed(kind, v, layout)} IS NOT NULL)"
+    return f"(CASE WHEN regexp_full_match({v}, {pattern}) THEN {typed(kind, v, layout)} IS NOT NULL ELSE false END)"
 
 
 def _fits_day(v: str, layout: Layout) -> str:
