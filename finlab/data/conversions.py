@@ -196,7 +196,7 @@ ledna unora brezna dubna kvetna cervna cervence srpna zari rijna listopadu prosi
 января февраля марта апреля мая июня июля августа сентября октября ноября декабря
 """.split()
 _WEEKDAY = r"(?i:(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?\.?,?\s+)?"
-_LINK, _NTH = r"(?:\s+del?\s+|[-/.,\s]*)", r"(?i:st|nd|rd|th|er|\.|º|°)?"
+_LINK, _NTH = r"(?:\s+(?i:del?)\s+|[-/.,\s]*)", r"(?i:st|nd|rd|th|er|\.|º|°)?"
 _LETTER = r"[^\d\s.,;:/()+-]"  # any but these; the class of all letters makes patterns that take long to compile
 _WORD = rf"{_LETTER}{{3,}}\.?"
 _DAY_IN_WORDS = (
