@@ -40,6 +40,26 @@ class TextTable(NamedTuple):
         return len(self.found.names)
 
 
+_OTHERS = {
+    b"PK\x03\x04": "a ZIP archive, as workbooks are; name a workbook .xlsx or .ods",
+    b"\xd0\xcf\x11\xe0": "an old workbook; name it .xls",
+    b"%PDF-": "a PDF; its tables cannot be read",
+    b"\x1f\x8b": "a gzip archive; unpack it first",
+    b"PAR1": "a Parquet file; name it .parquet",
+    b"<!doctype html": "a web page",
+    b"<html": "a web page",
+}
+
+
+def _check_beginning(path: Path) -> None:
+    """Refuse what only calls itself a text file, and would be read as a table of rubbish."""
+    with path.open("rb") as file:
+        head = file.read(64).lstrip().lower()
+    for mark, what in _OTHERS.items():
+        if head.startswith(mark.lower()):
+            raise InputError(f"{path.name} is no CSV file: it is {what}")
+
+
 def open_text(path: Path, encoding: str = "", told: Told | None = None, marks: Sequence[int] = ()) -> TextTable:
     """Find out how a text file is written; what the user `told` is believed. `marks`: see `scan_text`.
 
@@ -48,6 +68,8 @@ def open_text(path: Path, encoding: str = "", told: Told | None = None, marks: S
     if (told is None or not told.delimiter) and path.suffix.lower() == ".tsv":
         told = (told or Told())._replace(delimiter="\t")
     scan = scan_text(path, encoding, marks)
+    if not encoding:
+        _check_beginning(path)
     head = decode_head(path, scan.encoding, HEAD_CHARACTERS)
     return TextTable(path, path.name, scan, find_layout(head, scan.encoding, path.name, told or Told()))
 

@@ -171,14 +171,26 @@ def _decide(seen: _Pass) -> tuple[str, str]:
 _RUN = re.compile(rb"[\x80-\xff]+")
 _GB_COMMON = re.compile(rb"[\xb0-\xd7][\xa1-\xfe]")
 _GB_PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
+_KANA = re.compile(rb"[\xa4\xa5][\xa1-\xf6]")
+_HANGUL = re.compile(rb"[\xb0-\xc8][\xa1-\xfe]")
+_BEHIND_HANGUL = re.compile(rb"[\xc9-\xd7][\xa1-\xfe]")
+_KANA_SHARE, _BEHIND_SHARE = 0.05, 0.03  # of the pairs: from here on Japanese; up to here Korean
 _DENSE = ("big5", "cp932", "euc_kr", "euc_jp", "cp1251", "koi8_r", "gb18030", "cp1253", "cp1255", "cp1256")
 _DENSE_SHARE = 0.5  # of the bytes beyond ASCII that stand in runs of two and more
 _COMMON_SHARE = 0.7  # of the pairs that are common Chinese characters
 
 
+_SIGNS_ALONE = re.compile(rb"(?<![\x80-\xff])[\x80\x82\x84\x85\x91-\x97\x99\xa0\xa3\xab\xbb]{2,3}(?![\x80-\xff])")
+
+
+_INSIDE_WORDS = re.compile(rb"(?:(?<=[A-Za-z])[\xc0-\xff]{2}|(?<![\x80-\xff])[\xc0-\xff]{2}(?=[a-z]))(?![\x80-\xff])")
+
+
 def _other(sample: bytes) -> tuple[str, str]:
-    runs = [len(run) for run in _RUN.findall(sample)]
-    if sum(run for run in runs if run > 1) >= _DENSE_SHARE * sum(runs):
+    plain = _SIGNS_ALONE.sub(b"", sample)
+    runs = [len(run) for run in _RUN.findall(plain)]
+    inside = sum(map(len, _INSIDE_WORDS.findall(plain)))
+    if runs and inside < _DENSE_SHARE * sum(runs) and sum(run for run in runs if run > 1) >= _DENSE_SHARE * sum(runs):
         dense = _dense(sample)
         if dense:
             return dense
@@ -188,12 +200,30 @@ def _other(sample: bytes) -> tuple[str, str]:
 def _dense(sample: bytes) -> tuple[str, str] | None:
     pairs, common = len(_GB_PAIR.findall(sample)), len(_GB_COMMON.findall(sample))
     lines = sample.split(b"\n")
+    other = _extended_unix(b" ".join(_RUN.findall(sample)))
+    if other and all(_fits(line, other) for line in lines):
+        return other, "the bytes are those of kana" if other == "euc_jp" else "the bytes are those of Hangul"
     if common >= _COMMON_SHARE * pairs and all(_fits(line, "gb18030") for line in lines):
         return "gb18030", f"{common} of {pairs} pairs of bytes are common Chinese characters"
     from charset_normalizer import from_bytes
 
     best = from_bytes(sample, cp_isolation=list(_DENSE), enable_fallback=False).best()
     return (check_encoding(best.encoding), "the letters are as frequent as in this script") if best else None
+
+# %% ../../nbs/data/encodings.ipynb #fcd1b89b
+_EUC = re.compile(rb"(?:[\xa1-\xfe]{2})+")
+
+
+def _extended_unix(runs: bytes) -> str:
+    """The name of EUC-JP or EUC-KR (as cp949), which look like Chinese, or "" if it is neither."""
+    whole = b"".join(run for run in runs.split(b" ") if _EUC.fullmatch(run))
+    pairs = [whole[place : place + 2] for place in range(0, len(whole), 2)]
+    if 2 * len(pairs) < _DENSE_SHARE * len(runs):
+        return ""
+    kana, hangul, behind = (sum(map(bool, map(kind.match, pairs))) for kind in (_KANA, _HANGUL, _BEHIND_HANGUL))
+    if kana >= _KANA_SHARE * len(pairs) and kana > 1:
+        return "euc_jp"
+    return "cp949" if hangul >= _COMMON_SHARE * len(pairs) and behind <= _BEHIND_SHARE * len(pairs) else ""
 
 # %% ../../nbs/data/encodings.ipynb #93d24f65
 _INSIDE = re.compile(r"(?<=[A-Za-z])([^\W\d_]|[^\w\s])(?=[a-z])")
@@ -205,6 +235,38 @@ def _signs_inside(text: str) -> int:
     return sum(not sign.isalpha() and sign not in "’‘´–—·" for sign in inside)
 
 
+_CENTRAL = ("cp1250", "iso8859-2")
+_WEST = (
+    "àâæçéèêëîïôœùûüÿ", "áçéíïñóúü", "àáâãçéêíóôõúü", "àáèéìíîòóùú", "äöüßé", "áâäèéêëïíóôöúû",
+    "æøåéèêôòóäö", "åäöéüšž", "áðéíóúýþæö", "àçèéíïòóúü", "äöüõšž",
+)  # fmt: skip
+_MIDDLE = (
+    "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ąćęłńóśźż", "čćđšž", "ăâîşţ",
+)  # fmt: skip
+_WORD = re.compile(r"[^\W\d_]*[À-ÖØ-öø-ž][^\W\d_]*")
+_NASAL = re.compile("õ(?!e)")  # Portuguese writes it before e only
+
+
+def _is_word_of(word: str, alphabets: tuple[str, ...]) -> bool:
+    """Whether one alphabet has all letters of a word that are beyond ASCII."""
+    odd = {letter for letter in word.lower() if letter > "\x7f"}
+    return any(odd <= set(letters) and not ("ã" in letters and _NASAL.search(word)) for letters in alphabets)
+
+
+def _known_words(text: str) -> int:
+    """How many words beyond ASCII are possible in Central Europe."""
+    return sum(_is_word_of(word, _MIDDLE) for word in set(_WORD.findall(text)))
+
+
+def _votes(words: set[str], central: str) -> int:
+    """How many more words are possible in Central Europe alone than in the west alone."""
+    votes = 0
+    for word in words:
+        other = word.encode("cp1252").decode(central, "replace")
+        votes += _is_word_of(other, _MIDDLE) - _is_word_of(word, _WEST)
+    return votes
+
+
 def _one_byte(sample: bytes) -> tuple[str, str]:
     try:
         western = sample.decode("cp1252")
@@ -212,8 +274,16 @@ def _one_byte(sample: bytes) -> tuple[str, str]:
         if _fits(sample, "cp1250"):
             return "cp1250", "it has bytes that mean nothing in cp1252"
         return "latin-1", "it has bytes that mean nothing in cp1252"
-    if _signs_inside(western) and _fits(sample, "cp1250") and not _signs_inside(sample.decode("cp1250")):
-        return "cp1250", "read as cp1252 it has signs inside words"
+    if _signs_inside(western):
+        texts = {central: sample.decode(central) for central in _CENTRAL if _fits(sample, central)}
+        sound = [central for central, text in texts.items() if not _signs_inside(text)]
+        if sound:
+            best = max(sound, key=lambda central: _known_words(texts[central]))
+            return best, "read as cp1252 it has signs inside words"
+    votes = {central: _votes(set(_WORD.findall(western)), central) for central in _CENTRAL}
+    best = max(_CENTRAL, key=lambda central: votes[central])
+    if votes[best] > 0:
+        return best, f"{votes[best]} words more than not are of no western language"
     return "cp1252", "it is not UTF-8, and every byte has a meaning in cp1252"
 
 # %% ../../nbs/data/encodings.ipynb #873cb214

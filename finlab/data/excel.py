@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['MOST_UNPACKED_BYTES', 'MOST_RATIO', 'SMALL_BYTES', 'MEMORY_BYTES', 'CPU_SECONDS_PER_MIB', 'LEAST_CPU_SECONDS',
-           'TITLE_ROWS', 'check_archive', 'Sheet', 'Book', 'read_book', 'find_header', 'Wishes', 'read_excel',
-           'sheet_names', 'read_sheets']
+           'TEXT_HEAD', 'TITLE_ROWS', 'check_archive', 'Sheet', 'Book', 'read_book', 'find_header', 'Wishes',
+           'read_excel', 'sheet_names', 'read_sheets']
 
 # %% ../../nbs/data/excel.ipynb #81c2570a
 import pickle
@@ -26,6 +26,7 @@ from ..core.errors import InputError
 from . import workbook_cells
 from .conversions import MISSING
 from .files import Read
+from .layouts import HEADER_SHARE, USUAL
 from .frames import check_names, mixture, plain
 
 # %% ../../nbs/data/excel.ipynb #0440b707
@@ -75,6 +76,7 @@ def read_book(path: Path, *wanted: str) -> Book:
     """Read the list of sheets, and the cells of those `wanted`: names, "" for the first one, or "*" for all."""
     check_archive(path)
     try:
+        _check_beginning(path)
         seconds = LEAST_CPU_SECONDS + CPU_SECONDS_PER_MIB * (path.stat().st_size >> 20)
     except OSError as error:
         raise InputError(f"{path} cannot be opened: {error.strerror}") from None
@@ -122,6 +124,19 @@ def _message(pipe: BinaryIO, name: str) -> Any:
         raise InputError(f"{name} cannot be read as a workbook: {' '.join(words.split()) or kind}")
     return message
 
+
+def _check_beginning(path: Path) -> None:
+    """Refuse what only calls itself a workbook: portals send web pages and CSV files under the name of one."""
+    with path.open("rb") as file:
+        head = file.read(TEXT_HEAD)
+    if head.strip() and not _CONTROL.search(head):
+        kind = "a web page or XML" if head.lstrip().startswith(b"<") else "text; if it is CSV, name it .csv"
+        raise InputError(f"{path.name} cannot be read as a workbook: it is {kind}")
+
+
+TEXT_HEAD = 512  # bytes; a workbook has bytes that stand for no character among the first eight
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+
 # %% ../../nbs/data/excel.ipynb #b84cc0c3
 TITLE_ROWS = 30  # how far down a header is looked for
 _YEARS = range(1900, 2101)
@@ -132,10 +147,14 @@ def find_header(rows: Sequence[Sequence[Any]]) -> tuple[int, int, int]:
     filled = [place for place, row in enumerate(rows) if any(cell != "" for cell in row)]
     if not filled:
         return 0, 0, 0
-    width = max(len(row) - _blank_end(row) for row in rows[filled[0] :])
-    candidates = [place for place in filled[:TITLE_ROWS] if _heads(rows[place], width)]
-    top = candidates[0] if candidates and not _heads(rows[filled[0]], width) else filled[0]
-    return top, filled[-1] + 1, width
+    widths = sorted(len(rows[place]) - _blank_end(rows[place]) for place in filled)
+    width, usual = widths[-1], widths[int(USUAL * len(widths))]
+    above = filled[:TITLE_ROWS]
+    candidates = [place for place in above if _heads(rows[place], width)]
+    candidates = candidates or [
+        place for place, below in zip(above, filled[1:], strict=False) if _names_most(rows[place], usual, rows[below])
+    ]
+    return candidates[0] if candidates else filled[0], filled[-1] + 1, width
 
 
 def _blank_end(row: Sequence[Any]) -> int:
@@ -145,6 +164,13 @@ def _blank_end(row: Sequence[Any]) -> int:
 def _heads(row: Sequence[Any], width: int) -> bool:
     cells = row[:width]
     return len(cells) == width and isinstance(cells[0], str) and all(_names_column(cell) for cell in cells)
+
+
+def _names_most(row: Sequence[Any], usual: int, below: Sequence[Any]) -> bool:
+    """Whether a row has names for most columns (one may lack its name, or hold remarks alone), and stands above data."""
+    cells = [cell for cell in row if cell != ""]
+    named = len(cells) >= max(HEADER_SHARE * usual, min(2, usual)) and all(map(_names_column, cells))
+    return named and any(cell != "" and not _names_column(cell) for cell in below)
 
 
 def _names_column(cell: Any) -> bool:

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'TOPICS', 'PHRASES', 'SILENT', 'SAME_MEANING', 'ABBREVIATION', 'IMPLIED', 'INFLECTED', 'ENDINGS', 'SLIP',
-           'FIELD_SHARE', 'BOTH_LEFT', 'OTHER_KIND', 'UNSAID_KIND', 'repair_encoding', 'header_words', 'Phrase',
-           'read_phrase', 'phrase_likeness', 'name_likeness']
+           'FIELD_SHARE', 'BOTH_LEFT', 'QUALIFIED', 'OTHER_KIND', 'UNSAID_KIND', 'COMPANIONS', 'COMPANIONS_OF_TEXTS',
+           'repair_encoding', 'header_words', 'Phrase', 'read_phrase', 'phrase_likeness', 'name_likeness']
 
 # %% ../../nbs/data/header_words.ipynb #d4deb269
 import re
@@ -16,6 +16,8 @@ from functools import lru_cache
 
 from rapidfuzz.distance import DamerauLevenshtein
 
+from .header_languages import ARTICLES, JOINING, LANGUAGES, PAIRS
+
 # %% ../../nbs/data/header_words.ipynb #5bbc159d
 KINDS = """
 date: date dt dates datum tag day 日期 日
@@ -25,7 +27,7 @@ price: price preis 单价 价格
 number: number no num nr nbr numb nummer ref reference id identifier key seq referenz kennung 号 编号 号码 序号 单号
 code: code kuerzel schluessel 代码 编码
 name: name names bezeichnung 名称 姓名 户名 名
-type: type category class kind group classification art typ kategorie gruppe klasse 类型 类别 种类 分类
+type: type category class kind classification art typ kategorie klasse 类型 类别 种类 分类
 description: description desc descr narrative narration text detail details memo note notes comment remark
 description: particulars purpose remittance information info verwendungszweck beschreibung bemerkung notiz
 description: zweck 摘要 说明 备注 描述 附言 用途
@@ -52,12 +54,12 @@ bic: bic swift
 # %% ../../nbs/data/header_words.ipynb #7e0583f4
 TOPICS = """
 supplier: supplier vendor merchant payee creditor seller beneficiary lieferant kreditor haendler verkaeufer
-supplier: empfaenger 供应商 供货商 卖方 收款人 销售方 -> name
+supplier: empfaenger zahlungsempfaenger recipient recipients awardee grantee contractor provider 供应商 供货商 卖方 收款人 销售方 -> name
 customer: customer cust client buyer debtor kunde kunden debitor kaeufer 客户 顾客 买方 购买方 -> name
 invoice: invoice inv bill rechnung rechnungs faktura 发票 开票 -> number
 transaction: transaction txn trans trx tran transaktion vorgang 交易 流水 -> number
 document: document doc voucher beleg belege dokument 凭证 单据 -> number
-order: order po auftrag bestellung 订单 采购单 -> number
+order: order po auftrag bestellung bestell 订单 采购单 -> number
 contract: contract agreement vertrag vertrags 合同 -> number
 account: account acct acc konto sachkonto 账户 帐户 账号 帐号 科目 -> number
 counterparty: counterparty auftraggeber zahlungspflichtiger beguenstigter 对方 -> name
@@ -65,14 +67,14 @@ ledger: ledger gl nominal hauptbuch 总账
 delivery: delivery shipping ship shipment liefer lieferung 发货 交货
 department: department departmental dept division ministry abteilung ressort 部门 -> name
 entity: entity company organisation organization org body firm gesellschaft firma unternehmen
-entity: 公司 单位 机构 主体 -> name
+entity: trust council behoerde 公司 单位 机构 主体 -> name
 product: product item sku article material stock artikel produkt 产品 商品 物料
 project: project proj projekt 项目 -> name
 expense: expense expenditure spend spending exp aufwand ausgabe ausgaben 费用 开支
 area: area bereich 区域 领域
 region: region gebiet 地区
 costcentre: costcentre costcenter kostenstelle 成本中心 -> code
-payment: payment pay paid pmt settled settlement zahlung zahlungs 付款 支付
+payment: payment pay paid pmt pymt pmnt settled settlement zahlung zahlungs 付款 支付
 posting: posting posted booking booked entry buchung buchungs 记账 入账 过账
 due: due maturity faellig faelligkeit 到期
 valuta: valuta wertstellung 起息
@@ -85,12 +87,16 @@ fee: fee charge commission gebuehr provision 手续费 -> amount
 cost: cost costs kosten 成本 -> amount
 revenue: revenue sales turnover umsatz erloes 收入 销售额 -> amount
 unit: unit einheit einzel 单位 单
-opening: opening anfangs 期初
-closing: closing end ende schluss 期末
+opening: opening open anfangs eroeffnung eroeffnungs 期初 开盘
+closing: closing close end ende schluss 期末 收盘
+high: high highest hoch hoechst 最高
+low: low lowest tief tiefst 最低
+volume: volume vol volumen 成交量
+symbol: symbol ticker sym 股票
 issued: issued issue ausgestellt 开具
 user: user clerk preparer bearbeiter sachbearbeiter benutzer 用户 制单人
 journal: journal je 日记账 -> number
-cheque: cheque check chq scheck 支票 -> number
+cheque: cheque check chq scheck warrant 支票 -> number
 effective: effective completed processed cleared executed ausgefuehrt
 service: service leistung 服务
 directorate: directorate section referat 处 -> name
@@ -123,19 +129,28 @@ PHRASES = {
     "brought forward": "opening balance",
     "carried forward": "closing balance",
     "tax point": "invoice",
+    "paid on": "payment date",
+    "pay by": "due date",
+    "p o": "order",
+    "shares traded": "volume",
+    "ts code": "symbol",
+    "merchant category": "category",
     "e mail": "email",
-    **{f"{word} {tax}": "net" for word in ("excl", "ex", "excluding", "before") for tax in ("vat", "tax", "gst")},
+    **{f"{word} {tax}": "net" for word in ("excl", "exc", "ex", "excluding", "before") for tax in ("vat", "tax", "gst")},
     **{f"{word} {tax}": "gross" for word in ("incl", "inc", "including", "with") for tax in ("vat", "tax", "gst")},
     "net of vat": "net",
     "net of tax": "net",
     "exkl mwst": "net",
     "inkl mwst": "gross",
+    **PAIRS,
 }
 SILENT = frozenset(
     [
         *("of", "the", "a", "an", "and", "in", "for", "per", "to", "by", "on", "from", "is", "local"),
         *("der", "die", "das", "des", "von", "und", "im", "am", "zu"),
         *("gbp", "eur", "usd", "chf", "cny", "czk", "rmb", "sterling", "元"),
+        *JOINING,
+        *ARTICLES,
     ]
 )
 
@@ -148,15 +163,22 @@ def _read_table(table: str) -> Iterator[tuple[str, str, list[str]]]:
         yield meaning, implied, words.split()
 
 
-_MEANING = {word: meaning for table in (TOPICS, KINDS) for meaning, _, words in _read_table(table) for word in words}
+def _folded(text: str) -> str:
+    """A text without accents, with ligatures and wide letters written plainly."""
+    text = unicodedata.normalize("NFKC", text.translate(_UMLAUTS))
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+
+
+_SPELLED = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "№": " no ", "#": " no "}
+_UMLAUTS = str.maketrans(_SPELLED | {"°": "o", "ł": "l", "Ł": "L"})
+_TABLES = (*LANGUAGES, TOPICS, KINDS)  # of a word in several of them, the last meaning counts
+_MEANING = {_folded(word): meaning for table in _TABLES for meaning, _, words in _read_table(table) for word in words}
 _KIND_NAMES = frozenset(meaning for meaning, _, _ in _read_table(KINDS))
 _IMPLIED = {meaning: implied for meaning, implied, _ in _read_table(TOPICS) if implied}
 _LONG_WORDS = sorted((word for word in _MEANING if len(word) > 3 or not word.isascii()), key=len, reverse=True)
 
 # %% ../../nbs/data/header_words.ipynb #3b507c74
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
-_SPELLED = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "№": " no ", "#": " no "}
-_UMLAUTS = str.maketrans(_SPELLED)
 
 
 def repair_encoding(text: str) -> str:
@@ -169,16 +191,18 @@ def repair_encoding(text: str) -> str:
     return text
 
 
+_COUNT = re.compile(r" (?:number|no|num|count) of (\w+s) ")  # "number of transactions" is no "transaction number"
+
+
 @lru_cache(maxsize=4096)
 def header_words(header: str) -> tuple[str, ...]:
     """Cut a header into words in lower case, without signs: ("txn", "no") from "TxnNo."."""
-    text = unicodedata.normalize("NFKC", repair_encoding(header).translate(_UMLAUTS))
-    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
-    whole = re.findall(r"[^\W_]+", plain)
+    whole = re.findall(r"[^\W_]+", _folded(repair_encoding(header)))
     pieces = [[piece] if piece.casefold() in _MEANING else _CAMEL.split(piece) for piece in whole]
     joined = f" {' '.join(part for parts in pieces for part in parts).casefold()} "
     for phrase, meaning in PHRASES.items():
         joined = joined.replace(f" {phrase} ", f" {meaning} ")
+    joined = _COUNT.sub(r" quantity \1 ", joined)
     return tuple(word for piece in joined.split() for word in _cut(piece))
 
 # %% ../../nbs/data/header_words.ipynb #c1f12bca
@@ -233,10 +257,13 @@ def read_phrase(header: str) -> Phrase:
     words = header_words(header)
     spoken = tuple(word for word in words if word not in SILENT)
     meanings = tuple(_MEANING.get(word, word) for word in spoken)
-    before = words[: words.index("of")] if "of" in words else spoken
-    kinds = [_MEANING[word] for word in before if _MEANING.get(word) in _KIND_NAMES]
+    before = words[: next((place for place, word in enumerate(words) if word in _HEAD_ENDS), None)]
+    kinds = [_MEANING[word] for word in before or words if _MEANING.get(word) in _KIND_NAMES]
     implied = [_IMPLIED[meaning] for meaning in meanings if meaning in _IMPLIED]
     return Phrase(spoken, meanings, _head(kinds) or (implied[-1] if implied else ""))
+
+
+_HEAD_ENDS = frozenset(["of", *JOINING])
 
 
 def _head(kinds: Sequence[str]) -> str:
@@ -254,6 +281,7 @@ INFLECTED, ENDINGS = 0.97, frozenset(["s", "es", "al", "n", "en", "er", "ed"])  
 SLIP = 0.8  # the least likeness of two words that may be the same with a slip of the pen
 FIELD_SHARE = 0.7  # what the field's words weigh; the rest is the header's
 BOTH_LEFT = 0.7  # factor if both have words that found no partner
+QUALIFIED = 0.7  # factor if a word of the header without a partner may change what it means
 OTHER_KIND, UNSAID_KIND = 0.45, 0.95  # factor if the kinds differ, and if only one is known
 _KIN = {
     frozenset(pair): factor
@@ -296,8 +324,14 @@ _RELATED = {
         ("counterparty", "customer", 0.6),
         ("region", "area", 0.8),
         ("description", "product", 0.5),
+        ("date", "time", 0.7),
     ]
 }
+COMPANIONS = frozenset(
+    ["payment", "posting", "transaction", "invoice", "document", "effective", "expense", "total", "net", "gross"]
+    + ["line", "item", "distribution", "family", "award", "awarded", "action", "purchase", "billing", "running", "ap"]
+)  # meanings and words beside which a day, an amount or a number stays what it is
+COMPANIONS_OF_TEXTS = frozenset(["original", "full", "long", "detailed", "further", "additional", "product"])
 _WEIGHT = {"name": 0.3, "total": 0.5, "currency": 0.5}  # words that say little
 
 
@@ -351,6 +385,17 @@ def _kinds_agree(one: str, other: str) -> float:
     return UNSAID_KIND if not one or not other else _KIN.get(frozenset((one, other)), OTHER_KIND)
 
 # %% ../../nbs/data/header_words.ipynb #9b7e6b8e
+def _is_qualified(header: Phrase, field: Phrase) -> bool:
+    """Whether a word of the header that has no partner may change what it means: "outstanding" beside "amount"."""
+    harmless = COMPANIONS | (COMPANIONS_OF_TEXTS if field.kind == "description" else frozenset())
+    for word in header.words:
+        meaning = _MEANING.get(word, word)
+        alike = meaning == field.kind or any(_word_likeness(word, other) for other in field.words)
+        if not alike and _weight(word) > 0.5 and not {word, meaning} & harmless:
+            return True
+    return False
+
+
 def phrase_likeness(header: Phrase, field: Phrase) -> float:
     """How much a header's phrase looks like a field's, 0 to 1; 1 only if the words are the same."""
     if not header.words or not field.words:
@@ -360,6 +405,7 @@ def phrase_likeness(header: Phrase, field: Phrase) -> float:
     field_share, field_left = _covered(field, header)
     header_share, header_left = _covered(header, field)
     cut = BOTH_LEFT if field_left and header_left else 1.0
+    cut *= QUALIFIED if header_left and _is_qualified(header, field) else 1.0
     share = FIELD_SHARE * field_share + (1 - FIELD_SHARE) * header_share
     return cut * _kinds_agree(header.kind, field.kind) * share
 

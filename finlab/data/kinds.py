@@ -14,7 +14,7 @@ from typing import NamedTuple
 import duckdb
 
 from .conversions import MISSING_PATTERN, Form, converted, literal
-from .layouts import Layout
+from .layouts import UNKNOWN, Layout
 
 # %% ../../nbs/data/kinds.ipynb #301a811b
 KINDS = ("yes/no", "whole number", "number", "day", "time", "time with a zone")
@@ -38,6 +38,8 @@ def fits(kind: str, v: str, layout: Layout) -> str:
     whole = r"(0|[1-9]\d{0,17})" + (rf"|[1-9]\d{{0,2}}({group}\d{{3}}){{1,5}}" if group else "")
     point = re.escape(layout.decimal)
     number = rf"[+-]?((({whole})({point}\d*)?)|{point}\d+)([eE][+-]?\d{{1,3}})?"
+    if layout.decimal == UNKNOWN:
+        number = rf"[+-]?({whole})([eE][+-]?\d{{1,3}})?"
     if kind == "yes/no":
         return f"lower({v}) IN ('true', 'false')"
     if kind == "whole number":
@@ -164,6 +166,7 @@ COLUMNS_AT_ONCE = 50  # in one query, for the same reason
 NEARLY = 0.9  # share of values that fit, from which on the others look like mistakes
 _BEGINS = "BETWEEN '+' AND ':'"  # with + - . or a digit, as all numbers and days do: most texts are out at once
 _SILENT_DAY = r"\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})"
+_SILENT_NUMBER = r"[-+]?[1-9]\d{0,2}[.,]\d{3}"
 
 
 def remarks(
@@ -176,7 +179,7 @@ def remarks(
         parts = ", ".join(_counts(f"v{place}", layout, silent) for place, _ in some)
         values = ", ".join(f"{_value(f'c{place}')} AS v{place}" for place, _ in some)
         found = connection.execute(f"SELECT {parts} FROM (SELECT {values} FROM {relation()})").fetchall()[0]
-        each = zip(some, zip(*[iter(found)] * 4, strict=True), strict=True)
+        each = zip(some, zip(*[iter(found)] * 5, strict=True), strict=True)
         notes += [note for (_, name), counts in each if (note := _remark(name, *counts))]
     return notes
 
@@ -187,12 +190,15 @@ def _counts(v: str, layout: Layout, silent: bool) -> str:
     test = f"(CASE WHEN {begins} THEN {fit} ELSE false END)"
     days = f"count(*) FILTER (WHERE regexp_full_match({v}, {literal(_SILENT_DAY)}))" if silent else "0"
     odd = f"min({v}) FILTER (WHERE {v} IS NOT NULL AND NOT {test})"
-    return f"count({v}), count(*) FILTER (WHERE {v} IS NOT NULL AND {test}), {odd}, {days}"
+    marked = "false" if layout.decimal != UNKNOWN else f"regexp_full_match({v}, {literal(_SILENT_NUMBER)})"
+    return f"count({v}), count(*) FILTER (WHERE {v} IS NOT NULL AND {test}), {odd}, {days}, coalesce(bool_or({marked}), false)"
 
 
-def _remark(name: str, values: int, fitting: int, odd: str | None, days: int) -> str:
+def _remark(name: str, values: int, fitting: int, odd: str | None, days: int, marked: bool) -> str:
     if values and days >= NEARLY * values:
         return f"column {name!r} is kept as text: {odd!r} may have the day first or the month first; say date_order="
+    if marked:
+        return f"column {name!r} is kept as text: the mark in {odd!r} may be that of decimals or of thousands; say decimal="
     if not values or fitting == values or fitting < NEARLY * values:
         return ""
     told = f"{values - fitting} of {values} values are no number or day, such as {odd!r}"

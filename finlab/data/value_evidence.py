@@ -8,6 +8,7 @@ __all__ = ['LONGEST_READ', 'TELLING', 'MOST_VALUES', 'LONGEST_VALUE', 'reads_as'
 
 # %% ../../nbs/data/value_evidence.ipynb #c5519dd9
 import re
+import unicodedata
 from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -16,20 +17,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .fields import Field
-from .conversions import MISSING
+from .conversions import MISSING, MONTHS
 
 # %% ../../nbs/data/value_evidence.ipynb #488031f7
-_SIGNS = r"[$£€¥₹]|[A-Z]{3}|Kč|zł|元|CR|DR|Cr|Dr"
+_SIGNS = r"[$£€¥￥₹₩₽₺₪฿]|Â£|â‚¬|[A-Z]{3}|R\$|Kč|zł|kr\.?|Fr\.|Rs\.?|руб\.?|[元円원]|CR|DR|Cr|Dr"
 _GROUPED = r"\d{1,3}(?:[,.'’\s]\d{3})+|\d+"
 _DIGITS = rf"(?:(?:{_GROUPED})(?:[.,]\d+)?|[.,]\d+)"
 _AMOUNT = re.compile(rf"\(?\s*[-+−]?\s*(?:{_SIGNS})?\s*[-+−]?\s*{_DIGITS}\s*(?:{_SIGNS})?\s*[-+%]?\)?")
-_MONEY = re.compile(rf"[$£€¥₹]|[.,]\d\d(?!\d)|{_SIGNS}")
+_MONEY = re.compile(rf"[$£€¥￥₹]|[.,]\d\d(?!\d)|{_SIGNS}")
 _INTEGER = re.compile(rf"[-+]?(?:{_GROUPED})(?:[.,]0+)?")
-_MONTH = r"(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*\.?"
+_MONTH = rf"(?:{'|'.join(sorted(set(MONTHS), key=len, reverse=True))})\.?"
+_WEEKDAY, _LINK = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,?\s+)?", r"(?:\s+del?\s+|[-/., ]*)"
 _DAY, _MON, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:(?:19|20)?\d\d)"
 _DATE = re.compile(
     rf"(?:{_DAY}[-/. ]{_MON}[-/. ]{_YEAR}|{_MON}[-/. ]{_DAY}[-/. ]{_YEAR}|(?:19|20)\d\d[-/. ]{_MON}[-/. ]{_DAY}"
-    rf"|{_DAY}[-/. ]?{_MONTH}[-/., ]*{_YEAR}|{_MONTH}\s*{_DAY},?\s*{_YEAR}|(?:19|20)\d\d年{_MON}月{_DAY}日"
+    rf"|{_WEEKDAY}{_DAY}(?:st|nd|rd|th|er)?{_LINK}{_MONTH}{_LINK}{_YEAR}"
+    rf"|{_WEEKDAY}{_MONTH}\s*{_DAY}(?:st|nd|rd|th)?,?\s*{_YEAR}|(?:19|20)\d\d[-/ ]{_MONTH}[-/ ]{_DAY}"
+    rf"|(?:19|20)\d\d[年년]\s?{_MON}[月월]\s?{_DAY}[日일]"
     r"|(?:19|20)?\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))"
     r"(?:[T ]+\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?\s*(?:[ap]m)?\s*(?:Z|[-+]\d\d:?\d\d)?)?",
     re.IGNORECASE,
@@ -53,7 +57,15 @@ def reads_as(text: str, kind: str) -> bool:
         return _INTEGER.fullmatch(text) is not None
     if kind == "boolean":
         return text.casefold() in _TRUTHS
-    return _DATE.fullmatch(text) is not None
+    return _DATE.fullmatch(_without_accents(text)) is not None
+
+
+def _without_accents(text: str) -> str:
+    """The text in small letters without accents, as the words of MONTHS are written."""
+    if text.isascii():
+        return text.lower()
+    letters = unicodedata.normalize("NFKD", text.lower())
+    return unicodedata.normalize("NFC", "".join(letter for letter in letters if not unicodedata.combining(letter)))
 
 # %% ../../nbs/data/value_evidence.ipynb #b95e391c
 _SHAPES = {

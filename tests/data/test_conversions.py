@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from finlab.core.errors import InputError
-from finlab.data.conversions import MISSING, Form, converted, is_lost, is_wrong, recast
+from finlab.data.conversions import MISSING, Form, converted, is_lost, is_wrong, reason, recast
 from finlab.data.lease import connect_memory
 
 ROUNDS = 4000
@@ -173,3 +173,79 @@ def test_typed_values_lose_nothing(kind: str, source: str, value: Any, expected:
 def test_an_unknown_type_is_named() -> None:
     with pytest.raises(InputError, match="type is 'money'"):
         converted(Form("money"), "v")
+
+
+LANGUAGES = {
+    "en": "January February March April May June July August September October November December",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "pt": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+    "nl": "januari februari maart april mei juni juli augustus september oktober november december",
+    "pl": "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia",
+    "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+    "short": "Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec",
+}
+SHAPES = ("{d} {m} {y}", "{d:02}-{m}-{y}", "{d}. {m} {y}", "{d} de {m} de {y}", "{m} {d}, {y}", "{d:02}-{m}-{y} 00:00:00",
+          "{y}-{m}-{d:02}", "Wed {d} {m} {y}", "Sunday, {m} {d}, {y}")  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_days_in_words_of_many_languages(language: str) -> None:
+    draw, months, texts, days = random.Random(language), LANGUAGES[language].split(), [], []
+    for _ in range(400):
+        day = date(1970, 1, 1) + timedelta(draw.randrange(35_000))
+        text = draw.choice(SHAPES).format(d=day.day, m=months[day.month - 1], y=day.year)
+        texts.append(draw.choice([text, text.upper(), f" {text} "]))
+        days.append(day)
+    found = dict(zip(texts, values_of(Form("date"), texts), strict=True))
+    assert {text: value for text, value in found.items() if value != dict(zip(texts, days, strict=True))[text]} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Rent 3 April 2026", "3 Apples 2026", "Apr 2026", "3 Apr", "31 April 2026", "3 April 2026 10:30", "April 2026 bill",
+     "2026-04-03T22:00:00Z", "04/03/2026 12:00:00 PM", "3 mon 2026", "Mon 3 2026"],
+)  # fmt: skip
+def test_words_that_make_no_day(text: str) -> None:
+    assert values_of(Form("date", date_order="mdy"), [text]) == [None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-04-03T00:00:00Z", "2026-04-03T00:00:00.000", "2026-04-03 00:00:00+02:00", "04/03/2026 12:00:00 AM",
+     "2026年4月3日", "2026년 4월 3일", "2026. 4. 3.", "3rd April 2026", "April 3rd, 2026", "3apr26", "3. Apr. 2026"],
+)  # fmt: skip
+def test_days_as_portals_and_offices_write_them(text: str) -> None:
+    assert values_of(Form("date", date_order="mdy"), [text]) == [date(2026, 4, 3)]
+
+
+def test_a_clock_of_twelve_hours_is_read_and_a_zone_is_not_dropped() -> None:
+    texts = ["04/03/2026 12:00:00 AM", "04/03/2026 12:30 PM", "4/3/2026 1:05:06 pm", "2026-04-03T00:00:00Z"]
+    assert values_of(Form("timestamp", date_order="mdy"), texts) == [
+        datetime(2026, 4, 3), datetime(2026, 4, 3, 12, 30), datetime(2026, 4, 3, 13, 5, 6), None
+    ]  # fmt: skip
+
+
+def test_the_noise_of_floating_point_is_rounded_away_and_digits_are_not() -> None:
+    draw = random.Random(7)
+    cents = [draw.randrange(100, 10**9) for _ in range(ROUNDS)]
+    noisy = [
+        repr(cent / 100 * 3 / 3 + draw.choice([-1, 1]) * 2.0 ** -(52 - (cent // 100).bit_length())) for cent in cents
+    ]
+    found = values_of(Form("decimal"), noisy)
+    assert found == [Decimal(cent).scaleb(-2) for cent in cents]
+    assert values_of(Form("decimal"), ["0.0500000012", "1.005", "12.3400000001", "1128.1999999"]) == [None] * 4
+
+
+def test_with_an_unknown_mark_only_numbers_without_marks_are_read() -> None:
+    texts = ["750", "-3", "1.500", "1,500", "7.5", "(12)", "1.500.000"]
+    assert values_of(Form("decimal", decimal="?"), texts) == [750, -3, None, None, None, -12, None]
+    assert values_of(Form("integer", decimal="?"), texts[:4]) == [750, -3, None, None]
+    assert values_of(Form("number", decimal="?"), [*texts[:4], "1e3"]) == [750, -3, None, None, 1000]
+    assert "say decimal=" in reason(Form("decimal", decimal="?")) and "decimal=" not in reason(Form("decimal"))
+
+
+def test_a_damaged_currency_sign_is_the_sign() -> None:
+    assert values_of(Form("decimal", signs=("£",)), ["Â£5", "-Â£1,234.50", "¢5"]) == [5, Decimal("-1234.50"), None]

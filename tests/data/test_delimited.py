@@ -215,3 +215,30 @@ def test_a_long_file_keeps_its_order(tmp_path: Path) -> None:
     body = "\n".join(f"series {n // 1000},{n}" for n in range(count))
     for _ in range(3):
         assert read(tmp_path, f"id,n\n{body}\n")["n"].to_pylist() == list(range(count))
+
+
+def test_a_number_whose_mark_nothing_proves_stays_text_and_a_note_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("what;amount;count\na;1.500;1\nb;750;2\n")
+    table, notes = read_delimited(path)
+    assert table["amount"].to_pylist() == ["1.500", "750"] and table["count"].to_pylist() == [1, 2]
+    assert len(notes) == 1 and "'amount' is kept as text: the mark in '1.500'" in notes[0] and "decimal=" in notes[0]
+    assert read_delimited(path, decimal=".")[0]["amount"].to_pylist() == [1.5, 750]
+    assert read_delimited(path, thousands=".")[0]["amount"].to_pylist() == [1500, 750]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04\x14\x00,a\nb", "ZIP archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1,a\nb", "old workbook"),
+        (b"%PDF-1.7\na,b\n", "PDF"),
+        (b"\x1f\x8b\x08,a\nb", "gzip"),
+        (b"PAR1,a\nb,c", "Parquet"),
+        (b"\n <!DOCTYPE HTML><p>a, b</p>\n", "web page"),
+        (b"<html>a,b\n1,2</html>", "web page"),
+    ],
+)
+def test_what_only_calls_itself_a_table_is_named(tmp_path: Path, content: bytes, words: str) -> None:
+    with pytest.raises(InputError, match=rf"x\.csv is no CSV file: it is .*{words}"):
+        read(tmp_path, content)

@@ -88,3 +88,33 @@ def test_long_lines_cost_no_more_than_short_ones(tmp_path: Path) -> None:
 def test_names_that_are_no_encoding_of_texts(name: str) -> None:
     with pytest.raises(InputError, match="encoding is"):
         check_encoding(name)
+
+
+NAMES = {
+    "euc_jp": ["株式会社日立製作所", "トヨタ自動車", "みずほ銀行", "支払先", "契約番号"],
+    "cp949": ["삼성전자", "한국전력공사", "서울특별시", "대한항공", "지급일"],
+    "gb18030": ["上海贸易有限公司", "中国建设银行", "重庆电力", "西安工程公司", "付款日期", "主席学习"],
+    "cp932": ["株式会社日立製作所", "東京電力", "日本郵便", "大阪ガス"],
+    "big5": ["臺灣電力公司", "中華電信", "台北市政府", "統一企業"],
+    "cp1251": ["Газпром", "Почта России", "Водоканал", "Оплата по договору"],
+    "cp1250": ["Česká pošta", "Řeznictví Novák", "Fővárosi Vízművek", "Győri Építő", "Łódzkie Zakłady", "Město Plzeň"],
+    "iso8859-2": ["Śląsk SA", "Łódzkie Zakłady", "Żabka", "Škoda Auto", "Pražská plynárenská", "Řeznictví"],
+    "cp1252": ["Construções João", "Educação e Saúde", "Électricité", "Crème brûlée", "Señales Muñoz", "Ærø Færge",
+               "Größe", "Þórður Ægir", "Võru Õli", "Nº 5", "£5", "25\u00a0000,00\u00a0€", "naïve “x” – …"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", NAMES)
+def test_scripts_and_languages_are_told_apart(tmp_path: Path, encoding: str) -> None:
+    names, path = NAMES[encoding], tmp_path / "x.csv"
+    text = "".join(f"{place};{name};12,50\n" for place, name in enumerate(names * 3))
+    path.write_bytes(text.encode(encoding))
+    scan = scan_text(path)
+    assert path.read_bytes().decode(scan.encoding) == text, scan.encoding
+
+
+@pytest.mark.parametrize("name", NAMES["cp1252"])
+def test_a_single_western_word_is_western(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(f"a;b\n{name};5\n".encode("cp1252"))
+    assert scan_text(path).encoding == "cp1252"

@@ -401,3 +401,21 @@ def test_a_stream_that_breaks_off_is_no_table(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(excel.workbook_cells, "__file__", str(child))
     with pytest.raises(InputError, match="cannot be read"):
         read_book(path, "S")
+
+
+@pytest.mark.parametrize("content", [b"Date,Amount\n1,2\n", "<html><td>Café</td>".encode(), b"a\tb\r\n1\t2\r\n"])
+@pytest.mark.parametrize("ending", [".xlsx", ".xls"])
+def test_a_text_under_the_name_of_a_workbook_is_named(tmp_path: Path, content: bytes, ending: str) -> None:
+    path = tmp_path / f"x{ending}"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read as a workbook: it is (text|a web page)"):
+        read_excel(path)
+
+
+def test_a_gap_in_the_header_and_a_remark_beside_the_table_do_not_hide_the_header() -> None:
+    body = [[day, "", "x", 1.5] for day in ("Mon", "Tue", "Wed")]
+    assert find_header([["Spend"], [], ["day", "", "what", "amount"], *body]) == (2, 6, 4)
+    assert (
+        find_header([["Spend"], ["day", "who", "what", "amount"], *body, ["Thu", "", "y", 2.5, "", "checked"]])[0] == 1
+    )
+    assert find_header([["a", "", ""], ["x", "y", ""], ["x", "", "z"]])[0] == 0  # words below words: no sign of a title

@@ -119,3 +119,42 @@ def test_files_without_records_and_with_too_many_columns() -> None:
     wide = ",".join(f"c{place}" for place in range(MOST_COLUMNS + 1))
     with pytest.raises(InputError, match="2,001 columns with the delimiter ','"):
         find_layout(wide + "\n", "utf-8", "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("head", "decimal", "thousands"),
+    [
+        ("what;amount\na;1.500\nb;750\n", "?", ""),
+        ("what,amount\na,1.500\nb,12.000\n", "?", ""),
+        ("what;amount\na;1,085\nb;2\n", "?", ""),
+        ('what,amount\na,"1,500"\nb,750\n', ".", ""),
+        ("what;amount\na;1.500\nb;0,5\n", ",", ""),
+        ("what;amount\na;1.500\nb;0.125\n", ".", ""),
+        ("what;amount;more\na;1.500;1 200\n", ".", " "),
+        ("month;amount\n12.2024;1234,50\n01.2025;7,25\n", ",", ""),
+        ("account;amount\n11.1;1234,50\n12.1;7,25\n", ",", ""),
+        ("version,amount\nv 1.500,12\n", ".", ""),
+    ],
+)
+def test_a_mark_that_nothing_proves_is_unknown(head: str, decimal: str, thousands: str) -> None:
+    layout = find_layout(head, "utf-8", "x.csv").layout
+    assert (layout.decimal, layout.thousands) == (decimal, thousands)
+
+
+@pytest.mark.parametrize(
+    ("told", "decimal", "thousands"),
+    [
+        (Told(decimal=","), ",", ""),
+        (Told(thousands="."), ",", "."),
+        (Told(thousands=""), ".", ""),
+        (Told(thousands="'"), ".", "'"),
+    ],
+)
+def test_what_was_told_settles_an_unknown_mark(told: Told, decimal: str, thousands: str) -> None:
+    layout = find_layout("what;amount\na;1.500\nb;750\n", "utf-8", "x.csv", told).layout
+    assert (layout.decimal, layout.thousands) == (decimal, thousands)
+
+
+@pytest.mark.parametrize("text", ["04/13/2026 12:00:00 AM", "4/13/2026 0:00", "04-13-2026T10:30:00.000", "4 13 2026"])
+def test_a_clock_behind_a_day_does_not_hide_the_order(text: str) -> None:
+    assert find_order(["01/02/2026", text]) == "mdy"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from finlab.core.errors import InputError
 from finlab.data.contracts import Contract
 from finlab.data.fields import Field
+from finlab.data.header_languages import LANGUAGES
 from finlab.data.header_words import header_words, name_likeness, read_phrase, repair_encoding
 from finlab.data.mapping import ACCEPT, CHOSEN, Mapping, contract_with, propose
 from finlab.data.value_evidence import evidence, reads_as, values_of
@@ -326,3 +327,58 @@ def test_a_text_reads_as_the_types_that_it_may_be(text, kinds):
 
 def test_marks_of_missing_values_are_no_values():
     assert values_of(["", None, "  ", "NULL", "a", "a"]) == ["a", "a"]
+
+
+TRAPS = (
+    "VAT Amount", "Tax Amount", "Discount Amount", "Amount Due", "Outstanding Amount", "Budget Amount", "PO Amount",
+    "Original Amount", "YTD Amount", "Supplier Contact", "Supplier Size", "Supplier Rating", "Supplier Parent",
+    "Department Head", "Due Date", "Order Date", "End Date", "Created Date", "Date of Birth", "Number of Transactions",
+    "Customer VAT Number", "Our VAT Number", "Project Manager", "Contract Manager", "Contract Description",
+    "Supplier Description", "Supplier Group", "Merchant Category", "No of invoices",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("header", TRAPS)
+def test_a_word_that_changes_the_meaning_is_never_taken_unasked(header: str) -> None:
+    values = ["15/01/2024" if "Date" in header else "1,234.50" if "Amount" in header else "X 12"]
+    for sample in ([], [values] * 5):
+        found = propose([header], sample, SPEND).proposals[0]
+        assert found.field is None or found.confidence < ACCEPT, str(found)
+
+
+ABROAD = {
+    "Fournisseur|Date de paiement|Montant TTC|Objet|Code postal|N° de marché|Type de dépense",
+    "Proveedor|Fecha de pago|Importe|Concepto|Código postal|Número de contrato|Tipo de gasto",
+    "Fornitore|Data pagamento|Importo|Descrizione|Codice postale|Numero contratto|Tipo di spesa",
+    "Fornecedor|Data de pagamento|Valor|Descrição||Número do contrato|Tipo de despesa",
+    "Leverancier|Betaaldatum|Bedrag|Omschrijving|Postcode|Contractnummer|Soort uitgave",
+    "Dostawca|Data płatności|Kwota|Opis|Kod pocztowy|Numer umowy|Rodzaj wydatku",
+    "Поставщик|Дата платежа|Сумма|Описание|Почтовый индекс|Номер договора|",
+    "支払先|支払日|金額|摘要|郵便番号|契約番号|",
+    "거래처|지급일|금액|적요|우편번호|계약번호|",
+    "供應商|付款日期|金額|備註|郵遞區號|合約編號|",
+}
+
+
+@pytest.mark.parametrize("headers", sorted(ABROAD))
+def test_headers_of_other_languages_are_found(headers: str) -> None:
+    fields = ("supplier", "date", "amount", "description", "supplier_postcode", "contract_number", "expense_type")
+    names = headers.split("|")
+    row = ["Müller", "2024-01-15", "1234.50", "Papier für das Büro", "10115", "V-12", "Miete"]
+    found = propose([name for name in names if name], [[v for n, v in zip(names, row, strict=True) if n]] * 4, SPEND)
+    wanted = [field for field, name in zip(fields, names, strict=True) if name]
+    right = [each.field == field for each, field in zip(found.proposals, wanted, strict=True)]
+    assert sum(right) >= len(right) - 1, str(found)
+    assert all(
+        each.field == field for each, field in zip(found.proposals, wanted, strict=True) if each in found.accepted()
+    )
+
+
+def test_no_word_has_two_meanings_in_the_languages() -> None:
+    meanings = defaultdict(set)
+    for table in LANGUAGES:
+        for line in table.strip().splitlines():
+            meaning, words = line.split(": ")
+            for word in words.split():
+                meanings[header_words(word)].add(meaning)
+    assert {words: found for words, found in meanings.items() if len(found) > 1} == {}

@@ -313,6 +313,7 @@ class _Reader:
 
 # %% ../../../nbs/data/formats/ofx.ipynb #1632838a
 _CHARSET = re.compile(rb"(?:CHARSET:\s*|encoding=[\"'])([\w.-]{1,40})")
+_ROOT = re.compile(r"<OFX\s[^<>]{0,500}>")  # with the name of a namespace, which adds nothing
 _USUAL = ("none", "1252", "8859-1", "iso-8859-1", "utf-8", "us-ascii", "usascii", "utf-16", "unicode")
 
 
@@ -333,7 +334,7 @@ def parse_ofx(path: Path, *, encoding: str = "") -> OfxFile:
     text, notes = read_text(path, encoding or _charset(path))
     if re.search(r"<!(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise InputError(f"{path.name} declares a document type or entities; such OFX is refused")
-    head, mark, body = text.partition("<OFX>")
+    head, mark, body = _ROOT.sub("<OFX>", text, count=1).partition("<OFX>")
     if not mark or "OFXHEADER" not in head:
         raise InputError(f"{path.name} is no OFX file; expected a head with OFXHEADER and then <OFX>")
     reader = _Reader(path.name)

@@ -232,10 +232,17 @@ class _Instance:
             self.contexts[key] = _context(element, f"{self.name}, context {key}")
         elif (uri, name) == (XBRL, "unit"):
             self.units[key] = _unit(element)
-        elif element.get("contextRef") is not None:
-            context, unit, rounded = (element.get(one, "").strip() for one in ("contextRef", "unitRef", "decimals"))
-            nil = element.get(_NIL, "").strip() in ("true", "1")
-            self.facts.append(XbrlFact(uri, name, context, unit, rounded, nil, element.text or ""))
+        else:
+            for one in element.iter():  # more than one where facts belong together: a tuple stands around them
+                if one.get("contextRef") is not None:
+                    self.facts.append(_fact(one))
+
+
+def _fact(element: Element) -> XbrlFact:
+    uri, _, name = element.tag.removeprefix("{").rpartition("}")
+    context, unit, rounded = (element.get(one, "").strip() for one in ("contextRef", "unitRef", "decimals"))
+    nil = element.get(_NIL, "").strip() in ("true", "1")
+    return XbrlFact(uri, name, context, unit, rounded, nil, element.text or "")
 
 # %% ../../../nbs/data/formats/sec.ipynb #371089a2
 def read_xbrl(path: Path) -> tuple[pa.Table, list[str]]:

@@ -235,3 +235,9 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, amoun
     moves = "".join(move(str(amount).replace(".", mark), fitid=str(place)) for place, amount in enumerate(amounts))
     file = parse_ofx(placed(tmp_path_factory.mktemp("ofx"), sgml(moves)))
     assert file.bank.movements["amount"].to_pylist() == amounts
+
+
+def test_the_name_of_a_namespace_changes_nothing(tmp_path: Path) -> None:
+    plain = read_ofx(placed(tmp_path, sgml(move())))[0]
+    named = sgml(move()).replace("<OFX>", '<OFX xmlns="http://ofx.net/types/2003/04">')
+    assert read_ofx(placed(tmp_path, named))[0].equals(plain) and plain.num_rows == 1

@@ -240,3 +240,14 @@ FACT = '<g:A contextRef="c" unitRef="u">5</g:A>'
 def test_no_instance(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(InputError, match=re.escape(told)):
         read_xbrl(placed(tmp_path, text, "facts.xml"))
+
+
+def test_facts_within_a_tuple_are_facts(tmp_path: Path) -> None:
+    context = (
+        "<context id='c'><entity><identifier>1</identifier></entity><period><instant>2026-01-31</instant></period>"
+    )
+    unit = "<unit id='u'><measure>iso4217:EUR</measure></unit>"
+    inside = "<z:Person><z:Name contextRef='c'>Ada</z:Name><z:Pay contextRef='c' unitRef='u'>7</z:Pay></z:Person>"
+    text = f"<xbrl xmlns='http://www.xbrl.org/2003/instance' xmlns:z='urn:z'>{context}</context>{unit}{inside}{inside}</xbrl>"
+    table, _ = read_xbrl(placed(tmp_path, text, "x.xml"))
+    assert [(row["concept"], row["text"]) for row in table.to_pylist()] == [("Name", "Ada"), ("Pay", "7")] * 2
