@@ -128,6 +128,7 @@ _SETTINGS = (
     "SET datestyle = 'ISO'",
     "SET intervalstyle = 'postgres'",
     "SET extra_float_digits = 3",
+    "SET synchronize_seqscans = off",
 )
 
 

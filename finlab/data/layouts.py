@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['DELIMITERS', 'HEAD_RECORDS', 'HEAD_CHARACTERS', 'SIGNS', 'MOST_TITLES', 'USUAL', 'HEADER_SHARE', 'UNKNOWN', 'ORDERS',
-           'MOST_COLUMNS', 'Layout', 'cut_records', 'usual_width', 'is_datum', 'find_delimiter', 'find_header',
-           'name_columns', 'Marks', 'find_marks', 'find_unknown', 'find_order', 'Told', 'Found', 'find_layout']
+           'Layout', 'cut_records', 'usual_width', 'is_datum', 'find_delimiter', 'find_header', 'name_columns', 'Marks',
+           'find_marks', 'find_unknown', 'find_order', 'Told', 'Found', 'find_layout']
 
 # %% ../../nbs/data/layouts.ipynb #7f8ae712
 import csv
@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from ..core.checks import check_choice, check_positive_int
 from ..core.errors import InputError
+from .frames import MOST_COLUMNS
 
 # %% ../../nbs/data/layouts.ipynb #5e9b603a
 class Layout(NamedTuple):
@@ -279,9 +280,6 @@ class Told(NamedTuple):
 
 
 _NOTHING = Told()
-
-
-MOST_COLUMNS = 2000  # of a table: the database needs ten seconds to plan that many, and four times as long for twice
 
 
 class Found(NamedTuple):

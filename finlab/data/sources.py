@@ -7,10 +7,12 @@ __all__ = ['READERS', 'KINDS_BY_ENDING', 'OPTIONS', 'SQLITE_ENDINGS', 'SAMPLE_PR
            'check_options', 'find_file', 'today', 'open_source', 'read_source']
 
 # %% ../../nbs/data/sources.ipynb #99425edf
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -24,13 +26,13 @@ from ..core.errors import InputError
 from .delimited import read_delimited
 from .encodings import check_encoding
 from .excel import read_excel
-from .files import Read, open_parquet, read_json, read_parquet
+from .files import Read, Stream, open_json, open_parquet
 from .formats.camt import read_camt
 from .formats.mt940 import read_mt940
 from .formats.ofx import read_ofx
 from .formats.recognise import format_of
 from .formats.sec import read_companyfacts, read_xbrl
-from .frames import content_sha256, stream_sha256, to_arrow, to_pandas
+from .frames import check_width, content_sha256, stream_sha256, to_arrow, to_pandas
 
 # %% ../../nbs/data/sources.ipynb #0e3170f2
 class Source:
@@ -38,7 +40,7 @@ class Source:
 
     def __init__(
         self,
-        read: Callable[[], Read],
+        read: Callable[[], Read | Stream],
         *,
         uri: str,
         kind: str,
@@ -46,10 +48,8 @@ class Source:
         as_of: date,
         options: Mapping[str, Any],
         path: Path | None = None,
-        stream: Callable[[], pa.RecordBatchReader] | None = None,
     ) -> None:
         self._read = read
-        self._stream = stream
         self.path = path
         self.uri = uri
         self.kind = kind
@@ -61,17 +61,24 @@ class Source:
         return f"Source({self.uri!r}, kind={self.kind!r}, sha256='{self.sha256[:12]}...', as_of={self.as_of})"
 
     @cached_property
-    def _content(self) -> Read:
+    def _content(self) -> Read | Stream:
         return self._read()
 
-    @property
+    @cached_property
     def table(self) -> pa.Table:
         """The content as an Arrow table; InputError if it cannot be read."""
-        return self._content[0]
+        content = self._content
+        return content.read()[0] if isinstance(content, Stream) else content[0]
 
     def reader(self) -> pa.Table | pa.RecordBatchReader:
-        """The content, as a stream of batches where it need not be in memory as a whole."""
-        return self._stream() if self._stream is not None else self.table
+        """The content for a store, as a stream of batches where it need not be in memory as a whole.
+
+        InputError if it has more columns than a store takes.
+        """
+        content = self._content
+        schema = content.schema if isinstance(content, Stream) else content[0].schema
+        check_width(len(schema), self.path.name if self.path else self.uri)
+        return content.reader() if isinstance(content, Stream) else content[0]
 
     @property
     def schema(self) -> pa.Schema:
@@ -81,7 +88,8 @@ class Source:
     @property
     def notes(self) -> list[str]:
         """What the reader had to decide by itself."""
-        return [] if self._stream is not None else self._content[1]
+        content = self._content
+        return content.notes if isinstance(content, Stream) else content[1]
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -95,10 +103,10 @@ class Source:
         return hashlib.sha256(stated.encode()).hexdigest()[:32]
 
 # %% ../../nbs/data/sources.ipynb #9bfaddf7
-READERS: dict[str, Callable[..., Read]] = {
+READERS: dict[str, Callable[..., Read | Stream]] = {
     "csv": read_delimited,
-    "parquet": read_parquet,
-    "json": read_json,
+    "parquet": open_parquet,
+    "json": open_json,
     "excel": read_excel,
     "mt940": read_mt940,
     "camt": read_camt,
@@ -155,9 +163,24 @@ def check_options(kind: str, options: Mapping[str, Any]) -> None:
             raise InputError(f"a {kind} source has no option {name!r}; {hint}")
 
 # %% ../../nbs/data/sources.ipynb #604982bf
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn trouble with a file inside the block into an InputError; a full disk is no trouble with this file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}{_neighbour(path)}") from None
+    except PermissionError:
+        raise InputError(f"{path} may not be read by this user (permission denied)") from None
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
 def find_file(path: Path) -> Path:
     """Return the path of a file that exists, is not empty and may be read, or raise InputError."""
-    try:
+    with _readable(path):
         if path.is_dir():
             inside = sorted(entry.name for entry in path.iterdir() if entry.suffix.lower() in KINDS_BY_ENDING)
             shown = f"; it holds {', '.join(map(repr, inside[:10]))}" if inside else ""
@@ -165,12 +188,6 @@ def find_file(path: Path) -> Path:
         size = path.stat().st_size
         with path.open("rb"):
             pass
-    except FileNotFoundError:
-        raise InputError(f"there is no file {path}{_neighbour(path)}") from None
-    except PermissionError:
-        raise InputError(f"{path} may not be read by this user (permission denied)") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be opened: {error.strerror}") from None
     if not size:
         raise InputError(f"{path} is empty (0 bytes)")
     return path
@@ -201,30 +218,19 @@ def _file_source(path: Path, options: dict[str, Any]) -> Source:
         known = " ".join(KINDS_BY_ENDING) + _as_database(path)
         raise InputError(f"{path.name}: no reader for files that end in {ending!r}; expected one of {known}")
     path = find_file(path.absolute())
-    kind = _kind_of(path, str(kind))
-    check_options(kind, options)
-    if "encoding" in options:
-        options["encoding"] = check_encoding(options["encoding"])
-    before = _stamp(path)
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-
-    def read() -> Read:
-        try:
-            content = READERS[kind](path, **options)
-        finally:
-            changed = _stamp(path) != before
-        if changed:
-            raise InputError(f"{path} changed while it was read; try again when nothing writes to it")
-        return content
-
+    with _readable(path):  # between any two looks at it a file may vanish
+        kind = _kind_of(path, str(kind))
+        check_options(kind, options)
+        if "encoding" in options:
+            options["encoding"] = check_encoding(options["encoding"])
+        before = _stamp(path)
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     changed_on = datetime.fromtimestamp(before[1] / 1e9, UTC).date()
     more: dict[str, Any] = {"as_of": changed_on, "options": options, "path": path}
-    if kind == "parquet":
-        more["stream"] = lambda: open_parquet(path)
-    return Source(read, uri=path.as_uri(), kind=kind, sha256=sha256, **more)
+    return Source(lambda: _read_file(path, before, kind, options), uri=path.as_uri(), kind=kind, sha256=sha256, **more)
 
-
+# %% ../../nbs/data/sources.ipynb #3c775d9c
 _ALWAYS = ("parquet", "excel")  # kinds whose files are told by their endings: their readers check the beginning
 
 
@@ -239,6 +245,38 @@ def _kind_of(path: Path, kind: str) -> str:
 def _stamp(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_size, found.st_mtime_ns
+
+# %% ../../nbs/data/sources.ipynb #37aed755
+@contextmanager
+def _steady(path: Path, before: tuple[int, int]) -> Iterator[None]:
+    """Refuse what the block read if the file is no longer as it was `before`, whatever else went wrong."""
+    try:
+        with _readable(path):
+            yield
+    except InputError:
+        _check_stamp(path, before)
+        raise
+    _check_stamp(path, before)
+
+
+def _check_stamp(path: Path, before: tuple[int, int]) -> None:
+    with _readable(path):
+        if _stamp(path) != before:
+            raise InputError(f"{path} changed while it was read; try again when nothing writes to it")
+
+
+def _read_file(path: Path, before: tuple[int, int], kind: str, options: Mapping[str, Any]) -> Read | Stream:
+    """Read a file, or open it as a stream that is watched to its end."""
+    with _steady(path, before):
+        content = READERS[kind](path, **options)
+    if not isinstance(content, Stream):
+        return content
+
+    def watched() -> Iterator[pa.RecordBatch]:
+        with _steady(path, before):
+            yield from content.batches()
+
+    return content._replace(batches=watched)
 
 # %% ../../nbs/data/sources.ipynb #11478f2d
 def _read_source_of(
@@ -262,11 +300,9 @@ def _database_source(source: Any, options: dict[str, Any]) -> Source:
     check_options("database", options)
     spool = open_spool(url, **options)
 
-    def read() -> Read:
-        return spool.reader().read_all(), []
-
-    more = {"as_of": today(), "options": options, "stream": spool.reader}
-    return Source(read, uri=shown_url(url), kind="database", sha256=stream_sha256(spool.reader()), **more)
+    content = Stream(spool.schema, spool.batches, [])
+    more = {"as_of": today(), "options": options}
+    return Source(lambda: content, uri=shown_url(url), kind="database", sha256=stream_sha256(spool.reader()), **more)
 
 
 def _sample_source(name: str, options: dict[str, Any]) -> Source:

@@ -233,9 +233,10 @@ class Spool:
 
     def reader(self) -> pa.RecordBatchReader:
         """Give all rows back, batch by batch, as often as one asks."""
-        return pa.RecordBatchReader.from_batches(self.schema, self._batches())
+        return pa.RecordBatchReader.from_batches(self.schema, self.batches())
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Read all rows from the disk, from the first one on."""
         schema, end, place = self.schema, self._file.seek(0, 2), 0
         while place < end:
             self._file.seek(place)

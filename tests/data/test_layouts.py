@@ -8,7 +8,8 @@ import pytest
 
 from finlab.core.errors import InputError
 from finlab.data.delimited import open_text
-from finlab.data.layouts import MOST_COLUMNS, Told, find_layout, find_marks, find_order, is_datum, name_columns
+from finlab.data.frames import MOST_COLUMNS
+from finlab.data.layouts import Told, find_layout, find_marks, find_order, is_datum, name_columns
 
 
 def test_the_header_of_31_public_files_is_found(testdata: Path) -> None:

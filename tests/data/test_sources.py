@@ -1,5 +1,7 @@
 """What can be loaded, what is refused, and that the password stays inside."""
 
+import errno
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -10,14 +12,19 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
+from sound_files import written_files
 from sqlalchemy import Column, DateTime, Integer, MetaData, Numeric, Table, Text, create_engine, make_url
 
 from finlab.core.errors import InputError
+from finlab.data import sources
 from finlab.data.databases import parse_url, shown_url, wash
+from finlab.data.frames import MOST_COLUMNS
 from finlab.data.sources import open_source, read_source
 from finlab.data.spool import rows_to_arrow
+from finlab.data.store import Store
 
 
 def workbook(path: Path, *sheets: tuple[str, list[list[Any]]]) -> Path:
@@ -274,6 +281,84 @@ def test_a_file_that_changes_while_read_is_refused(workbench: Path) -> None:
     Path("sales.csv").write_text("a,b\n1,2\n3,4\n")
     with pytest.raises(InputError, match="changed while it was read"):
         found.table
+
+
+@pytest.mark.parametrize("step", ["find_file", "_kind_of", "_stamp"])
+def test_a_file_that_vanishes_between_two_looks_is_refused(
+    workbench: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    Path("sales.csv").write_text("a,b\n1,2\n")
+    look = getattr(sources, step)
+
+    def last_look(path: Path, *more: Any) -> Any:
+        found = look(path, *more)
+        path.unlink()
+        return found
+
+    monkeypatch.setattr(sources, step, last_look)
+    with pytest.raises(InputError, match=r"there is no file .*sales.csv|sales.csv cannot be opened: No such file"):
+        open_source("sales.csv")
+
+
+@pytest.mark.parametrize("name", ["comma.csv", "list.json", "lines.jsonl", "table.parquet", "book.xlsx"])
+@pytest.mark.parametrize("change", ["vanish", "grow"])
+def test_a_file_of_any_kind_that_changes_before_it_is_read_is_refused(workbench: Path, name: str, change: str) -> None:
+    path = Path(name)
+    path.write_bytes(written_files()[name])
+    found, streamed = open_source(path), open_source(path)
+    reader = streamed.reader()
+    if change == "vanish":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes() + path.read_bytes())
+    words = "there is no file" if change == "vanish" else "changed while it was read"
+    with pytest.raises(InputError, match=words):
+        found.table
+    if isinstance(reader, pa.RecordBatchReader):
+        with pytest.raises(InputError, match=words):
+            reader.read_all()
+
+
+def test_trouble_of_the_disk_while_hashing_is_an_input_error(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("sales.csv").write_text("a,b\n1,2\n")
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(sources.hashlib, "file_digest", fail)
+    with pytest.raises(InputError, match=r"sales.csv cannot be read: Input/output error"):
+        open_source("sales.csv")
+
+
+def wide_file(name: str, columns: int) -> Path:
+    """A file with one row of so many columns."""
+    names = [f"c{place}" for place in range(columns)]
+    table = pa.table({name: [1] for name in names})
+    path = Path(name)
+    if name.endswith("csv"):
+        path.write_text(",".join(names) + "\n" + ",".join(["1"] * columns) + "\n")
+    elif name.endswith("parquet"):
+        pq.write_table(table, path)
+    elif name.endswith("json"):
+        path.write_text(json.dumps(table.to_pylist()))
+    else:
+        workbook(path, ("S", [names, [1] * columns]))
+    return path
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.json", "x.xlsx"])
+def test_a_store_takes_no_more_columns_than_it_can_plan(workbench: Path, name: str) -> None:
+    with pytest.raises(InputError, match=rf"{name} has 2,001 columns.*; expected at most 2,000"):
+        Store("s.duckdb").load(wide_file(name, MOST_COLUMNS + 1), "t")
+    assert not Path("s.duckdb").exists()
+    assert len(open_source(wide_file(name, MOST_COLUMNS)).schema) == MOST_COLUMNS
+
+
+def test_a_frame_that_is_too_wide_for_a_store_is_still_a_source(workbench: Path) -> None:
+    wide = pd.DataFrame({f"series {place}": [1.0] for place in range(MOST_COLUMNS + 1)})
+    assert open_source(wide).frame.shape == wide.shape
+    with pytest.raises(InputError, match="frame has 2,001 columns; expected at most 2,000"):
+        Store("s.duckdb").load(wide, "t")
 
 
 def test_a_sample_is_a_source() -> None:
