@@ -85,10 +85,12 @@ def _file_literal(path: Path) -> str:
 def csv_relation(path: Path, text: TextTable) -> str:
     """Write SQL that reads a UTF-8 file strictly: columns of texts c0, c1, ..., NULL where a cell is empty."""
     columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(text.width))
-    layout = text.found.layout
-    return f"""read_csv({_file_literal(path)}, auto_detect = false, columns = {{{columns}}},
+    layout, alone = text.found.layout, text.width == 1
+    read = f"""read_csv({_file_literal(path)}, auto_detect = false, columns = {{{columns}}},
         delim = {literal(layout.delimiter)}, quote = '"', escape = '"', header = false, skip = {layout.skip},
-        strict_mode = true, null_padding = false, ignore_errors = false, max_line_size = {MAX_LINE_BYTES})"""
+        strict_mode = true, null_padding = false, ignore_errors = false, max_line_size = {MAX_LINE_BYTES},
+        allow_quoted_nulls = {str(not alone).lower()})"""
+    return f"(SELECT nullif(c0, '') AS c0 FROM {read} WHERE c0 IS NOT NULL)" if alone else read
 
 # %% ../../nbs/data/delimited.ipynb #e6059397
 Relation = Callable[[], str]

@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finlab.core.errors import InputError
-from finlab.data.delimited import read_delimited
+from finlab.data.contracts import Contract
+from finlab.data.delimited import open_text, opened, read_delimited
+from finlab.data.fields import Field
+from finlab.data.layouts import Told
+from finlab.data.lease import connect_memory
+from finlab.data.store import Store
 
 
 def read(folder: Path, content: str | bytes, name: str = "x.csv", **options: Any) -> pa.Table:
@@ -242,3 +247,54 @@ def test_a_number_whose_mark_nothing_proves_stays_text_and_a_note_says_so(tmp_pa
 def test_what_only_calls_itself_a_table_is_named(tmp_path: Path, content: bytes, words: str) -> None:
     with pytest.raises(InputError, match=rf"x\.csv is no CSV file: it is .*{words}"):
         read(tmp_path, content)
+
+
+# Blank lines: both ways read the same records
+
+
+def both_ways(path: Path, width: int) -> list[list[tuple[str | None, ...]]]:
+    """The records as DuckDB reads them, and as they are read one by one."""
+    text, found = open_text(path, told=Told(delimiter=",", header=True, skip=0)), []
+    assert text.width == width
+    for sound in (True, False):
+        with connect_memory(files=True) as connection, opened(text, connection, sound) as relation:
+            cells = ", ".join(f"c{place}" for place in range(width))
+            found.append(connection.sql(f"SELECT {cells} FROM {relation()}").fetchall())
+    return found
+
+
+CELLS = st.sampled_from(["", '""', "a", '"b"', " ", '" "', '"say ""c"""', "NULL", "1", "'", "é"])
+BLANKS = st.sampled_from([0, 0, 0, 1, 2])
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data(), end=st.sampled_from(["\n", "\r\n", "\r"]), width=st.sampled_from([1, 1, 2]))
+def test_both_ways_read_the_same_records_among_blank_lines(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, end: str, width: int
+) -> None:
+    names = ["name", "other"][:width]
+    lines = [",".join(names), *data.draw(st.lists(st.tuples(*[CELLS] * width).map(",".join), max_size=6))]
+    text = end.join(line + end * data.draw(BLANKS) for line in lines) + data.draw(st.sampled_from(["", end]))
+    path = tmp_path_factory.mktemp("blank") / "x.csv"
+    path.write_bytes(text.encode())
+    fast, slow = both_ways(path, width)
+    assert fast == slow and len(fast) == sum(line != "" for line in lines[1:])
+
+
+def test_a_blank_line_in_one_column_is_no_record_and_a_quoted_blank_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text('n\n1\n\n""\n2\n\n')
+    assert read_delimited(path)[0]["n"].to_pylist() == [1, None, 2]
+    store = Store(tmp_path / "s.duckdb")
+    result = store.load(path, "t")
+    assert (result.records, result.loaded) == (3, 3)
+
+
+def test_the_lines_of_rejected_records_of_one_column_are_counted_with_blank_ones(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text('n\n1\n\n""\nlate\n\n2\n')
+    contract = Contract("numbers", (Field("n", "integer"),))
+    store = Store(tmp_path / "s.duckdb")
+    result = store.load(path, "t", contract=contract)
+    assert (result.records, result.loaded, result.rejected) == (4, 3, 1)
+    assert store.rejects("t")[["record", "line", "value"]].values.tolist() == [[3, 5, "late"]]
