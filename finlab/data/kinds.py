@@ -183,14 +183,16 @@ def _counts(v: str, layout: Layout, silent: bool) -> str:
     days = f"count(*) FILTER (WHERE regexp_full_match({v}, {literal(_SILENT_DAY)}))" if silent else "0"
     odd = f"first({v}) FILTER (WHERE {v} IS NOT NULL AND NOT {test})"
     marked = "false" if layout.decimal != UNKNOWN else f"regexp_full_match({v}, {literal(_SILENT_NUMBER)})"
-    return f"count({v}), count(*) FILTER (WHERE {v} IS NOT NULL AND {test}), {odd}, {days}, coalesce(bool_or({marked}), false)"
+    marks = f"coalesce(bool_or({marked}), false)"
+    return f"count({v}), count(*) FILTER (WHERE {v} IS NOT NULL AND {test}), {odd}, {days}, {marks}"
 
 
 def _remark(name: str, values: int, fitting: int, odd: str | None, days: int, marked: bool) -> str:
     if values and days >= NEARLY * values:
         return f"column {name!r} is kept as text: {odd!r} may have the day first or the month first; say date_order="
     if marked:
-        return f"column {name!r} is kept as text: the mark in {odd!r} may be that of decimals or of thousands; say decimal="
+        told = f"the mark in {odd!r} may be that of decimals or of thousands; say decimal="
+        return f"column {name!r} is kept as text: {told}"
     if not values or fitting == values or fitting < NEARLY * values:
         return ""
     told = f"{values - fitting} of {values} values are no number or day, such as {odd!r}"
