@@ -175,7 +175,7 @@ def _short_year(year: str) -> str:
 
 # %% ../../nbs/data/conversions.ipynb #e947fe4e
 # twelve words a line, without accents
-MONTHS = """
+_TWELVE_A_LINE = """
 jan feb mar apr may jun jul aug sep oct nov dec
 january february march april may june july august september october november december
 jan feb mrz apr mai jun jul aug sept okt nov dez
@@ -195,7 +195,8 @@ januari februari marts april maj juni juli augusti september oktober november de
 stycznia lutego marca kwietnia maja czerwca lipca sierpnia wrzesnia pazdziernika listopada grudnia
 ledna unora brezna dubna kvetna cervna cervence srpna zari rijna listopadu prosince
 января февраля марта апреля мая июня июля августа сентября октября ноября декабря
-""".split()
+"""
+MONTHS = _TWELVE_A_LINE.split()
 _WEEKDAY = r"(?i:(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?\.?,?\s+)?"
 _LINK, _NTH = r"(?:\s+(?i:del?)\s+|[-/.,\s]*)", r"(?i:st|nd|rd|th|er|\.|º|°)?"
 _LETTER = r"[^\d\s.,;:/()+-]"  # any but these; the class of all letters makes patterns that take long to compile

@@ -235,7 +235,6 @@ def _signs_inside(text: str) -> int:
     return sum(not sign.isalpha() and sign not in "’‘´–—·" for sign in inside)
 
 
-_CENTRAL = ("cp1250", "iso8859-2")
 _WEST = (
     "àâæçéèêëîïôœùûüÿ", "áçéíïñóúü", "àáâãçéêíóôõúü", "àáèéìíîòóùú", "äöüßé", "áâäèéêëïíóôöúû",
     "æøåéèêôòóäö", "åäöéüšž", "áðéíóúýþæö", "àçèéíïòóúü", "äöüõšž",
@@ -251,6 +250,9 @@ def _is_word_of(word: str, alphabets: tuple[str, ...]) -> bool:
     """Whether one alphabet has all letters of a word that are beyond ASCII."""
     odd = {letter for letter in word.lower() if letter > "\x7f"}
     return any(odd <= set(letters) and not ("ã" in letters and _NASAL.search(word)) for letters in alphabets)
+
+# %% ../../nbs/data/encodings.ipynb #33fd80ce
+_CENTRAL = ("cp1250", "iso8859-2")
 
 
 def _known_words(text: str) -> int:

@@ -167,7 +167,7 @@ def _heads(row: Sequence[Any], width: int) -> bool:
 
 
 def _names_most(row: Sequence[Any], usual: int, below: Sequence[Any]) -> bool:
-    """Whether a row has names for most columns (one may lack its name, or hold remarks alone), and stands above data."""
+    """Whether a row has names for most columns (one may have none, or hold remarks alone), and stands above data."""
     cells = [cell for cell in row if cell != ""]
     named = len(cells) >= max(HEADER_SHARE * usual, min(2, usual)) and all(map(_names_column, cells))
     return named and any(cell != "" and not _names_column(cell) for cell in below)

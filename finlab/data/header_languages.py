@@ -6,7 +6,7 @@
 __all__ = ['FRENCH', 'SPANISH', 'ITALIAN', 'PORTUGUESE', 'DUTCH', 'POLISH', 'RUSSIAN', 'JAPANESE', 'KOREAN', 'TAIWANESE',
            'LANGUAGES', 'JOINING', 'ARTICLES', 'PAIRS']
 
-# %% ../../nbs/data/header_languages.ipynb #f17e5699
+# %% ../../nbs/data/header_languages.ipynb #c681b4e4
 FRENCH = """
 date: jour
 amount: montant valeur somme
@@ -52,6 +52,8 @@ bank: banque
 opening: ouverture
 closing: clôture
 """
+
+# %% ../../nbs/data/header_languages.ipynb #47b53baf
 SPANISH = """
 date: fecha
 amount: importe monto valor
@@ -96,7 +98,7 @@ opening: apertura
 closing: cierre
 """
 
-# %% ../../nbs/data/header_languages.ipynb #e5381566
+# %% ../../nbs/data/header_languages.ipynb #7ad9b829
 ITALIAN = """
 date: data
 amount: importo somma
@@ -137,6 +139,8 @@ vat: iva
 gross: lordo
 unit: unitario
 """
+
+# %% ../../nbs/data/header_languages.ipynb #6b55fb6f
 PORTUGUESE = """
 date: data
 amount: valor montante
@@ -160,6 +164,8 @@ payment: pagamento
 due: vencimento
 posting: lançamento
 """
+
+# %% ../../nbs/data/header_languages.ipynb #8848baed
 DUTCH = """
 amount: bedrag
 price: prijs
@@ -194,7 +200,7 @@ vat: btw
 costcentre: kostenplaats
 """
 
-# %% ../../nbs/data/header_languages.ipynb #e8c71161
+# %% ../../nbs/data/header_languages.ipynb #f71d7d5a
 POLISH = """
 date: data
 amount: kwota wartość
@@ -220,6 +226,8 @@ payment: płatność płatności zapłata zapłaty
 posting: księgowanie księgowania
 due: termin
 """
+
+# %% ../../nbs/data/header_languages.ipynb #3bc2f49d
 RUSSIAN = """
 date: дата
 amount: сумма стоимость
@@ -247,7 +255,7 @@ payment: платеж платежа оплата оплаты
 vat: ндс
 """
 
-# %% ../../nbs/data/header_languages.ipynb #a297d335
+# %% ../../nbs/data/header_languages.ipynb #68f8b178
 JAPANESE = """
 date: 日付 年月日 日
 amount: 金額 価額
@@ -289,6 +297,8 @@ high: 高値
 low: 安値
 volume: 出来高
 """
+
+# %% ../../nbs/data/header_languages.ipynb #6166cffe
 KOREAN = """
 date: 날짜 일자 일
 amount: 금액
@@ -321,6 +331,8 @@ high: 고가
 low: 저가
 volume: 거래량
 """
+
+# %% ../../nbs/data/header_languages.ipynb #cf42567b
 TAIWANESE = """
 amount: 金額
 price: 單價 價格
@@ -347,6 +359,8 @@ vat: 稅額
 opening: 開盤
 closing: 收盤
 """
+
+# %% ../../nbs/data/header_languages.ipynb #081e7b66
 LANGUAGES = (FRENCH, SPANISH, ITALIAN, PORTUGUESE, DUTCH, POLISH, RUSSIAN, JAPANESE, KOREAN, TAIWANESE)
 
 # %% ../../nbs/data/header_languages.ipynb #9479b6eb

@@ -54,7 +54,8 @@ bic: bic swift
 # %% ../../nbs/data/header_words.ipynb #7e0583f4
 TOPICS = """
 supplier: supplier vendor merchant payee creditor seller beneficiary lieferant kreditor haendler verkaeufer
-supplier: empfaenger zahlungsempfaenger recipient recipients awardee grantee contractor provider 供应商 供货商 卖方 收款人 销售方 -> name
+supplier: empfaenger zahlungsempfaenger recipient recipients awardee grantee contractor provider -> name
+supplier: 供应商 供货商 卖方 收款人 销售方 -> name
 customer: customer cust client buyer debtor kunde kunden debitor kaeufer 客户 顾客 买方 购买方 -> name
 invoice: invoice inv bill rechnung rechnungs faktura 发票 开票 -> number
 transaction: transaction txn trans trx tran transaktion vorgang 交易 流水 -> number
@@ -136,9 +137,12 @@ PHRASES = {
     "ts code": "symbol",
     "merchant category": "category",
     "e mail": "email",
-    **{f"{word} {tax}": "net" for word in ("excl", "exc", "ex", "excluding", "before") for tax in ("vat", "tax", "gst")},
+    **{f"{word} {tax}": "net" for word in ("excl", "exc", "ex", "before") for tax in ("vat", "tax", "gst")},
     **{f"{word} {tax}": "gross" for word in ("incl", "inc", "including", "with") for tax in ("vat", "tax", "gst")},
     "net of vat": "net",
+    "excluding vat": "net",
+    "excluding tax": "net",
+    "excluding gst": "net",
     "net of tax": "net",
     "exkl mwst": "net",
     "inkl mwst": "gross",
@@ -154,7 +158,7 @@ SILENT = frozenset(
     ]
 )
 
-
+# %% ../../nbs/data/header_words.ipynb #bfb1566e
 def _read_table(table: str) -> Iterator[tuple[str, str, list[str]]]:
     """Read lines `meaning: word word ... -> kind`."""
     for line in table.strip().splitlines():
@@ -327,16 +331,21 @@ _RELATED = {
         ("date", "time", 0.7),
     ]
 }
-COMPANIONS = frozenset(
-    ["payment", "posting", "transaction", "invoice", "document", "effective", "expense", "total", "net", "gross"]
-    + ["line", "item", "distribution", "family", "award", "awarded", "action", "purchase", "billing", "running", "ap"]
-)  # meanings and words beside which a day, an amount or a number stays what it is
-COMPANIONS_OF_TEXTS = frozenset(["original", "full", "long", "detailed", "further", "additional", "product"])
 _WEIGHT = {"name": 0.3, "total": 0.5, "currency": 0.5}  # words that say little
 
 
 def _weight(word: str) -> float:
     return 0.15 if word.isdigit() else _WEIGHT.get(_MEANING.get(word, word), 1.0)
+
+# %% ../../nbs/data/header_words.ipynb #1f520d8e
+COMPANIONS = frozenset(
+    [
+        *("payment", "posting", "transaction", "invoice", "document", "effective", "expense", "total", "net", "gross"),
+        *("line", "item", "distribution", "family", "award", "awarded", "action", "purchase", "billing", "running"),
+        "ap",
+    ]
+)
+COMPANIONS_OF_TEXTS = frozenset(["original", "full", "long", "detailed", "further", "additional", "product"])
 
 # %% ../../nbs/data/header_words.ipynb #f19e3946
 @lru_cache(maxsize=65536)

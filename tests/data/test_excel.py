@@ -408,7 +408,7 @@ def test_a_stream_that_breaks_off_is_no_table(tmp_path: Path, monkeypatch: pytes
 def test_a_text_under_the_name_of_a_workbook_is_named(tmp_path: Path, content: bytes, ending: str) -> None:
     path = tmp_path / f"x{ending}"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="cannot be read as a workbook: it is (text|a web page)"):
+    with pytest.raises(InputError, match=r"cannot be read as a workbook: it is (text|a web page)"):
         read_excel(path)
 
 

@@ -248,6 +248,7 @@ def test_facts_within_a_tuple_are_facts(tmp_path: Path) -> None:
     )
     unit = "<unit id='u'><measure>iso4217:EUR</measure></unit>"
     inside = "<z:Person><z:Name contextRef='c'>Ada</z:Name><z:Pay contextRef='c' unitRef='u'>7</z:Pay></z:Person>"
-    text = f"<xbrl xmlns='http://www.xbrl.org/2003/instance' xmlns:z='urn:z'>{context}</context>{unit}{inside}{inside}</xbrl>"
+    head = "<xbrl xmlns='http://www.xbrl.org/2003/instance' xmlns:z='urn:z'>"
+    text = f"{head}{context}</context>{unit}{inside}{inside}</xbrl>"
     table, _ = read_xbrl(placed(tmp_path, text, "x.xml"))
     assert [(row["concept"], row["text"]) for row in table.to_pylist()] == [("Name", "Ada"), ("Pay", "7")] * 2
