@@ -119,7 +119,7 @@ MOST_COLUMNS = 60
 STRONG = 0.8  # the confidence from which a dependency is proposed
 
 
-def dependencies_of(relation: Relation, names: list[str], least: float = STRONG, size: int = 1) -> dict[FD, Strength]:
+def dependencies_of(relation: Relation, names: list[str], least: float = STRONG, size: int = 1, wanted: list[str] | None = None) -> dict[FD, Strength]:
     """Find the dependencies among the columns `names` of a relation, the strongest first."""
     chances = {name: chance for name, chance in _chances(relation, names).items() if chance < 1.0}
     usable = list(chances)[:MOST_COLUMNS]
@@ -128,11 +128,11 @@ def dependencies_of(relation: Relation, names: list[str], least: float = STRONG,
         for given in itertools.combinations(usable, width):
             held = {fd.column for fd in passed if set(fd.given) < set(given)}
             inner = any(set(fd.columns) <= set(given) for fd in passed)
-            wanted = [name for name in usable if name not in (*given, *held)]
-            if inner or not wanted:
+            targets = [name for name in usable if name not in (*given, *held) and (wanted is None or name in wanted)]
+            if inner or not targets:
                 continue
-            x, columns = _sampled(relation, given, wanted)
-            for name in wanted:
+            x, columns = _sampled(relation, given, targets)
+            for name in targets:
                 sample = strength(*_counted(x, columns[name]), chances[name])
                 if sample.confidence < least:
                     continue

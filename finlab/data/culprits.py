@@ -1,0 +1,386 @@
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+MISSING = 0
+
+
+class Rates(NamedTuple):
+    """Shares of a column's cells that are mistyped, hold a value of another row, or hold a value from nowhere."""
+
+    typing: float
+    swap: float
+    foreign: float
+
+
+class Index:
+    """Give each combination of codes a number; -1 if the combination is not among those it was made from."""
+
+    def __init__(self, codes: Sequence[np.ndarray]) -> None:
+        self.levels: list[tuple[int, np.ndarray]] = []
+        at = codes[0].astype(np.int64)
+        for level in codes[1:]:
+            base = int(level.max(initial=0)) + 1
+            keys = at * base + level
+            found = np.unique(keys)
+            self.levels.append((base, found))
+            at = np.searchsorted(found, keys)
+        self.size = len(self.levels[-1][1]) if self.levels else int(codes[0].max(initial=0)) + 1
+
+    def __call__(self, codes: Sequence[np.ndarray]) -> np.ndarray:
+        at = np.where((codes[0] > 0) & ((codes[0] < self.size) | bool(self.levels)), codes[0].astype(np.int64), -1)
+        for (base, found), level in zip(self.levels, codes[1:], strict=True):
+            keys = np.where((at >= 0) & (level > 0) & (level < base), at * base + level, -1)
+            at = placed(found, keys)
+        return at
+
+
+def placed(found: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Find the place of each key among sorted ones, -1 for one that is not there."""
+    if not len(found):
+        return np.full(keys.shape, -1, dtype=np.int64)
+    place = np.minimum(np.searchsorted(found, keys), len(found) - 1)
+    return np.where(found[place] == keys, place, -1)
+
+
+class Evidence(NamedTuple):
+    """What the groups of one dependency believe, as codes: one line for each value of a group."""
+
+    given: tuple[int, ...]
+    column: int
+    weight: float
+    exception: float
+    groups: Sequence[np.ndarray]
+    value: np.ndarray
+    times: np.ndarray
+    size: np.ndarray
+    kinds: np.ndarray
+    belief: np.ndarray
+    other: np.ndarray
+    apart: "Apart"
+    vote: float
+    start: float
+
+
+class Apart(NamedTuple):
+    """The same without one row of the group, that with the value `own`."""
+
+    groups: Sequence[np.ndarray]
+    own: np.ndarray
+    value: np.ndarray
+    belief: np.ndarray
+    other: np.ndarray
+
+
+TOP = 3
+
+
+class Factor:
+    """The evidence of one dependency, ready to be looked up."""
+
+    def __init__(self, said: Evidence, shares: Sequence[np.ndarray], rows: int) -> None:
+        self.said, self.share = said, shares[said.column]
+        self.members = (*said.given, said.column)
+        self.kinds = len(self.share) + 1
+        self.index = Index(said.groups)
+        group = self.index(said.groups)
+        order = np.argsort(group * self.kinds + said.value)
+        self.keys = (group * self.kinds + said.value)[order]
+        self.belief, self.size, self.single = said.belief[order], said.size[order], said.kinds[order] == 1
+        self.other = np.ones(self.index.size + 1)
+        self.other[group] = said.other
+        self.times = said.times[order]
+        self.mass = said.size[order] * self.belief / max(rows, 1)
+        self.true = np.bincount(said.value[order], self.mass, minlength=len(self.share))
+        self.top = _tops(group[order], said.value[order], self.belief, self.index.size + 1)
+        own = placed(self.keys, self.index(said.apart.groups) * self.kinds + said.apart.own)
+        order3 = np.argsort(own * self.kinds + said.apart.value)
+        self.keys_apart = (own * self.kinds + said.apart.value)[order3]
+        self.belief_apart = said.apart.belief[order3]
+        self.other_apart = np.full(len(self.keys) + 1, np.nan)
+        self.other_apart[own] = said.apart.other
+        self.other_apart[-1] = np.nan
+        self.back = [_inverse(said, place) for place in range(len(said.given))]
+
+    def group(self, codes: Sequence[np.ndarray]) -> np.ndarray:
+        return self.index(codes)
+
+    def pair(self, group: np.ndarray, value: np.ndarray) -> np.ndarray:
+        return placed(self.keys, np.where((group >= 0) & (value > 0), group * self.kinds + value, -1))
+
+    def lift(self, group: np.ndarray, value: np.ndarray, own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """How much more probable a value is in its group than anywhere, and the same for a value that nobody knows.
+
+        `own` is the pair of the row itself, whose vote does not count.
+        """
+        pair = self.pair(group, value)
+        belief, other = np.where(pair >= 0, self.belief[pair], 0.0), self.other[group]
+        if own is not None:
+            belief, other = self._without(pair, own, belief, other)
+        share, rest = self.share[value], 1.0 - self.said.exception
+        lift = rest * (belief / share + other) + self.said.exception
+        return np.where(value > 0, lift, 1.0), rest * other + self.said.exception
+
+    def _without(
+        self, pair: np.ndarray, own: np.ndarray, belief: np.ndarray, other: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        there = own >= 0
+        left = self.size[own] - 1
+        agreed = np.where(left > 0, 1.0 / (1.0 + np.exp(np.clip(self.said.start - left * self.said.vote, -700, 700))), 0.0)
+        alone = there & self.single[own]
+        belief = np.where(alone, np.where(pair == own, agreed, 0.0), belief)
+        other = np.where(alone, 1.0 - agreed, other)
+        known = there & ~np.isnan(self.other_apart[own]) & ~alone
+        if len(self.keys_apart) and known.any():
+            # the value's code: keys are group * kinds + value
+            value = np.where(pair >= 0, self.keys[pair] % self.kinds, 0)
+            at = placed(self.keys_apart, np.where(known & (pair >= 0), own * self.kinds + value, -1))
+            belief = np.where(known, np.where(at >= 0, self.belief_apart[at], 0.0), belief)
+            other = np.where(known, self.other_apart[own], other)
+        return belief, other
+
+    def elsewhere(self, value: np.ndarray, pair: np.ndarray) -> np.ndarray:
+        """How well a value fits a group that nobody knows, other than the one of `pair`."""
+        away = self.true[value] - np.where(pair >= 0, self.mass[pair], 0.0)
+        fits = (1.0 - self.said.exception) * np.clip(away / self.share[value], 0.0, 1.0) + self.said.exception
+        return np.where(value > 0, fits, 1.0)
+
+
+def _tops(group: np.ndarray, value: np.ndarray, belief: np.ndarray, groups: int) -> np.ndarray:
+    """The most believed values of each group, 0 where there are fewer."""
+    order = np.lexsort((value, -belief, group))
+    group, value = group[order], value[order]
+    starts = np.searchsorted(group, np.arange(groups))
+    top = np.zeros((groups, TOP), dtype=np.int64)
+    for rank in range(TOP):
+        at = starts + rank
+        inside = at < len(group)
+        same = inside & (group[np.minimum(at, len(group) - 1)] == np.arange(groups)) if len(group) else inside & False
+        top[same, rank] = value[at[same]]
+    return top
+
+
+def _inverse(said: Evidence, place: int) -> tuple[Index, np.ndarray, np.ndarray]:
+    """For a value of the column (and the other given ones): which value of the given column has it most often."""
+    kept = said.belief >= 0.5
+    others = [said.value[kept], *(codes[kept] for at, codes in enumerate(said.groups) if at != place)]
+    mass, own = (said.size * said.belief)[kept], said.groups[place][kept]
+    index = Index(others)
+    group = index(others)
+    order = np.lexsort((own, -mass, group))
+    first = np.unique(group[order], return_index=True)
+    best, sure = np.zeros(index.size + 1, dtype=np.int64), np.zeros(index.size + 1)
+    best[first[0]] = own[order][first[1]]
+    total = np.bincount(group, mass, minlength=index.size + 1)
+    sure[first[0]] = mass[order][first[1]] / total[first[0]]
+    return index, best, sure
+
+
+CANDIDATES = 4
+
+
+def candidates_of(seen: np.ndarray, factors: Sequence[Factor]) -> np.ndarray:
+    """Find for each cell the values that its dependencies speak for, in both directions: rows x columns x CANDIDATES."""
+    rows, columns = seen.shape
+    offers: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in range(columns)]
+    for factor in factors:
+        given, column = factor.said.given, factor.said.column
+        group = factor.group([seen[:, at] for at in given])
+        for rank in range(TOP):
+            value = factor.top[group, rank]
+            pair = factor.pair(group, value)
+            offers[column].append((value, np.where(pair >= 0, factor.belief[pair], 0.0)))
+        for place, at in enumerate(given):
+            index, best, sure = factor.back[place]
+            group = index([seen[:, column], *(seen[:, other] for other in given if other != at)])
+            offers[at].append((np.where(group >= 0, best[group], 0), np.where(group >= 0, sure[group], 0.0)))
+    chosen = np.zeros((rows, columns, CANDIDATES), dtype=np.int64)
+    for column, own in enumerate(offers):
+        if own:
+            values, scores = np.stack([one[0] for one in own], 1), np.stack([one[1] for one in own], 1)
+            chosen[:, column] = _best(values, scores, seen[:, column])
+    return chosen
+
+
+def _best(values: np.ndarray, scores: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Add the scores of equal values, leave out what is there already, and take the best."""
+    total = np.zeros_like(scores)
+    again = np.zeros(values.shape, dtype=bool)
+    for at in range(values.shape[1]):
+        total += np.where(values == values[:, [at]], scores[:, [at]], 0.0)
+        again[:, at + 1 :] |= values[:, at + 1 :] == values[:, [at]]
+    total[again | (values == seen[:, None]) | (values <= 0)] = 0.0
+    order = np.argsort(-total, axis=1, kind="stable")[:, :CANDIDATES]
+    taken = np.where(np.take_along_axis(total, order, 1) > 1e-4, np.take_along_axis(values, order, 1), 0)
+    return np.pad(taken, ((0, 0), (0, CANDIDATES - taken.shape[1])))
+
+
+class Case(NamedTuple):
+    """Rows whose cells are weighed: what is seen, what it could be instead, and how alike the two are.
+
+    `typing` is how much more probable a typing error makes it that this is seen where that is true; `known` says that
+    what is seen is a value of other rows, too; `lifts` has a table for each dependency.
+    """
+
+    seen: np.ndarray
+    candidates: np.ndarray
+    typing: np.ndarray
+    known: np.ndarray
+    lifts: list[np.ndarray]
+
+
+def lifts_of(seen: np.ndarray, candidates: np.ndarray, factor: Factor) -> np.ndarray:
+    """How well each candidate of the column fits each candidate of the given ones: rows x ways x states.
+
+    States of the column: as seen, its candidates, something else. Ways of the given ones: all as seen, one of them
+    replaced by one of its candidates, something else.
+    """
+    given, column = factor.said.given, factor.said.column
+    rows = len(seen)
+    codes = [seen[:, at] for at in given]
+    values = np.concatenate([seen[:, [column]], candidates[:, column]], 1)
+    group = factor.group(codes)
+    own = factor.pair(group, seen[:, column])
+    wide = (rows, values.shape[1])
+    table = np.ones((rows, 2 + len(given) * CANDIDATES, values.shape[1] + 1))
+    lift, nobody = factor.lift(
+        np.broadcast_to(group[:, None], wide), values, np.broadcast_to(own[:, None], wide)
+    )
+    table[:, 0, :-1], table[:, 0, -1] = lift, nobody[:, 0]
+    for place, at in enumerate(given):
+        for rank in range(CANDIDATES):
+            there = candidates[:, at, rank]
+            group = factor.group([there if other == at else seen[:, other] for other in given])
+            lift, nobody = factor.lift(np.broadcast_to(group[:, None], wide), values)
+            table[:, 1 + place * CANDIDATES + rank, :-1] = lift
+            table[:, 1 + place * CANDIDATES + rank, -1] = nobody[:, 0]
+    table[:, -1, :-1] = factor.elsewhere(values, np.broadcast_to(own[:, None], wide))
+    return table
+
+
+def priors_of(case: Case, rates: Sequence[Rates], shares: Sequence[np.ndarray]) -> np.ndarray:
+    """Weigh each state of each cell by itself: as seen, each candidate, something else: rows x columns x states."""
+    rows, columns, _ = case.candidates.shape
+    prior = np.zeros((rows, columns, CANDIDATES + 2))
+    for column, (rate, share) in enumerate(zip(rates, shares, strict=True)):
+        missing = case.seen[:, column] == MISSING
+        flat = np.where(case.known[:, column], rate.swap, rate.foreign)
+        there = case.candidates[:, column]
+        prior[:, column, 0] = 1.0 - sum(rate)
+        slips = rate.typing * case.typing[:, column] + flat[:, None]
+        prior[:, column, 1:-1] = np.where(there > 0, share[there] * slips, 0.0)
+        prior[:, column, -1] = rate.typing + flat
+        empty = np.concatenate([np.zeros((rows, 1)), np.where(there > 0, share[there], 0.0), np.ones((rows, 1))], 1)
+        prior[:, column] = np.where(missing[:, None], empty, prior[:, column])
+    return prior
+
+
+ROUNDS = 6
+
+
+def powers_of(factors: Sequence[Factor], columns: int) -> np.ndarray:
+    """How much each dependency counts: the chance that it is in a random tree that spans the columns.
+
+    In a tree no evidence is heard twice, and each counts 1; of k columns that all determine each other, each counts 2/k.
+    """
+    flow = np.zeros((columns, columns))
+    for factor in factors:
+        for at in factor.said.given:
+            flow[at, factor.said.column] += factor.said.weight
+    flow = flow + flow.T
+    spread = np.linalg.pinv(np.diag(flow.sum(axis=1)) - flow)
+    powers = []
+    for factor in factors:
+        to, weight = factor.said.column, factor.said.weight
+        chances = [weight * (spread[at, at] + spread[to, to] - 2 * spread[at, to]) for at in factor.said.given]
+        powers.append(weight * min(1.0, max(0.0, float(np.mean(chances)))))
+    return np.array(powers)
+
+
+def posteriors(case: Case, factors: Sequence[Factor], prior: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """Pass messages between cells and dependencies: the probability of each state of each cell."""
+    with np.errstate(divide="ignore"):
+        total = np.log(prior)
+    sent = [{at: np.zeros(prior[:, at].shape) for at in factor.members} for factor in factors]
+    for _ in range(ROUNDS):
+        for number, (factor, lifts) in enumerate(zip(factors, case.lifts, strict=True)):
+            free = {at: _shares(total[:, at] - powers[number] * sent[number][at]) for at in factor.members}
+            for at, message in _messages(factor, lifts, free).items():
+                total[:, at] += powers[number] * (message - sent[number][at])
+                sent[number][at] = message
+    return _shares(total.reshape(-1, total.shape[-1])).reshape(total.shape)
+
+
+def _shares(logs: np.ndarray) -> np.ndarray:
+    found = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def _messages(factor: Factor, lifts: np.ndarray, free: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    given, column = factor.said.given, factor.said.column
+    right = [free[at][:, 0] for at in given]
+    ways = np.zeros(lifts.shape[:2])
+    ways[:, 0] = np.prod(right, axis=0)
+    fit = np.einsum("rws,rs->rw", lifts, free[column])
+    found = {}
+    for place, at in enumerate(given):
+        rest = np.prod([one for other, one in enumerate(right) if other != place] or [np.ones(len(lifts))], axis=0)
+        own = slice(1 + place * CANDIDATES, 1 + (place + 1) * CANDIDATES)
+        ways[:, own] = free[at][:, 1:-1] * rest[:, None]
+    for place, at in enumerate(given):
+        found[at] = _to_given(lifts, free, given, place, fit)
+    ways[:, -1] = np.clip(1.0 - ways[:, :-1].sum(axis=1), 0.0, 1.0)
+    found[column] = np.einsum("rws,rw->rs", lifts, ways)
+    return {at: np.log(np.maximum(message, 1e-300)) for at, message in found.items()}
+
+
+def _to_given(
+    lifts: np.ndarray, free: dict[int, np.ndarray], given: tuple[int, ...], place: int, fit: np.ndarray
+) -> np.ndarray:
+    others = [(at, other) for other, at in enumerate(given) if other != place]
+    rest = np.prod([free[at][:, 0] for at, _ in others] or [np.ones(len(lifts))], axis=0)
+    seen, left = rest * fit[:, 0], 1.0 - rest
+    for at, other in others:
+        alone = np.prod([free[one][:, 0] for one, _ in others if one != at] or [np.ones(len(lifts))], axis=0)
+        ways = free[at][:, 1:-1] * alone[:, None]
+        seen += (ways * fit[:, 1 + other * CANDIDATES : 1 + (other + 1) * CANDIDATES]).sum(axis=1)
+        left = left - ways.sum(axis=1)
+    seen += np.maximum(left, 0.0) * fit[:, -1]
+    own = fit[:, 1 + place * CANDIDATES : 1 + (place + 1) * CANDIDATES]
+    there = rest[:, None] * own + (1.0 - rest)[:, None] * fit[:, [-1]]
+    return np.concatenate([seen[:, None], there, fit[:, [-1]]], axis=1)
+
+
+LEARNED = 5
+FEW = 0.5
+
+
+def learn_rates(
+    case: Case,
+    factors: Sequence[Factor],
+    shares: Sequence[np.ndarray],
+    times: np.ndarray,
+    rows: float,
+    start: Sequence[Rates],
+) -> list[Rates]:
+    """Estimate how often each column errs, and how, from the rows themselves (expectation-maximisation)."""
+    rates, powers = list(start), powers_of(factors, case.seen.shape[1])
+    for _ in range(LEARNED):
+        found = posteriors(case, factors, priors_of(case, rates, shares), powers)
+        rates = [_rates(case, found, column, rate, times, rows) for column, rate in enumerate(rates)]
+    return rates
+
+
+def _rates(case: Case, found: np.ndarray, column: int, rate: Rates, times: np.ndarray, rows: float) -> Rates:
+    known, there = case.known[:, column], case.seen[:, column] != MISSING
+    flat = np.where(known, rate.swap, rate.foreign)
+    typed = rate.typing * case.typing[:, column]
+    slips = found[:, column, 1:-1] * typed / np.maximum(typed + flat[:, None], 1e-300)
+    typing = slips.sum(axis=1) + found[:, column, -1] * rate.typing / np.maximum(rate.typing + flat, 1e-300)
+    wrong = found[:, column, 1:].sum(axis=1)
+    sums = [
+        float((times * part)[there].sum())
+        for part in (typing, (wrong - typing) * known, (wrong - typing) * ~known)
+    ]
+    return Rates(*(min(0.3, (one + FEW) / (rows + 20 * FEW)) for one in sums))
