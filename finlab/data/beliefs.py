@@ -85,12 +85,15 @@ class Beliefs(NamedTuple):
     start: float
 
 
-def beliefs_of(relation: Relation, source: str, fd: FD, rows: str = "count(*)") -> Beliefs:
+def beliefs_of(
+    relation: Relation, source: str, fd: FD, rows: str = "count(*)", errors: tuple[float, float] | None = None
+) -> Beliefs:
     """Keep a table of each group's values with their `belief`: how probably each is the true one.
 
     Columns: g0, g1, ... (the group), v (value), n (its rows), size (of the group), kinds (of values in it), belief,
     and other (how probably the true one is none of them). The second table has the same (group, own, v, belief, other)
     for unsure groups, after one row with the value `own` is taken away. `rows` is the SQL that counts the rows.
+    `errors`, where they are known: the share of wrong rows in a group, and the share of typing errors among these.
     """
     counted = relation.draft(
         f"SELECT *, sum(n) OVER (PARTITION BY v) - n AS elsewhere FROM ({grouped(source, fd, rows)}) "
@@ -98,6 +101,8 @@ def beliefs_of(relation: Relation, source: str, fd: FD, rows: str = "count(*)") 
     )
     group = _group(fd)
     noise = estimate_noise(relation, counted, group)
+    if errors is not None:
+        noise = noise._replace(error=_within(errors[0], 0.0005, 0.4), typing=_within(errors[1], 0.0005, 0.95))
     vote, start = float(np.log((1 - noise.error) / noise.copy)), float(np.log(noise.error / noise.copy))
     pairs = _rivals(relation, counted, group, noise, vote)
     rivals = f"SELECT {group}, v, sum(rival) AS rival FROM {pairs} GROUP BY ALL"

@@ -140,11 +140,15 @@ class Factor:
             other = np.where(known, self.other_apart[own], other)
         return belief, other
 
-    def elsewhere(self, value: np.ndarray, pair: np.ndarray) -> np.ndarray:
-        """How well a value fits a group that nobody knows, other than the one of `pair`."""
-        away = self.true[value] - np.where(pair >= 0, self.mass[pair], 0.0)
-        fits = (1.0 - self.said.exception) * np.clip(away / self.share[value], 0.0, 1.0) + self.said.exception
-        return np.where(value > 0, fits, 1.0)
+    def held(self, group: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """The share of all rows that a group holds with this value as the true one."""
+        pair = self.pair(group, value)
+        return np.where(pair >= 0, self.mass[pair], 0.0)
+
+    def elsewhere(self, value: np.ndarray, held: np.ndarray) -> np.ndarray:
+        """How well a value fits the groups other than those that hold `held` of it."""
+        away = np.clip((self.true[value] - held) / self.share[value], 0.0, 1.0)
+        return np.where(value > 0, (1.0 - self.said.exception) * away + self.said.exception, 1.0)
 
 
 def _tops(group: np.ndarray, value: np.ndarray, belief: np.ndarray, groups: int) -> np.ndarray:
@@ -248,14 +252,17 @@ def lifts_of(seen: np.ndarray, candidates: np.ndarray, factor: Factor) -> np.nda
         np.broadcast_to(group[:, None], wide), values, np.broadcast_to(own[:, None], wide)
     )
     table[:, 0, :-1], table[:, 0, -1] = lift, nobody[:, 0]
+    held = factor.held(np.broadcast_to(group[:, None], wide), values)
     for place, at in enumerate(given):
         for rank in range(CANDIDATES):
             there = candidates[:, at, rank]
             group = factor.group([there if other == at else seen[:, other] for other in given])
-            lift, nobody = factor.lift(np.broadcast_to(group[:, None], wide), values)
+            group = np.broadcast_to(group[:, None], wide)
+            lift, nobody = factor.lift(group, values)
+            held = held + factor.held(group, values)
             table[:, 1 + place * CANDIDATES + rank, :-1] = lift
             table[:, 1 + place * CANDIDATES + rank, -1] = nobody[:, 0]
-    table[:, -1, :-1] = factor.elsewhere(values, np.broadcast_to(own[:, None], wide))
+    table[:, -1, :-1] = factor.elsewhere(values, held)
     return table
 
 
@@ -298,8 +305,47 @@ def powers_of(factors: Sequence[Factor], columns: int) -> np.ndarray:
     return np.array(powers)
 
 
-def posteriors(case: Case, factors: Sequence[Factor], prior: np.ndarray, powers: np.ndarray) -> np.ndarray:
-    """Pass messages between cells and dependencies: the probability of each state of each cell."""
+class Blame(NamedTuple):
+    """How often rows have errors, and how often each column errs in a row that has some."""
+
+    rows: float
+    rates: Sequence[Rates]
+
+    @property
+    def errors(self) -> list[Rates]:
+        """The shares of all cells of a column that are wrong."""
+        return [Rates(*(self.rows * one for one in rate)) for rate in self.rates]
+
+
+def posteriors(case: Case, factors: Sequence[Factor], blame: Blame, shares: Sequence[np.ndarray], powers: np.ndarray) -> np.ndarray:
+    """The probability of each state of each cell."""
+    prior = priors_of(case, blame.rates, shares)
+    found = _passed(case, factors, prior, powers)
+    sound = _sound(case, factors, prior, powers, blame)
+    found *= 1.0 - sound[:, None, None]
+    there = case.seen != MISSING
+    found[:, :, 0] += np.where(there, sound[:, None], 0.0)
+    return found
+
+
+def _sound(case: Case, factors: Sequence[Factor], prior: np.ndarray, powers: np.ndarray, blame: Blame) -> np.ndarray:
+    """The probability that nothing is wrong in a row: against one cell that is wrong, each in turn."""
+    one = np.zeros(prior.shape)
+    for factor, power, lifts in zip(factors, powers, case.lifts, strict=True):
+        base = np.log(lifts[:, 0, 0])[:, None]
+        for place, at in enumerate(factor.said.given):
+            own = slice(1 + place * CANDIDATES, 1 + (place + 1) * CANDIDATES)
+            one[:, at, 1:-1] += power * (np.log(lifts[:, own, 0]) - base)
+            one[:, at, -1] += power * (np.log(lifts[:, -1, 0]) - base[:, 0])
+        one[:, factor.said.column, 1:] += power * (np.log(lifts[:, 0, 1:]) - base)
+    right = np.where(case.seen == MISSING, 1.0, prior[:, :, 0])
+    wrong = np.where((case.seen == MISSING)[:, :, None], 0.0, prior[:, :, 1:] * np.exp(np.minimum(one[:, :, 1:], 600.0)))
+    bad = np.prod(right, axis=1) * (1.0 + (wrong.sum(axis=2) / right).sum(axis=1))
+    return (1.0 - blame.rows) / (1.0 - blame.rows + blame.rows * bad)
+
+
+def _passed(case: Case, factors: Sequence[Factor], prior: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """Pass messages between cells and dependencies."""
     with np.errstate(divide="ignore"):
         total = np.log(prior)
     sent = [{at: np.zeros(prior[:, at].shape) for at in factor.members} for factor in factors]
@@ -354,33 +400,43 @@ def _to_given(
 
 LEARNED = 5
 FEW = 0.5
+FIRST = Rates(0.02, 0.02, 0.02)
+TWICE, WORTH = 1.1, 20.0
 
 
-def learn_rates(
-    case: Case,
-    factors: Sequence[Factor],
-    shares: Sequence[np.ndarray],
-    times: np.ndarray,
-    rows: float,
-    start: Sequence[Rates],
-) -> list[Rates]:
-    """Estimate how often each column errs, and how, from the rows themselves (expectation-maximisation)."""
-    rates, powers = list(start), powers_of(factors, case.seen.shape[1])
+def learn(
+    case: Case, factors: Sequence[Factor], shares: Sequence[np.ndarray], times: np.ndarray, rows: float, start: Blame | None
+) -> Blame:
+    """Estimate how often rows and columns err, and how, from the rows themselves (expectation-maximisation)."""
+    powers = powers_of(factors, case.seen.shape[1])
+    columns = case.seen.shape[1]
+    blame = start or Blame(float(min(0.5, times.sum() / max(rows, 1))), [Rates(*(one * 4 / columns for one in FIRST))] * columns)
     for _ in range(LEARNED):
-        found = posteriors(case, factors, priors_of(case, rates, shares), powers)
-        rates = [_rates(case, found, column, rate, times, rows) for column, rate in enumerate(rates)]
-    return rates
+        found = posteriors(case, factors, blame, shares, powers)
+        sums = np.array([_sums(case, found, column, rate, times) for column, rate in enumerate(blame.rates)]) + FEW / columns
+        there = np.where(case.seen != MISSING, found[:, :, 0], 1.0)
+        some = float((times * (1.0 - there.min(axis=1))).sum()) + FEW
+        mean = (sums.sum() + WORTH * TWICE) / (max(some, 1e-9) + WORTH)
+        spread = _spread(mean)
+        bad = float(min(1.0, some / (1.0 - np.exp(-spread)) / max(rows, 1)))
+        rates = sums / sums.sum() * spread
+        blame = Blame(bad, [Rates(*map(float, one)) for one in rates * np.minimum(1.0, 0.6 / rates.sum(axis=1, keepdims=True))])
+    return blame
 
 
-def _rates(case: Case, found: np.ndarray, column: int, rate: Rates, times: np.ndarray, rows: float) -> Rates:
+def _spread(mean: float) -> float:
+    """The number of errors to expect in a row, if rows that have some have `mean` (a Poisson number without zero)."""
+    spread = 2.0 * (max(mean, 1.01) - 1.0)
+    for _ in range(20):
+        spread = mean * (1.0 - np.exp(-spread))
+    return float(max(spread, 0.02))
+
+
+def _sums(case: Case, found: np.ndarray, column: int, rate: Rates, times: np.ndarray) -> list[float]:
     known, there = case.known[:, column], case.seen[:, column] != MISSING
     flat = np.where(known, rate.swap, rate.foreign)
     typed = rate.typing * case.typing[:, column]
     slips = found[:, column, 1:-1] * typed / np.maximum(typed + flat[:, None], 1e-300)
     typing = slips.sum(axis=1) + found[:, column, -1] * rate.typing / np.maximum(rate.typing + flat, 1e-300)
     wrong = found[:, column, 1:].sum(axis=1)
-    sums = [
-        float((times * part)[there].sum())
-        for part in (typing, (wrong - typing) * known, (wrong - typing) * ~known)
-    ]
-    return Rates(*(min(0.3, (one + FEW) / (rows + 20 * FEW)) for one in sums))
+    return [float((times * part)[there].sum()) for part in (typing, (wrong - typing) * known, (wrong - typing) * ~known)]

@@ -11,7 +11,7 @@ from ..core.errors import InputError
 from ..core.progress import Progress, progress
 from .beliefs import SAMPLE_VALUES, Beliefs, alike_sql, beliefs_of
 from .constraints import FD, DenialConstraint, broken_pairs, check_constraints, known
-from .culprits import (CANDIDATES, Apart, Case, Evidence, Factor, Rates, candidates_of, learn_rates, lifts_of, posteriors, powers_of, priors_of)
+from .culprits import (CANDIDATES, Apart, Case, Evidence, Factor, Rates, candidates_of, FIRST, Blame, learn, lifts_of, posteriors, powers_of)
 from .dependencies import dependencies_of
 from .relation import ROW, Relation, Tabular, literal, opened, quoted
 
@@ -35,8 +35,10 @@ def _experts(relation: Relation, fds: list[FD], soft: bool) -> list[Expert]:
     if not soft:
         return experts
     heard = {name: sum(fd.column == name for fd in fds) for name in columns}
+    said = {frozenset(fd.columns) for fd in fds}
     for fd, found in dependencies_of(relation, list(relation.columns), wanted=columns).items():
-        if fd not in fds and heard[fd.column] < MOST_EXPERTS:
+        if frozenset(fd.columns) not in said and heard[fd.column] < MOST_EXPERTS:
+            said.add(frozenset(fd.columns))
             heard[fd.column] += 1
             experts.append(Expert(fd, found.confidence, max(EXCEPTION, found.g3), False))
     return experts
@@ -157,7 +159,6 @@ def _by_chance(relation: Relation, words: _Dictionary) -> float:
     return (same + 1) / (pairs + 2)
 
 
-FIRST = Rates(0.01, 0.01, 0.01)
 LEARNERS = 3000
 BATCH = 20_000
 
@@ -202,20 +203,37 @@ def _seen(plan: _Plan, base: str, words: list[_Dictionary], patterns: np.ndarray
     return seen, np.asarray(found["times"], dtype=float), apart
 
 
-def _pass(plan: _Plan, base: str, fill: bool, rates: list[Rates] | None) -> tuple[dict[int, str], list[Rates]]:
+TURNS = 2
+
+
+def _listened(plan: _Plan, base: str, words: list[_Dictionary], fill: bool, rates: Blame | None) -> tuple[list[Factor], list[np.ndarray], dict[int, float]]:
+    factors, broken, chance = [], [], {}
+    for expert in plan.experts:
+        errors = _errors(expert.fd, rates.errors) if rates else None
+        beliefs = beliefs_of(plan.relation, base, expert.fd, "sum(times)::BIGINT", errors)
+        chance.setdefault(_place(expert.fd.column), beliefs.noise.alike)
+        if expert.declared:
+            broken.append(_doubtful(plan.relation, base, expert.fd, beliefs.table, fill))
+        factors.append(Factor(_evidence(plan, beliefs, expert, words), [one.share for one in words], plan.relation.rows))
+    return factors, broken, chance
+
+
+def _errors(fd: FD, rates: list[Rates]) -> tuple[float, float]:
+    """How often a row of a group has another value than it should, and how often by a typing error."""
+    wrong = sum(sum(rates[_place(name)]) for name in fd.columns)
+    return wrong, rates[_place(fd.column)].typing / wrong
+
+
+def _pass(plan: _Plan, base: str, fill: bool, rates: Blame | None, trust: np.ndarray) -> tuple[dict[int, str], Blame | None]:
     """Weigh all doubtful cells once: for each column, the table of its best values."""
     relation = plan.relation
     words = [_dictionary(relation, base, f"c{at}", relation.rows) for at in range(len(plan.names))]
-    factors, broken = [], []
-    for expert in plan.experts:
-        beliefs = beliefs_of(relation, base, expert.fd, "sum(times)::BIGINT")
-        if expert.declared:
-            broken.append(_doubtful(relation, base, expert.fd, beliefs.table, fill))
-        factors.append(Factor(_evidence(plan, beliefs, expert, words), [one.share for one in words], relation.rows))
+    shares = [one.share for one in words]
+    factors, broken, chance = _listened(plan, base, words, fill, rates)
     patterns = np.unique(np.concatenate(broken))
     if not len(patterns):
-        return {}, rates or []
-    model = _Model(factors, words, [_by_chance(relation, one) for one in words])
+        return {}, rates
+    model = _Model(factors, words, [chance.get(at) or _by_chance(relation, one) for at, one in enumerate(words)])
     seen, times, apart = _seen(plan, base, words, patterns)
     doubtful = np.zeros(seen.shape, dtype=bool)
     held = np.zeros(seen.shape, dtype=bool)
@@ -224,23 +242,27 @@ def _pass(plan: _Plan, base: str, fill: bool, rates: list[Rates] | None) -> tupl
         for name in fd.columns:
             doubtful[inside, _place(name)] = True
             held[apart[:, number], _place(name)] = True
-    shares = [one.share for one in words]
     free = np.flatnonzero(~apart.any(axis=1))
-    if rates is None:
-        rates = [FIRST] * len(words)
-    if len(free):
-        some = free if len(free) <= LEARNERS else np.sort(np.random.default_rng(0).choice(free, LEARNERS, replace=False))
-        scale = len(free) / len(some)
-        rates = learn_rates(_case(plan, model, seen[some], times[some]), factors, shares, times[some] * scale, relation.rows, rates)
+    turns = 1 if rates else TURNS
+    some = free if len(free) <= LEARNERS else np.sort(np.random.default_rng(0).choice(free, LEARNERS, replace=False))
+    for turn in range(turns if len(free) else 0):
+        scaled = times[some] * (len(free) / len(some))
+        rates = learn(_case(plan, model, seen[some], times[some]), model.factors, shares, scaled, relation.rows, rates)
+        if turn + 1 < TURNS:
+            factors, *_ = _listened(plan, base, words, fill, rates)
+            model = model._replace(factors=factors)
+    if rates is None:  # all doubtful rows are set apart
+        rates = Blame(0.5, [FIRST] * len(words))
     powers = powers_of(factors, len(words))
     best, probability = np.zeros(seen.shape, dtype=np.int64), np.zeros(seen.shape)
     for start in range(0, len(patterns), BATCH):
         part = slice(start, start + BATCH)
         case = _case(plan, model, seen[part], times[part])
-        found = posteriors(case, factors, priors_of(case, rates, shares), powers)
+        found = posteriors(case, factors, rates, shares, powers)
         top = found[:, :, 1:-1].argmax(axis=2)
         best[part] = np.take_along_axis(case.candidates, top[:, :, None], 2)[:, :, 0]
         probability[part] = np.take_along_axis(found[:, :, 1:-1], top[:, :, None], 2)[:, :, 0]
+    probability *= trust[patterns][:, None]
     probability = np.where(held, np.minimum(probability, 0.5), probability)
     weighed = {}
     for column in np.flatnonzero(doubtful.any(axis=0)):
@@ -332,11 +354,13 @@ def _set_apart(plan: _Plan, base: str, fds: list[FD]) -> tuple[_Plan, list[str]]
 PASSES = 3
 
 
-def _apply(relation: Relation, base: str, weighed: dict[int, str], least: float) -> int:
+def _apply(relation: Relation, base: str, weighed: dict[int, str], least: float, trust: np.ndarray) -> int:
     changed = 0
     for column, table in weighed.items():
-        where = f"w.best IS DISTINCT FROM w.value AND w.probability > {least!r} AND w.pattern = t.pattern"
-        query = f"UPDATE {base} AS t SET c{column} = w.best FROM {table} AS w WHERE {where}"
+        sure = f"best IS DISTINCT FROM value AND probability > {least!r}"
+        found = relation.connection.execute(f"SELECT pattern, probability FROM {table} WHERE {sure}").fetchnumpy()
+        np.multiply.at(trust, found["pattern"].astype(np.int64), found["probability"])
+        query = f"UPDATE {base} AS t SET c{column} = w.best FROM {table} AS w WHERE {sure} AND w.pattern = t.pattern"
         changed += int(relation.ask(query)[0][0])
     return changed
 
@@ -400,12 +424,12 @@ def _weighed(relation: Relation, fds: list[FD], least: float, more: bool, fill: 
         base = _patterns(plan)
     first = relation.draft(f"SELECT * FROM {base}")
     kept: dict[int, list[str]] = {}
-    rates = None
+    rates, trust = None, np.ones(int(relation.ask(f"SELECT count(*) FROM {base}")[0][0]))
     for _ in range(PASSES):
-        weighed, rates = _pass(plan, base, fill, rates)
+        weighed, rates = _pass(plan, base, fill, rates, trust)
         for column, table in weighed.items():
             kept.setdefault(column, []).append(table)
-        if not _apply(relation, base, weighed, least):
+        if not _apply(relation, base, weighed, least, trust):
             break
     last = {column: _last(relation, tables, least) for column, tables in kept.items()}
     if not last:

@@ -138,7 +138,7 @@ def chain(rows: int = 3000, seed: int = 3) -> Table:
     """Shop determines town, town determines region, region determines country."""
     random = np.random.default_rng(seed)
     shop = random.integers(0, 300, rows)
-    names = ["".join(random.choice(SYLLABLES, 3)) for _ in range(90)]
+    names = list(dict.fromkeys("".join(random.choice(SYLLABLES, 3)) for _ in range(120)))
     truth = pd.DataFrame({"shop": [f"S{one:04d}" for one in shop], "town": [names[one % 70] for one in shop]})
     truth["region"] = [names[70 + one % 70 % 15] for one in shop]
     truth["country"] = [("AT", "BE", "CH", "DE", "FR")[one % 70 % 15 % 5] for one in shop]
