@@ -93,6 +93,9 @@ class Factor:
         self.times = said.times[order]
         self.mass = said.size[order] * self.belief / max(rows, 1)
         self.true = np.bincount(said.value[order], self.mass, minlength=len(self.share))
+        self.total = np.bincount(said.value, said.times, minlength=len(self.share))
+        once = self.total[said.value] == 1
+        self.novel = float((once & (said.kinds == 1)).sum() / (once.sum() + 1))
         self.top = _tops(group[order], said.value[order], self.belief, self.index.size + 1)
         own = placed(self.keys, self.index(said.apart.groups) * self.kinds + said.apart.own)
         order3 = np.argsort(own * self.kinds + said.apart.value)
@@ -145,9 +148,13 @@ class Factor:
         pair = self.pair(group, value)
         return np.where(pair >= 0, self.mass[pair], 0.0)
 
-    def elsewhere(self, value: np.ndarray, held: np.ndarray) -> np.ndarray:
-        """How well a value fits the groups other than those that hold `held` of it."""
+    def elsewhere(self, value: np.ndarray, held: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """How well a value fits the groups other than those that hold `held` of it; `own` are its rows in its group.
+
+        A value that is nowhere else may belong to a group that was not seen yet, as often as sound rows have such ones.
+        """
         away = np.clip((self.true[value] - held) / self.share[value], 0.0, 1.0)
+        away = np.where(self.total[value] <= own, self.novel, away)
         return np.where(value > 0, (1.0 - self.said.exception) * away + self.said.exception, 1.0)
 
 
@@ -262,7 +269,8 @@ def lifts_of(seen: np.ndarray, candidates: np.ndarray, factor: Factor) -> np.nda
             held = held + factor.held(group, values)
             table[:, 1 + place * CANDIDATES + rank, :-1] = lift
             table[:, 1 + place * CANDIDATES + rank, -1] = nobody[:, 0]
-    table[:, -1, :-1] = factor.elsewhere(values, held)
+    times = np.where(own >= 0, factor.times[own], 0.0)[:, None] * (np.arange(values.shape[1]) == 0)
+    table[:, -1, :-1] = factor.elsewhere(values, held, times)
     return table
 
 
@@ -401,6 +409,7 @@ def _to_given(
 LEARNED = 5
 FEW = 0.5
 FIRST = Rates(0.02, 0.02, 0.02)
+SHRUNK = 0.2
 TWICE, WORTH = 1.1, 20.0
 
 
@@ -413,7 +422,8 @@ def learn(
     blame = start or Blame(float(min(0.5, times.sum() / max(rows, 1))), [Rates(*(one * 4 / columns for one in FIRST))] * columns)
     for _ in range(LEARNED):
         found = posteriors(case, factors, blame, shares, powers)
-        sums = np.array([_sums(case, found, column, rate, times) for column, rate in enumerate(blame.rates)]) + FEW / columns
+        sums = np.array([_sums(case, found, column, rate, times) for column, rate in enumerate(blame.rates)])
+        sums = (1.0 - SHRUNK) * sums + SHRUNK * sums.mean(axis=0) + FEW / columns
         there = np.where(case.seen != MISSING, found[:, :, 0], 1.0)
         some = float((times * (1.0 - there.min(axis=1))).sum()) + FEW
         mean = (sums.sum() + WORTH * TWICE) / (max(some, 1e-9) + WORTH)
