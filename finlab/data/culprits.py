@@ -294,23 +294,23 @@ def priors_of(case: Case, rates: Sequence[Rates], shares: Sequence[np.ndarray]) 
 ROUNDS = 6
 
 
-def powers_of(factors: Sequence[Factor], columns: int) -> np.ndarray:
+def powers_of(dependencies: Sequence[tuple[tuple[int, ...], int, float]], columns: int) -> np.ndarray:
     """How much each dependency counts: the chance that it is in a random tree that spans the columns.
 
-    In a tree no evidence is heard twice, and each counts 1; of k columns that all determine each other, each counts 2/k.
+    Each is given as (places of the given columns, place of the column, how firm it is). In a tree no evidence is heard
+    twice, and each counts 1; of k columns that all determine each other, each counts 2/k.
     """
     flow = np.zeros((columns, columns))
-    for factor in factors:
-        for at in factor.said.given:
-            flow[at, factor.said.column] += factor.said.weight
+    for given, to, firm in dependencies:
+        for at in given:
+            flow[at, to] += firm
     flow = flow + flow.T
     spread = np.linalg.pinv(np.diag(flow.sum(axis=1)) - flow)
-    powers = []
-    for factor in factors:
-        to, weight = factor.said.column, factor.said.weight
-        chances = [weight * (spread[at, at] + spread[to, to] - 2 * spread[at, to]) for at in factor.said.given]
-        powers.append(weight * min(1.0, max(0.0, float(np.mean(chances)))))
-    return np.array(powers)
+    chances = [
+        np.mean([firm * (spread[at, at] + spread[to, to] - 2 * spread[at, to]) for at in given])
+        for given, to, firm in dependencies
+    ]
+    return np.clip(np.array(chances), 0.05, 1.0)
 
 
 class Blame(NamedTuple):
@@ -325,9 +325,10 @@ class Blame(NamedTuple):
         return [Rates(*(self.rows * one for one in rate)) for rate in self.rates]
 
 
-def posteriors(case: Case, factors: Sequence[Factor], blame: Blame, shares: Sequence[np.ndarray], powers: np.ndarray) -> np.ndarray:
+def posteriors(case: Case, factors: Sequence[Factor], blame: Blame, shares: Sequence[np.ndarray]) -> np.ndarray:
     """The probability of each state of each cell."""
     prior = priors_of(case, blame.rates, shares)
+    powers = np.array([factor.said.weight for factor in factors])
     found = _passed(case, factors, prior, powers)
     sound = _sound(case, factors, prior, powers, blame)
     found *= 1.0 - sound[:, None, None]
@@ -417,11 +418,10 @@ def learn(
     case: Case, factors: Sequence[Factor], shares: Sequence[np.ndarray], times: np.ndarray, rows: float, start: Blame | None
 ) -> Blame:
     """Estimate how often rows and columns err, and how, from the rows themselves (expectation-maximisation)."""
-    powers = powers_of(factors, case.seen.shape[1])
     columns = case.seen.shape[1]
     blame = start or Blame(float(min(0.5, times.sum() / max(rows, 1))), [Rates(*(one * 4 / columns for one in FIRST))] * columns)
     for _ in range(LEARNED):
-        found = posteriors(case, factors, blame, shares, powers)
+        found = posteriors(case, factors, blame, shares)
         sums = np.array([_sums(case, found, column, rate, times) for column, rate in enumerate(blame.rates)])
         sums = (1.0 - SHRUNK) * sums + SHRUNK * sums.mean(axis=0) + FEW / columns
         there = np.where(case.seen != MISSING, found[:, :, 0], 1.0)

@@ -17,6 +17,7 @@ from .relation import ROW, Relation, Tabular, literal, opened, quoted
 
 DECLARED = 0.0001
 EXCEPTION = 0.02
+FIRM = 10.0
 MOST_EXPERTS = 6
 
 
@@ -63,6 +64,12 @@ def _plan(relation: Relation, experts: list[Expert]) -> _Plan:
     names = list(dict.fromkeys(name for one in experts for name in one.fd.columns))
     at = {name: f"c{place}" for place, name in enumerate(names)}
     local = [one._replace(fd=FD([at[name] for name in one.fd.given], at[one.fd.column])) for one in experts]
+    firm = [((*map(_place, one.fd.given),), _place(one.fd.column), FIRM if one.declared else one.weight) for one in local]
+    powers = map(float, powers_of(firm, len(names)))
+    local = [
+        one._replace(weight=one.weight * power, exception=DECLARED ** (1 / power) if one.declared else one.exception)
+        for one, power in zip(local, powers, strict=True)
+    ]
     return _Plan(relation, names, local, ["false"] * sum(one.declared for one in experts))
 
 
@@ -253,12 +260,11 @@ def _pass(plan: _Plan, base: str, fill: bool, rates: Blame | None, trust: np.nda
             model = model._replace(factors=factors)
     if rates is None:  # all doubtful rows are set apart
         rates = Blame(0.5, [FIRST] * len(words))
-    powers = powers_of(factors, len(words))
     best, probability = np.zeros(seen.shape, dtype=np.int64), np.zeros(seen.shape)
     for start in range(0, len(patterns), BATCH):
         part = slice(start, start + BATCH)
         case = _case(plan, model, seen[part], times[part])
-        found = posteriors(case, factors, rates, shares, powers)
+        found = posteriors(case, factors, rates, shares)
         top = found[:, :, 1:-1].argmax(axis=2)
         best[part] = np.take_along_axis(case.candidates, top[:, :, None], 2)[:, :, 0]
         probability[part] = np.take_along_axis(found[:, :, 1:-1], top[:, :, None], 2)[:, :, 0]
