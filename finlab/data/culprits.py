@@ -258,7 +258,7 @@ def lifts_of(seen: np.ndarray, candidates: np.ndarray, factor: Factor) -> np.nda
     lift, nobody = factor.lift(
         np.broadcast_to(group[:, None], wide), values, np.broadcast_to(own[:, None], wide)
     )
-    table[:, 0, :-1], table[:, 0, -1] = lift, nobody[:, 0]
+    table[:, 0, :-1], table[:, 0, -1] = lift, _rest(factor, values, lift, nobody)
     held = factor.held(np.broadcast_to(group[:, None], wide), values)
     for place, at in enumerate(given):
         for rank in range(CANDIDATES):
@@ -267,11 +267,17 @@ def lifts_of(seen: np.ndarray, candidates: np.ndarray, factor: Factor) -> np.nda
             group = np.broadcast_to(group[:, None], wide)
             lift, nobody = factor.lift(group, values)
             held = held + factor.held(group, values)
-            table[:, 1 + place * CANDIDATES + rank, :-1] = lift
-            table[:, 1 + place * CANDIDATES + rank, -1] = nobody[:, 0]
+            way = 1 + place * CANDIDATES + rank
+            table[:, way, :-1], table[:, way, -1] = lift, _rest(factor, values, lift, nobody)
     times = np.where(own >= 0, factor.times[own], 0.0)[:, None] * (np.arange(values.shape[1]) == 0)
     table[:, -1, :-1] = factor.elsewhere(values, held, times)
     return table
+
+
+def _rest(factor: Factor, values: np.ndarray, lift: np.ndarray, nobody: np.ndarray) -> np.ndarray:
+    """How well something else fits: what the group believes besides the values that are weighed."""
+    told = np.where(values > 0, factor.share[values] * lift, 0.0).sum(axis=1)
+    return np.maximum(1.0 - told, nobody[:, 0])
 
 
 def priors_of(case: Case, rates: Sequence[Rates], shares: Sequence[np.ndarray]) -> np.ndarray:

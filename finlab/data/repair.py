@@ -17,7 +17,7 @@ from .relation import ROW, Relation, Tabular, literal, opened, quoted
 
 DECLARED = 0.0001
 EXCEPTION = 0.02
-FIRM = 10.0
+FIRM = 3.0
 MOST_EXPERTS = 6
 
 
