@@ -238,7 +238,15 @@ class Case(NamedTuple):
     candidates: np.ndarray
     typing: np.ndarray
     known: np.ndarray
-    lifts: list[np.ndarray]
+    links: "list[Link]"
+
+
+class Link(NamedTuple):
+    """A table that says how well the states of some cells fit together: rows x ways of `given` x states of `column`."""
+
+    given: tuple[int, ...]
+    column: int
+    table: np.ndarray
 
 
 def lifts_of(seen: np.ndarray, candidates: np.ndarray, factor: Factor) -> np.ndarray:
@@ -272,6 +280,20 @@ def lifts_of(seen: np.ndarray, candidates: np.ndarray, factor: Factor) -> np.nda
     times = np.where(own >= 0, factor.times[own], 0.0)[:, None] * (np.arange(values.shape[1]) == 0)
     table[:, -1, :-1] = factor.elsewhere(values, held, times)
     return table
+
+
+def links_of(seen: np.ndarray, candidates: np.ndarray, factors: Sequence[Factor]) -> list[Link]:
+    """Make the tables of all dependencies, each with its weight; two that say the same in both directions become one."""
+    links: dict[tuple[tuple[int, ...], int], Link] = {}
+    for factor in factors:
+        given, column = factor.said.given, factor.said.column
+        table = lifts_of(seen, candidates, factor) ** factor.said.weight
+        back = links.get(((column,), given[0])) if len(given) == 1 else None
+        if back:
+            back.table[:] *= table.transpose(0, 2, 1)
+        else:
+            links[given, column] = Link(given, column, table)
+    return list(links.values())
 
 
 def _rest(factor: Factor, values: np.ndarray, lift: np.ndarray, nobody: np.ndarray) -> np.ndarray:
@@ -331,45 +353,45 @@ class Blame(NamedTuple):
         return [Rates(*(self.rows * one for one in rate)) for rate in self.rates]
 
 
-def posteriors(case: Case, factors: Sequence[Factor], blame: Blame, shares: Sequence[np.ndarray]) -> np.ndarray:
+def posteriors(case: Case, blame: Blame, shares: Sequence[np.ndarray]) -> np.ndarray:
     """The probability of each state of each cell."""
     prior = priors_of(case, blame.rates, shares)
-    powers = np.array([factor.said.weight for factor in factors])
-    found = _passed(case, factors, prior, powers)
-    sound = _sound(case, factors, prior, powers, blame)
+    found = _passed(case, prior)
+    sound = _sound(case, prior, blame)
     found *= 1.0 - sound[:, None, None]
-    there = case.seen != MISSING
-    found[:, :, 0] += np.where(there, sound[:, None], 0.0)
+    found[:, :, 0] += np.where(case.seen != MISSING, sound[:, None], 0.0)
     return found
 
 
-def _sound(case: Case, factors: Sequence[Factor], prior: np.ndarray, powers: np.ndarray, blame: Blame) -> np.ndarray:
+def _sound(case: Case, prior: np.ndarray, blame: Blame) -> np.ndarray:
     """The probability that nothing is wrong in a row: against one cell that is wrong, each in turn."""
-    one = np.zeros(prior.shape)
-    for factor, power, lifts in zip(factors, powers, case.lifts, strict=True):
-        base = np.log(lifts[:, 0, 0])[:, None]
-        for place, at in enumerate(factor.said.given):
+    one, none = np.zeros(prior.shape), np.zeros(len(prior))
+    for given, column, table in case.links:
+        logs = np.log(table)
+        base = logs[:, 0, 0]
+        none += base
+        for place, at in enumerate(given):
             own = slice(1 + place * CANDIDATES, 1 + (place + 1) * CANDIDATES)
-            one[:, at, 1:-1] += power * (np.log(lifts[:, own, 0]) - base)
-            one[:, at, -1] += power * (np.log(lifts[:, -1, 0]) - base[:, 0])
-        one[:, factor.said.column, 1:] += power * (np.log(lifts[:, 0, 1:]) - base)
+            one[:, at, 1:-1] += logs[:, own, 0] - base[:, None]
+            one[:, at, -1] += logs[:, -1, 0] - base
+        one[:, column, 1:] += logs[:, 0, 1:] - base[:, None]
     right = np.where(case.seen == MISSING, 1.0, prior[:, :, 0])
     wrong = np.where((case.seen == MISSING)[:, :, None], 0.0, prior[:, :, 1:] * np.exp(np.minimum(one[:, :, 1:], 600.0)))
     bad = np.prod(right, axis=1) * (1.0 + (wrong.sum(axis=2) / right).sum(axis=1))
     return (1.0 - blame.rows) / (1.0 - blame.rows + blame.rows * bad)
 
 
-def _passed(case: Case, factors: Sequence[Factor], prior: np.ndarray, powers: np.ndarray) -> np.ndarray:
-    """Pass messages between cells and dependencies."""
+def _passed(case: Case, prior: np.ndarray) -> np.ndarray:
+    """Pass messages between cells and tables until they agree."""
     with np.errstate(divide="ignore"):
         total = np.log(prior)
-    sent = [{at: np.zeros(prior[:, at].shape) for at in factor.members} for factor in factors]
+    sent = [{at: np.zeros(prior[:, at].shape) for at in (*link.given, link.column)} for link in case.links]
     for _ in range(ROUNDS):
-        for number, (factor, lifts) in enumerate(zip(factors, case.lifts, strict=True)):
-            free = {at: _shares(total[:, at] - powers[number] * sent[number][at]) for at in factor.members}
-            for at, message in _messages(factor, lifts, free).items():
-                total[:, at] += powers[number] * (message - sent[number][at])
-                sent[number][at] = message
+        for link, own in zip(case.links, sent, strict=True):
+            free = {at: _shares(total[:, at] - own[at]) for at in own}
+            for at, message in _messages(link, free).items():
+                total[:, at] += message - own[at]
+                own[at] = message
     return _shares(total.reshape(-1, total.shape[-1])).reshape(total.shape)
 
 
@@ -378,8 +400,8 @@ def _shares(logs: np.ndarray) -> np.ndarray:
     return found / found.sum(axis=1, keepdims=True)
 
 
-def _messages(factor: Factor, lifts: np.ndarray, free: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
-    given, column = factor.said.given, factor.said.column
+def _messages(link: Link, free: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    given, column, lifts = link
     right = [free[at][:, 0] for at in given]
     ways = np.zeros(lifts.shape[:2])
     ways[:, 0] = np.prod(right, axis=0)
@@ -417,17 +439,17 @@ LEARNED = 5
 FEW = 0.5
 FIRST = Rates(0.02, 0.02, 0.02)
 SHRUNK = 0.2
-TWICE, WORTH = 1.1, 20.0
+TWICE, WORTH = 1.3, 100.0
 
 
 def learn(
-    case: Case, factors: Sequence[Factor], shares: Sequence[np.ndarray], times: np.ndarray, rows: float, start: Blame | None
+    case: Case, shares: Sequence[np.ndarray], times: np.ndarray, rows: float, start: Blame | None
 ) -> Blame:
     """Estimate how often rows and columns err, and how, from the rows themselves (expectation-maximisation)."""
     columns = case.seen.shape[1]
     blame = start or Blame(float(min(0.5, times.sum() / max(rows, 1))), [Rates(*(one * 4 / columns for one in FIRST))] * columns)
     for _ in range(LEARNED):
-        found = posteriors(case, factors, blame, shares)
+        found = posteriors(case, blame, shares)
         sums = np.array([_sums(case, found, column, rate, times) for column, rate in enumerate(blame.rates)])
         sums = (1.0 - SHRUNK) * sums + SHRUNK * sums.mean(axis=0) + FEW / columns
         there = np.where(case.seen != MISSING, found[:, :, 0], 1.0)

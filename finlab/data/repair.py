@@ -11,13 +11,12 @@ from ..core.errors import InputError
 from ..core.progress import Progress, progress
 from .beliefs import SAMPLE_VALUES, Beliefs, alike_sql, beliefs_of
 from .constraints import FD, DenialConstraint, broken_pairs, check_constraints, known
-from .culprits import (CANDIDATES, Apart, Case, Evidence, Factor, Rates, candidates_of, FIRST, Blame, learn, lifts_of, posteriors, powers_of)
+from .culprits import (CANDIDATES, Apart, Case, Evidence, Factor, Rates, candidates_of, FIRST, Blame, learn, links_of, posteriors, powers_of)
 from .dependencies import dependencies_of
 from .relation import ROW, Relation, Tabular, literal, opened, quoted
 
 DECLARED = 0.0001
 EXCEPTION = 0.02
-FIRM = 3.0
 MOST_EXPERTS = 6
 
 
@@ -64,7 +63,7 @@ def _plan(relation: Relation, experts: list[Expert]) -> _Plan:
     names = list(dict.fromkeys(name for one in experts for name in one.fd.columns))
     at = {name: f"c{place}" for place, name in enumerate(names)}
     local = [one._replace(fd=FD([at[name] for name in one.fd.given], at[one.fd.column])) for one in experts]
-    firm = [((*map(_place, one.fd.given),), _place(one.fd.column), FIRM if one.declared else one.weight) for one in local]
+    firm = [((*map(_place, one.fd.given),), _place(one.fd.column), one.weight) for one in local]
     powers = map(float, powers_of(firm, len(names)))
     local = [
         one._replace(weight=one.weight * power, exception=DECLARED ** (1 / power) if one.declared else one.exception)
@@ -189,7 +188,7 @@ def _case(plan: _Plan, model: _Model, seen: np.ndarray, times: np.ndarray) -> Ca
         known_[:, column] = elsewhere >= 1
         alike = _alike(plan.relation, words, seen[:, column], candidates[:, column])
         typing[:, column] = alike / (model.chance[column] * (1.0 + elsewhere[:, None]))
-    return Case(seen, candidates, typing, known_, [lifts_of(seen, candidates, one) for one in model.factors])
+    return Case(seen, candidates, typing, known_, links_of(seen, candidates, model.factors))
 
 
 def _seen(plan: _Plan, base: str, words: list[_Dictionary], patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -254,7 +253,7 @@ def _pass(plan: _Plan, base: str, fill: bool, rates: Blame | None, trust: np.nda
     some = free if len(free) <= LEARNERS else np.sort(np.random.default_rng(0).choice(free, LEARNERS, replace=False))
     for turn in range(turns if len(free) else 0):
         scaled = times[some] * (len(free) / len(some))
-        rates = learn(_case(plan, model, seen[some], times[some]), model.factors, shares, scaled, relation.rows, rates)
+        rates = learn(_case(plan, model, seen[some], times[some]), shares, scaled, relation.rows, rates)
         if turn + 1 < TURNS:
             factors, *_ = _listened(plan, base, words, fill, rates)
             model = model._replace(factors=factors)
@@ -264,7 +263,7 @@ def _pass(plan: _Plan, base: str, fill: bool, rates: Blame | None, trust: np.nda
     for start in range(0, len(patterns), BATCH):
         part = slice(start, start + BATCH)
         case = _case(plan, model, seen[part], times[part])
-        found = posteriors(case, factors, rates, shares)
+        found = posteriors(case, rates, shares)
         top = found[:, :, 1:-1].argmax(axis=2)
         best[part] = np.take_along_axis(case.candidates, top[:, :, None], 2)[:, :, 0]
         probability[part] = np.take_along_axis(found[:, :, 1:-1], top[:, :, None], 2)[:, :, 0]
