@@ -140,9 +140,9 @@ def _shared(columns: str, scored: str, by: str, start: float) -> str:
     total = f"(sum({sure}) OVER (PARTITION BY {by}) + {none})"
     return f"SELECT {columns}, {sure} / {total} AS belief, {none} / {total} AS other FROM ({best})"
 
-# %% ../../nbs/data/beliefs.ipynb #9055d1c6
+# %% ../../nbs/data/beliefs.ipynb #35c7d57a
 def _taken_away(counted: str, pairs: str, scored: str, group: str, vote: float, start: float) -> str:
-    """Write the SQL of the beliefs of unsure groups without one row; a value that was there once may still be the true one."""
+    """Write the SQL of the beliefs of unsure groups without one row; its value may still be the true one."""
     others = (
         f"SELECT {group}, p.own, s.v, s.score - CASE WHEN p.times = 1 THEN p.rival ELSE 0 END AS score "
         f"FROM {pairs} AS p JOIN ({scored}) AS s USING ({group}, v)"

@@ -277,7 +277,8 @@ def count_violations(table: Tabular, constraints: Any) -> pd.DataFrame:
     """Count, for each constraint, what breaks it: groups, rows in them, pairs of rows, least rows to change, share.
 
     `not_compared`: ordered pairs of rows that were not looked at, because too many others break the constraint; the
-    counts are then those of the pairs that were. Groups, least and share (of the table's rows) are those of a functional dependency, and missing for others.
+    counts are then those of the pairs that were. Groups, least and share (of the table's rows) are those of a
+    functional dependency, and missing for others.
     """
     with opened(table) as relation:
         lines = []
@@ -286,7 +287,8 @@ def count_violations(table: Tabular, constraints: Any) -> pd.DataFrame:
             groups, rows, pairs, least, left = counts
             most = None if groups is None else int(least or 0)
             lines.append((str(one), groups, int(rows or 0), int(pairs or 0), most, left))
-        counted = pd.DataFrame(lines, columns=pd.Index(["constraint", "groups", "rows", "pairs", "least", "not_compared"]))
+        header = ["constraint", "groups", "rows", "pairs", "least", "not_compared"]
+        counted = pd.DataFrame(lines, columns=pd.Index(header))
         counted = counted.astype({"groups": "Int64", "least": "Int64"})
         counted["share"] = counted["least"].astype("Float64") / max(relation.rows, 1)
         return counted

@@ -219,7 +219,7 @@ def _sound(case: Case, prior: np.ndarray, blame: Blame) -> np.ndarray:
     bad = np.prod(right, axis=1) * (1.0 + alone)
     return (1.0 - blame.rows) / (1.0 - blame.rows + blame.rows * bad)
 
-# %% ../../nbs/data/culprits.ipynb #f1c4ac90
+# %% ../../nbs/data/culprits.ipynb #bb0f4bf2
 LEARNED = 5  # steps of expectation and maximisation
 FIRST = Rates(0.08, 0.08, 0.08)  # shared by the columns, where nothing is known
 SHRUNK = 0.2
@@ -228,11 +228,13 @@ FEW = 0.5
 MOST_WRONG = 0.6  # of a column's cells in a row with errors
 
 
-def learn(case: Case, shares: Sequence[np.ndarray], times: np.ndarray, rows: float, start: Blame | None = None) -> Blame:
+def learn(
+    case: Case, shares: Sequence[np.ndarray], times: np.ndarray, rows: int, start: Blame | None = None
+) -> Blame:
     """Estimate how often rows and columns err, and how, from doubtful rows that each stand for `times` of `rows`."""
     columns = case.seen.shape[1]
     first = [Rates(*(one / columns for one in FIRST))] * columns
-    blame = start or Blame(float(min(0.5, times.sum() / max(rows, 1.0))), first)
+    blame = start or Blame(float(min(0.5, times.sum() / max(rows, 1))), first)
     for _ in range(LEARNED):
         found = posteriors(case, blame, shares)
         sums = np.array([_errors(case, found, column, rate, times) for column, rate in enumerate(blame.rates)])
@@ -242,7 +244,7 @@ def learn(case: Case, shares: Sequence[np.ndarray], times: np.ndarray, rows: flo
         spread = _spread((sums.sum() + WORTH * TWICE) / (some + WORTH))
         rates = sums / sums.sum() * spread
         rates *= np.minimum(1.0, MOST_WRONG / rates.sum(axis=1, keepdims=True))
-        bad = some / (1.0 - np.exp(-spread)) / max(rows, 1.0)
+        bad = some / (1.0 - np.exp(-spread)) / max(rows, 1)
         blame = Blame(float(min(1.0, bad)), [Rates(*map(float, rate)) for rate in rates])
     return blame
 

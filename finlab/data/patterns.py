@@ -105,7 +105,7 @@ def rows_of(plan: Plan, patterns: str, chosen: str, more: str) -> str:
         f"(SELECT * FROM {patterns} SEMI JOIN {chosen} USING (pattern)) AS p ON {' AND '.join(same + marked)}"
     )
 
-# %% ../../nbs/data/patterns.ipynb #a779690c
+# %% ../../nbs/data/patterns.ipynb #b48fe243
 class Dictionary(NamedTuple):
     """The texts of a column: a table (v, code, n); how often each code is there, and its share. Code 0: all rows."""
 
@@ -141,10 +141,10 @@ def evidence_of(relation: Relation, beliefs: Beliefs, expert: Expert, words: lis
     lines = _coded(relation, beliefs.table, {**groups, "v": own}, numbers)
     left = _coded(relation, beliefs.apart, {**groups, "own": own, "v": own}, "t.belief, t.other")
     apart = Apart([left[name] for name in groups], left["own"], left["v"], left["belief"], left["other"])
-    said = [lines[name] for name in ("v", "n", "size", "kinds", "belief", "other")]
     return Evidence(
-        given, column, expert.weight, expert.exception, [lines[name] for name in groups], *said, apart, *beliefs[3:]
-    )
+        given, column, expert.weight, expert.exception, [lines[name] for name in groups], lines["v"], lines["n"],
+        lines["size"], lines["kinds"], lines["belief"], lines["other"], apart, beliefs.vote, beliefs.start,
+    )  # fmt: skip
 
 # %% ../../nbs/data/patterns.ipynb #e4a82fc1
 SURE = 0.9  # a value that its group believes in less is doubtful
