@@ -129,17 +129,15 @@ def _lifts(seen: np.ndarray, candidates: np.ndarray, factor: Factor) -> np.ndarr
     table[:, -1, :-1] = factor.elsewhere(values, held, times)
     return table
 
-# %% ../../nbs/data/culprits.ipynb #aeb8f4f5
+# %% ../../nbs/data/culprits.ipynb #7e6864ce
 ROUNDS = 6  # a tree of columns needs as many as it is deep, and a table's dependencies are seldom deeper
 
 
 def posteriors(case: Case, blame: Blame, shares: Sequence[np.ndarray]) -> np.ndarray:
     """Compute the probability of each state of each cell: rows x columns x states."""
     prior = priors_of(case, blame.rates, shares)
-    found, sound = _passed(case, prior), _sound(case, prior, blame)
-    found *= 1.0 - sound[:, None, None]
-    found[:, :, 0] += np.where(case.seen != MISSING, sound[:, None], 0.0)
-    return found
+    sound, filled = _sound(case, prior, blame)
+    return (1.0 - sound[:, None, None]) * _passed(case, prior) + sound[:, None, None] * filled
 
 
 def _passed(case: Case, prior: np.ndarray) -> np.ndarray:
@@ -198,12 +196,15 @@ def _to_given(link: Link, free: dict[int, np.ndarray], place: int, fit: np.ndarr
     there = ways[:, [0]] * fit[:, own] + (1.0 - ways[:, [0]]) * fit[:, [-1]]
     return np.concatenate([seen[:, None], there, fit[:, [-1]]], axis=1)
 
-# %% ../../nbs/data/culprits.ipynb #b5f9a424
+# %% ../../nbs/data/culprits.ipynb #4f68a648
 _LARGEST = 600.0  # of an exponent
 
 
-def _sound(case: Case, prior: np.ndarray, blame: Blame) -> np.ndarray:
-    """The probability that nothing is wrong in a row, against each cell in turn being the only one that is."""
+def _sound(case: Case, prior: np.ndarray, blame: Blame) -> tuple[np.ndarray, np.ndarray]:
+    """The probability that nothing is wrong in a row, against each cell in turn being the only one that is.
+
+    And the states of its cells then: as they stand, and an empty one as the others of its row say.
+    """
     one, missing = np.zeros(prior.shape), case.seen == MISSING
     for given, column, table in case.links:
         logs = np.log(np.maximum(table, _TINY))
@@ -217,7 +218,11 @@ def _sound(case: Case, prior: np.ndarray, blame: Blame) -> np.ndarray:
     wrong = prior[:, :, 1:] * np.exp(np.minimum(one[:, :, 1:], _LARGEST))
     alone = np.where(missing, 0.0, wrong.sum(axis=2) / right).sum(axis=1)
     bad = np.prod(right, axis=1) * (1.0 + alone)
-    return (1.0 - blame.rows) / (1.0 - blame.rows + blame.rows * bad)
+    with np.errstate(divide="ignore"):
+        fits = _shared((np.log(prior) + one).reshape(-1, prior.shape[-1])).reshape(prior.shape)
+    right_as_seen = np.arange(prior.shape[-1]) == 0
+    filled = np.where(missing[:, :, None], fits, right_as_seen)
+    return (1.0 - blame.rows) / (1.0 - blame.rows + blame.rows * bad), filled
 
 # %% ../../nbs/data/culprits.ipynb #bb0f4bf2
 LEARNED = 5  # steps of expectation and maximisation
