@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['OPERATORS', 'Constraint', 'MOST_PAIRS', 'FD', 'Predicate', 'DenialConstraint', 'parse_constraint', 'read_constraints',
-           'check_constraints', 'known', 'grouped', 'broken_pairs', 'count_violations', 'list_violations']
+           'check_constraints', 'known', 'grouped', 'broken_pairs', 'Compared', 'compare_rows', 'count_violations',
+           'list_violations']
 
 # %% ../../nbs/data/constraints.ipynb #d46d449d
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -184,10 +185,10 @@ def _count_fd(relation: Relation, fd: FD) -> tuple[Any, ...]:
         f"(SELECT {group}, max(size) AS size, max(top) AS top, sum(CAST(n AS HUGEINT) * n) AS squares "
         f"FROM ({grouped(relation.name, fd)}) WHERE kinds > 1 GROUP BY ALL)"
     )
-    return relation.ask(query)[0]
+    return *relation.ask(query)[0], 0
 
 # %% ../../nbs/data/constraints.ipynb #dcce4db1
-MOST_PAIRS = 1_000_000  # pairs of rows that are looked at for one constraint
+MOST_PAIRS = 1_000_000  # broken pairs of rows that are listed for one constraint
 
 
 def _side(relation: Relation, side: tuple[str, str], as_number: bool) -> str:
@@ -210,38 +211,84 @@ def _compared(relation: Relation, predicate: Predicate) -> str:
     return f"{_side(relation, left, True)} {sign} {right!r}"
 
 
-def broken_pairs(relation: Relation, constraint: DenialConstraint) -> str:
-    """Write the SQL that lists the rows, or pairs of rows, for which all comparisons hold."""
+def broken_pairs(relation: Relation, constraint: DenialConstraint, until: int | None = None) -> str:
+    """Write the SQL that lists the rows, or pairs of rows, for which all comparisons hold.
+
+    `until`: only the rows up to this number of `_row` are compared, each with all others.
+    """
     held = " AND ".join(_compared(relation, predicate) for predicate in constraint.predicates)
     if not constraint.pairs:
         return f"SELECT t1.{ROW} AS row, NULL::BIGINT AS other FROM {relation.name} AS t1 WHERE {held}"
+    some = "" if until is None else f" AND t1.{ROW} <= {until}"
     return (
         f"SELECT t1.{ROW} AS row, t2.{ROW} AS other FROM {relation.name} AS t1 JOIN {relation.name} AS t2 "
-        f"ON {held} WHERE t1.{ROW} <> t2.{ROW} LIMIT {MOST_PAIRS}"
+        f"ON {held} WHERE t1.{ROW} <> t2.{ROW}{some}"
     )
 
 
+class Compared(NamedTuple):
+    """The broken pairs of a constraint (a table: row, other), and how many ordered pairs were compared, and not."""
+
+    constraint: DenialConstraint
+    table: str
+    compared: int
+    left: int
+
+    @property
+    def note(self) -> str:
+        """One sentence if pairs were not compared, else nothing."""
+        if not self.left:
+            return ""
+        return (
+            f"{self.constraint}: {self.compared:,} ordered pairs of rows were compared, {self.left:,} were not, "
+            f"because more than {MOST_PAIRS:,} of them break it."
+        )
+
+
+def compare_rows(relation: Relation, constraint: DenialConstraint) -> Compared:
+    """Compare rows until about MOST_PAIRS pairs break a constraint: the first rows, each with all others."""
+    rows = relation.rows
+    every = rows * (rows - 1) if constraint.pairs else rows
+    most = max(MOST_PAIRS, rows)  # the first row alone may break it with every other
+    pairs = relation.draft(f"{broken_pairs(relation, constraint)} LIMIT {most + 1}")
+    if not constraint.pairs or relation.ask(f"SELECT count(*) FROM {pairs}")[0][0] <= most:
+        return Compared(constraint, pairs, every, 0)
+    first = rows
+    while first > 1:
+        relation.forget(pairs)
+        first = max(first // 4, 1)
+        until = relation.ask(f"SELECT {ROW} FROM {relation.name} ORDER BY {ROW} LIMIT 1 OFFSET {first - 1}")[0][0]
+        pairs = relation.draft(f"{broken_pairs(relation, constraint, until)} LIMIT {most + 1}")
+        if relation.ask(f"SELECT count(*) FROM {pairs}")[0][0] <= most:
+            break
+    return Compared(constraint, pairs, first * (rows - 1), every - first * (rows - 1))
+
+
 def _count_pairs(relation: Relation, constraint: DenialConstraint) -> tuple[Any, ...]:
-    pairs = relation.draft(broken_pairs(relation, constraint))
+    compared = compare_rows(relation, constraint)
+    pairs = compared.table
     both = f"SELECT row FROM {pairs} UNION SELECT other FROM {pairs} WHERE other IS NOT NULL"
     rows = relation.ask(f"SELECT count(*) FROM ({both})")[0][0]
     found = relation.ask(f"SELECT count(DISTINCT (least(row, other), greatest(row, other))) FROM {pairs}")[0][0]
-    return None, rows, found, None
+    return None, rows, found, None, compared.left
 
 # %% ../../nbs/data/constraints.ipynb #3cddc326
 def count_violations(table: Tabular, constraints: Any) -> pd.DataFrame:
     """Count, for each constraint, what breaks it: groups, rows in them, pairs of rows, least rows to change, share.
 
-    Groups, least and share (of the table's rows) are those of a functional dependency, and missing for others.
+    `not_compared`: ordered pairs of rows that were not looked at, because too many others break the constraint; the
+    counts are then those of the pairs that were. Groups, least and share (of the table's rows) are those of a
+    functional dependency, and missing for others.
     """
     with opened(table) as relation:
         lines = []
         for one in check_constraints(constraints, relation.columns):
             counts = _count_fd(relation, one) if isinstance(one, FD) else _count_pairs(relation, one)
-            groups, rows, pairs, least = counts
+            groups, rows, pairs, least, left = counts
             most = None if groups is None else int(least or 0)
-            lines.append((str(one), groups, int(rows or 0), int(pairs or 0), most))
-        counted = pd.DataFrame(lines, columns=pd.Index(["constraint", "groups", "rows", "pairs", "least"]))
+            lines.append((str(one), groups, int(rows or 0), int(pairs or 0), most, left))
+        header = ["constraint", "groups", "rows", "pairs", "least", "not_compared"]
+        counted = pd.DataFrame(lines, columns=pd.Index(header))
         counted = counted.astype({"groups": "Int64", "least": "Int64"})
         counted["share"] = counted["least"].astype("Float64") / max(relation.rows, 1)
         return counted
@@ -256,7 +303,8 @@ def list_violations(table: Tabular, constraint: Constraint | str, most: int = 10
     with opened(table) as relation:
         one = check_constraints([constraint], relation.columns)[0]
         if not isinstance(one, FD):
-            return relation.frame(f"SELECT * FROM ({broken_pairs(relation, one)}) ORDER BY ALL LIMIT {int(most)}")
+            pairs = compare_rows(relation, one).table
+            return relation.frame(f"SELECT * FROM {pairs} ORDER BY ALL LIMIT {int(most)}")
         counts = relation.draft(grouped(relation.name, one))
         match = " AND ".join(f"c.g{place} = {known(column, 't')}" for place, column in enumerate(one.given))
         given = ", ".join(f"c.g{place} AS {quoted(column)}" for place, column in enumerate(one.given))

@@ -119,27 +119,32 @@ MOST_COLUMNS = 60
 STRONG = 0.8  # the confidence from which a dependency is proposed
 
 
-def dependencies_of(relation: Relation, names: list[str], least: float = STRONG, size: int = 1) -> dict[FD, Strength]:
-    """Find the dependencies among the columns `names` of a relation, the strongest first."""
-    chances = {name: chance for name, chance in _chances(relation, names).items() if chance < 1.0}
-    usable = list(chances)[:MOST_COLUMNS]
+def dependencies_of(
+    relation: Relation, names: list[str], least: float = STRONG, size: int = 1, wanted: list[str] | None = None
+) -> dict[FD, Strength]:
+    """Find the dependencies among the columns `names` of a relation, the strongest first.
+
+    With `wanted`, only those that fix one of these columns; their strength is then that of the sample.
+    """
+    chances = {name: chance for name, chance in _chances(relation, wanted or names).items() if chance < 1.0}
+    fixed = list(chances)[:MOST_COLUMNS]
+    usable = fixed if wanted is None else names[:MOST_COLUMNS]
     passed: dict[FD, Strength] = {}
     for width in range(1, size + 1):
         for given in itertools.combinations(usable, width):
             held = {fd.column for fd in passed if set(fd.given) < set(given)}
             inner = any(set(fd.columns) <= set(given) for fd in passed)
-            wanted = [name for name in usable if name not in (*given, *held)]
-            if inner or not wanted:
+            targets = [name for name in fixed if name not in (*given, *held)]
+            if inner or not targets:
                 continue
-            x, columns = _sampled(relation, given, wanted)
-            for name in wanted:
-                sample = strength(*_counted(x, columns[name]), chances[name])
-                if sample.confidence < least:
-                    continue
+            x, columns = _sampled(relation, given, targets)
+            for name in targets:
+                found = strength(*_counted(x, columns[name]), chances[name])
                 fd = FD(given, name)
-                whole = sample if len(x) == relation.rows else measure_dependency(relation, fd, chances[name])
-                if whole.confidence >= least:
-                    passed[fd] = whole
+                if found.confidence >= least and wanted is None and len(x) < relation.rows:
+                    found = measure_dependency(relation, fd, chances[name])
+                if found.confidence >= least:
+                    passed[fd] = found
     return dict(sorted(passed.items(), key=lambda item: (-item[1].confidence, str(item[0]))))
 
 # %% ../../nbs/data/dependencies.ipynb #33f20510
