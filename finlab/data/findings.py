@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['SEVERITIES', 'MANY', 'FEW', 'KINDS', 'NEARLY', 'NORMAL', 'MOST_CATEGORIES', 'RARER', 'LEAST_LETTERS', 'MOSTLY',
-           'ALL_BUT', 'Finding', 'found', 'rows_of', 'missing_findings', 'letter_findings', 'spelling_findings',
-           'disguise_findings']
+           'ALL_BUT', 'Finding', 'found', 'rows_of', 'missing_findings', 'empty_findings', 'letter_findings',
+           'spelling_findings', 'disguise_findings']
 
 # %% ../../nbs/data/findings.ipynb #a9cc4c61
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from .relation import ROW, Relation, literal, quoted
 SEVERITIES = ("high", "medium", "low")
 MANY, FEW = 0.2, 0.001  # share of the rows from which a finding weighs more, below which it weighs less
 KINDS = {
-    "no_values": 2, "null": 3, "blank": 3, "placeholder": 2, "constant": 3, "nearly_constant": 3,
+    "no_values": 3, "null": 3, "blank": 3, "placeholder": 2, "constant": 4, "nearly_constant": 3,
     "edge_blanks": 3, "invisible": 2, "damaged": 1, "mixed_types": 1, "number_as_text": 2, "date_as_text": 2,
     "date_formats": 1, "date_order": 1, "variants": 2, "spelling": 2, "almost_key": 1, "gaps": 2,
     "not_finite": 1, "sign": 2, "zero_as_missing": 2, "placeholder_number": 2, "outlier": 2, "percent": 1,
@@ -43,6 +43,8 @@ class Finding:
 
     def __str__(self) -> str:
         told = "; ".join(f"row {row}: {value}" for row, value in self.examples)
+        if all(value == "NULL" for _, value in self.examples):  # which says nothing new
+            told = ", ".join(f"row {row}" for row, _ in self.examples)
         return f"[{self.severity}] {self.sentence}" + (f" For instance {told}." if told else "")
 
 
@@ -65,11 +67,10 @@ NEARLY = 0.995  # share of one value from which a column says next to nothing
 
 
 def missing_findings(relation: Relation, m: Measure) -> Iterator[Finding]:
-    """NULL, blank and placeholder values; columns without any value, or with one only."""
+    """NULL, blank and placeholder values; a column with one value only."""
     name, text = (m.name,), quoted(m.name)
     if not m.present:
-        yield found("no_values", name, m.rows, m.rows, f"{m.name} has no value in any of {m.rows:,} rows.")
-        return
+        return  # told once for all such columns: see empty_findings
     lost = "NULL (never filled in)", "blank texts", "placeholders such as 'n/a' or '-'"
     conditions = f"{text} IS NULL", is_blank(text), f"NOT {is_blank(text)} AND {is_placeholder(text)}"
     for kind, count, what, condition in zip(
@@ -86,6 +87,17 @@ def missing_findings(relation: Relation, m: Measure) -> Iterator[Finding]:
         rest = m.present - m.top[0][1]
         told = f"{m.name} is nearly constant: all but {rest:,} values are {m.top[0][0]}."
         yield found("nearly_constant", name, rest, m.rows, told)
+
+
+def empty_findings(measures: Sequence[Measure]) -> Iterator[Finding]:
+    """Columns without any value: one finding for all of them, since nobody reads ten alike."""
+    empty = [m for m in measures if m.rows and not m.present]
+    if empty:
+        names, rows = [m.name for m in empty], empty[0].rows
+        more = f", {', '.join(names[1:6])}" if len(names) > 1 else ""
+        more += f" and {len(names) - 6:,} more columns" if len(names) > 6 else ""
+        verb = "have" if len(names) > 1 else "has"
+        yield found("no_values", tuple(names), rows, rows, f"{names[0]}{more} {verb} no value in any of {rows:,} rows.")
 
 # %% ../../nbs/data/findings.ipynb #6a784850
 _INVISIBLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{80}-\x{9f}\x{ad}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}\x{feff}]"

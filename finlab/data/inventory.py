@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['TABLE_COLUMNS', 'COUNTS', 'PROFILED_CELLS', 'TABLE_SECONDS', 'ALL_SECONDS', 'AGAIN_SECONDS', 'FINDING_COLUMNS',
-           'MOST_DRAWN', 'REACH', 'Age', 'age_of', 'account', 'Asked', 'Totals', 'Inventory', 'astray', 'inventory']
+           'MOST_DRAWN', 'REACH', 'Age', 'age_of', 'account', 'Asked', 'Totals', 'Inventory', 'ended', 'astray',
+           'inventory']
 
 # %% ../../nbs/data/inventory.ipynb #c97a47a8
 import os
@@ -24,7 +25,7 @@ from ..core.plotting import finish, new_figure
 from ..core.settings import settings
 from .catalogue import ROW, Entry, entries_of, find_entry, place_of
 from .contracts import Contract, contract_from_toml
-from .findings import SEVERITIES
+from .findings import KINDS, SEVERITIES
 from .ingest import quoted
 from .lease import lease
 from .lineage import has_parts
@@ -53,9 +54,9 @@ def age_of(entry: Entry, today: date, limit: int, newest: date | None = None) ->
     return Age(days, limit, "future" if days < 0 else "stale" if days > limit else "fresh")
 
 # %% ../../nbs/data/inventory.ipynb #5036d600
-TABLE_COLUMNS = ("table", "source", "sources", "kind", "sha256", "rows", "columns", "as_of", "loaded_at", "days",
-                 "limit", "state", "contract", "records", "loaded", "rejected", "duplicates", "unexplained", "unlisted",
-                 "changed", "cleanings", "content")  # fmt: skip
+TABLE_COLUMNS = ("table", "source", "sources", "kind", "sha256", "rows", "columns", "as_of", "newest", "loaded_at",
+                 "days", "limit", "state", "contract", "records", "loaded", "rejected", "duplicates", "unexplained",
+                 "unlisted", "changed", "cleanings", "content")  # fmt: skip
 COUNTS = ("records", "loaded", "rejected", "duplicates")
 
 
@@ -91,17 +92,16 @@ def _place(entry: Entry) -> str:
     return f"main.{quoted(entry.name)}" if entry.sha256 is None else place_of(entry.content)
 
 
-def _newest(connection: duckdb.DuckDBPyConnection, entry: Entry, contract: Contract, today: date) -> date | None:
-    """Find the newest day, up to today, in the fields of a contract that sets a limit; None if there is none."""
-    dated = [field.name for field in contract.fields if field.type.startswith(("date", "timestamp"))]
-    if contract.freshness_days is None or not dated:
-        return None
-    each = [f"CAST({quoted(name)} AS DATE)" for name in dated]
-    days = ", ".join(f"max({day}) FILTER ({day} <= $today)" for day in each)
+def _newest(connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> date | None:
+    """Find the newest day, up to today, in the columns of days; None if there is none, or it cannot be asked."""
     try:
+        columns = connection.execute(f"DESCRIBE SELECT * FROM {_place(entry)}").fetchall()
+        dated = [str(name) for name, kind, *_ in columns if str(kind).startswith(("DATE", "TIMESTAMP"))]
+        each = [f"CAST({quoted(name)} AS DATE)" for name in dated]
+        days = ", ".join(f"max({day}) FILTER ({day} <= $today)" for day in each)
         query = f"SELECT greatest({days}) FROM {_place(entry)}"
-        return connection.execute(query, {"today": today}).fetchall()[0][0]
-    except duckdb.Error:  # a cleaning gave a column another type
+        return connection.execute(query, {"today": today}).fetchall()[0][0] if dated else None
+    except duckdb.Error:
         return None
 
 
@@ -145,10 +145,11 @@ def _tables(
     for entry in entries:
         contract, own = contracts.get(entry.content), by_table.get(entry.name, parts.loc[[]])
         cleaned = cleanings.loc[[name == entry.name for name in cleanings["name"].tolist()]]
-        limit = asked.limit if contract is None or contract.freshness_days is None else contract.freshness_days
-        newest = None if contract is None else _newest(connection, entry, contract, asked.today)
-        age, (count, width) = age_of(entry, asked.today, limit, newest), _counted(connection, entry)
-        row = entry._asdict() | account(own, cleaned, count) | age._asdict()
+        own_limit, newest = contract.freshness_days if contract else None, _newest(connection, entry, asked.today)
+        limit = asked.limit if own_limit is None else own_limit
+        age = age_of(entry, asked.today, limit, None if own_limit is None else newest)
+        count, width = _counted(connection, entry)
+        row = entry._asdict() | account(own, cleaned, count) | age._asdict() | {"newest": newest}
         row |= {"as_of": entry.as_of if age.days is None else asked.today - timedelta(age.days)}
         row |= {"table": entry.name, "rows": count, "columns": width, "contract": contract.name if contract else ""}
         rows.append(row | {"sources": len(set(own["source"].tolist()))})
@@ -218,7 +219,7 @@ def _findings(
                  for f in found.findings]  # fmt: skip
     if late:
         notes.append(f"Not looked into, as the time was up: {', '.join(late)}.")
-    rows.sort(key=lambda row: (SEVERITIES.index(row[1]), -row[6], row[0].casefold()))
+    rows.sort(key=lambda row: (SEVERITIES.index(row[1]), KINDS[row[2]], -row[6], row[0].casefold()))
     return pd.DataFrame(rows, columns=pd.Index(FINDING_COLUMNS)), notes
 
 # %% ../../nbs/data/inventory.ipynb #b6d999b8
@@ -275,6 +276,12 @@ class Inventory:
         return f"<p>{escape(self.summary())}</p>" + "".join(f.to_html(index=False) for f in frames if len(f)) + below
 
 # %% ../../nbs/data/inventory.ipynb #e9ec11e2
+def ended(found: "Inventory") -> pd.DataFrame:
+    """Choose the tables that count as fresh, for their source is, though the newest day in their rows is too old."""
+    shown = found.tables[["state", "newest", "limit"]].itertuples(index=False)
+    return found.tables.loc[[s == "fresh" and n is not None and (found.today - n).days > most for s, n, most in shown]]
+
+
 def astray(tables: pd.DataFrame) -> pd.DataFrame:
     """Choose the tables whose accounts do not add up."""
     wrong = [any(row) for row in tables[["unexplained", "unlisted", "changed"]].itertuples(index=False)]
@@ -293,7 +300,10 @@ def _told(found: Inventory) -> list[str]:
     n = found.totals
     if not n.tables:
         return ["The store holds no table yet."]
-    told = [f"{n.tables:,} tables, {n.stale:,} stale."]
+    told, old = [f"{n.tables:,} tables, {n.stale:,} stale."], ended(found)
+    if len(old):
+        first = f"{old['table'].iloc[0]} on {old['newest'].iloc[0]}"
+        told.append(f"In {len(old):,} that count as fresh the rows end long ago: {first}.")
     parted = f"{n.loaded:,} loaded, {n.rejected:,} rejected, {n.duplicates:,} duplicates"
     told.append(f"{n.records:,} records came in: {parted}.")
     if len(found.rejects):

@@ -23,7 +23,8 @@ from ..core.plotting import finish, new_figure
 from .constraints import known
 from .dependencies import dependencies_of
 from finlab.data.findings import (
-    SEVERITIES, Finding, disguise_findings, found, letter_findings, missing_findings, rows_of, spelling_findings,
+    KINDS, SEVERITIES, Finding, disguise_findings, empty_findings, found, letter_findings, missing_findings, rows_of,
+    spelling_findings,
 )  # fmt: skip
 from .measures import Measure, measured, tabulated
 from .relation import ROW, Relation, Tabular, opened, quoted
@@ -200,7 +201,7 @@ def profile(
                 measures.append(measure)
                 if relation.rows:
                     findings += [finding for check in checks for finding in check(relation, measure)]
-        findings += _related(relation, measures)
+        findings += [*empty_findings(measures), *_related(relation, measures)]
         notes = _notes(relation, measures)
         return Profile(_ordered(findings), tabulated(measures), relation.rows, notes, name)
 
@@ -230,5 +231,9 @@ def _notes(relation: Relation, measures: list[Measure]) -> tuple[str, ...]:
 
 
 def _ordered(findings: list[Finding]) -> list[Finding]:
-    """The worst first: by severity, then by the share of rows, then by column."""
-    return sorted(findings, key=lambda one: (SEVERITIES.index(one.severity), -one.share, one.columns, one.kind))
+    """The worst first: by severity, then by what the kind weighs, by the share of rows, by column."""
+
+    def weight(one: Finding) -> tuple[int, int, float, tuple[str, ...], str]:
+        return SEVERITIES.index(one.severity), KINDS[one.kind], -one.share, one.columns, one.kind
+
+    return sorted(findings, key=weight)

@@ -23,6 +23,15 @@ DATA_ANSWER = {
     "tables.one": ("**1 table**, {stale}.", "**1 个表**，{stale}。"),
     "stale": ("**{count} of them stale** ({names})", "其中 **{count} 个已过期**（{names}）"),
     "stale.none": ("none of them stale", "没有过期的表"),
+    "ended": (
+        "In {count} of those that count as fresh ({names}) **the rows end long ago**, the first on {day}: "
+        "the source is new, its data are not.",
+        "算作最新的表中，有 {count} 个（{names}）**其中的行早已截止**，最早截至 {day}：来源是新的，数据并不新。",
+    ),
+    "ended.one": (
+        "{names} counts as fresh, but **its rows end on {day}**: the source is new, its data are not.",
+        "{names} 算作最新，但**其中的行截至 {day}**：来源是新的，数据并不新。",
+    ),
     "rejected": (
         "**{rejected} of {records} records** that came in **were not loaded** ({share}): mostly {reason} ({count}).",
         "收到 {records} 条记录，其中 **{rejected} 条未载入**（{share}）：多数为 {reason}（{count} 条）。",
@@ -77,6 +86,10 @@ DATA_DECISION = {
         "What to do first: look at the findings marked *high*; they are suspicions, and somebody must decide.",
         "首先要做的：查看标为“严重”的问题；它们只是疑点，需要有人判断。",
     ),
+    "decide.medium": (
+        "What to do first: look through the findings before the tables are used; none of them is marked *high*.",
+        "首先要做的：使用各表之前先浏览发现的问题；其中没有标为“严重”的。",
+    ),
     "decide.rejected": (
         "What to do first: send the rejected records to whoever made the files.",
         "首先要做的：将被拒绝的记录退给文件的提供者。",
@@ -101,9 +114,11 @@ DATA_SECTIONS = {
     "ages": (
         "## How fresh\n\nThe age is counted from the day that the data stand for, not the day on which they were "
         "loaded. A contract says how old its newest row may be; for other tables the setting `freshness_days` does. "
-        "Samples never grow old.",
+        "A file counts from the day on which it was changed, which says nothing about its rows: their newest day, "
+        "up to today, stands beside it. Samples never grow old.",
         "## 是否最新\n\n天数从数据所代表的日期算起，而不是载入日期。合约规定其最新一行允许的天数；"
-        "其余的表以设置 `freshness_days` 为准。样本不会过期。",
+        "其余的表以设置 `freshness_days` 为准。文件从其修改日期算起，这不说明其中的行有多新："
+        "行中的最新日期（不晚于今天）列在旁边。样本不会过期。",
     ),
     "receipts": (
         "## What came in, and what became of it\n\nEach record of a source was loaded, rejected, or a duplicate "
@@ -148,9 +163,9 @@ DATA_SECTIONS = {
     ),
     "lineage": (
         "## Where it comes from\n\nThe SHA-256 is the fingerprint of a source as it was read: a file whose "
-        "fingerprint "
-        "differs is another file.",
-        "## 数据来源\n\nSHA-256 是来源被读取时的指纹：指纹不同，就是另一个文件。",
+        "fingerprint differs is another file. Here are its first 12 signs; `Store().parts(table)` has all 64.",
+        "## 数据来源\n\nSHA-256 是来源被读取时的指纹：指纹不同，就是另一个文件。这里是前 12 位；"
+        "`Store().parts(table)` 有全部 64 位。",
     ),
 }
 add_labels(DATA_SECTIONS, "data.")
@@ -212,9 +227,9 @@ add_labels(DATA_END, "data.")
 # %% ../../nbs/reports/inventory_words.ipynb #9eaa9f48
 DATA_COLUMNS = {
     "table": ("table", "表"), "state": ("freshness", "时效"), "as_of": ("up to", "截至"),
+    "newest": ("newest row", "最新一行"),
     "days": ("age in days", "天数"),
     "limit": ("days allowed", "允许天数"), "loaded_at": ("loaded (UTC)", "载入时间（UTC）"),
-    "loaded_on": ("loaded", "载入"),
     "contract": ("contract", "合约"),
     "sources": ("sources", "来源数"), "records": ("records", "记录"), "loaded": ("loaded", "已载入"),
     "rejected": ("rejected", "被拒绝"), "duplicates": ("duplicates", "重复"), "rows": ("rows now", "现有行数"),
@@ -235,7 +250,7 @@ add_labels({
     "tables": ("tables", "表"), "stale": ("stale tables", "过期的表"),
     "records": ("records that came in", "收到的记录"),
     "not-loaded": ("not loaded", "未载入"), "duplicates": ("duplicates", "重复"),
-    "weighty": ("weighty findings", "严重问题"),
+    "weighty": ("findings marked high", "严重问题"),
 }, "result.")  # fmt: skip
 
 # %% ../../nbs/reports/inventory_words.ipynb #0798ff79

@@ -45,6 +45,7 @@ PAGE = {
 # %% ../../nbs/reports/labels.ipynb #bcc89b30
 PROVENANCE = {
     "how_made": ("How this page was made", "本页的生成方式"),
+    "rows_folded": ("{count} rows", "{count} 行"),
     "parameters": ("Parameters", "参数"),
     "parameter": ("parameter", "参数"),
     "value": ("value", "取值"),

@@ -14,7 +14,7 @@ from finlab.core.errors import InputError
 from finlab.data import inventory as room
 from finlab.data.catalogue import entries_of, place_of
 from finlab.data.contracts import Contract, Field
-from finlab.data.inventory import account, age_of, inventory
+from finlab.data.inventory import account, age_of, ended, inventory
 from finlab.data.lease import lease
 from finlab.data.receipts import EXAMPLES, LONGEST, cleanings_in
 from finlab.data.store import Store
@@ -150,6 +150,17 @@ def test_a_contracts_limit_speaks_of_the_newest_row_and_days_to_come_do_not_coun
     load(store, "old", ["2026-06-01,1"], free)
     row = inventory(store, today=TODAY).tables.iloc[0]
     assert (row["state"], row["days"], row["limit"]) == ("fresh", 1, 45)
+
+
+def test_a_fresh_file_whose_rows_end_long_ago_is_named_and_not_judged(store: Store) -> None:
+    load(store, "old", ["2014-05-30,1", "2030-01-01,2"], Contract("sales", FIELDS))
+    store.write("born", pd.DataFrame({"birthday": [date(1970, 1, 1), None], "x": [1, 2]}), as_of="2026-07-09")
+    store.write("plain", pd.DataFrame({"x": [1, 2]}), as_of="2026-07-09")
+    found = inventory(store, today=TODAY, look_into=False)
+    rows = found.tables.set_index("table")
+    assert rows["state"].unique().tolist() == ["fresh"] and rows.loc["plain", "newest"] is None
+    assert rows.loc["sales", "newest"] == date(2014, 5, 30) and set(ended(found)["table"]) == {"sales", "born"}
+    assert "In 2 that count as fresh the rows end long ago: born on 1970-01-01." in found.summary()
 
 
 def test_reasons_that_differ_by_a_number_are_one_group_and_examples_come_from_several_files(store: Store) -> None:

@@ -1,5 +1,7 @@
 """Profile: each planted defect is found, the clean twin of the table is not accused, and counts are pandas' counts."""
 
+import math
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from finlab.core.describe import alt_text
 from finlab.core.errors import InputError
-from finlab.data import measures, samples
+from finlab.data import measures, samples, suspicious
 from finlab.data.profile import Profile, profile
 
 TODAY = date(2026, 1, 1)
@@ -175,6 +177,31 @@ def test_a_sampled_column_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     table = found.columns.set_index("column")
     assert table["sampled"].tolist() == [True, False] and "sample of rows in key" in found.notes[0]
     assert table.loc["blank", "blank"] == 10_000 and abs(table.loc["key", "distinct"] / 20_000 - 1) < 0.2
+
+
+def test_columns_without_a_value_are_one_finding_behind_those_that_matter() -> None:
+    names = [f"empty_{place}" for place in range(9)]
+    frame = put("supplier", {5: "CafÃ©"})(ledger()).assign(**dict.fromkeys(names), currency="EUR")
+    found = profile(frame, today=TODAY)
+    empty = [one for one in found.findings if one.kind == "no_values"]
+    assert [one.columns for one in empty] == [tuple(names)] and empty[0].severity == "medium"
+    assert "empty_5 and 3 more columns have no value" in empty[0].sentence
+    assert found.findings[0].kind == "damaged"
+    assert [one.severity for one in found.findings if one.kind == "constant"] == ["low"]
+
+
+def test_where_nothing_is_only_the_row_is_named() -> None:
+    found = profile(put("country", {5: None, 7: None})(ledger()), today=TODAY)
+    assert "are NULL (never filled in). For instance row 5, row 7." in str(found)
+
+
+def test_fences_are_written_as_amounts_and_stay_finite() -> None:
+    values = [float(value) for value in range(10_000, 14_000, 40)] + [9_876_543.0]
+    found = next(one for one in profile(pd.DataFrame({"x": values})).findings if one.kind == "outlier")
+    assert re.search(r"above \d\d,\d{3}\)", found.sentence) and "e+" not in found.sentence
+    wild = [0.0, 1e-3, 5e-324, -5e-324] * 20 + [-1.7e308, 1.7e308] * 4 + [*map(float, range(20))]
+    assert all(math.isfinite(end) for end in suspicious.fences(np.array([-1.7e308, -5e-324, 0.0, 5e-324, 1.7e308])))
+    assert profile(pd.DataFrame({"x": wild})).rows == len(wild)
 
 
 def test_the_worst_comes_first_and_all_forms_agree() -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,27 @@ def test_hundreds_of_tables_are_folded(filled: Store) -> None:
             connection.execute(f"CREATE TABLE main.hand_{place} AS SELECT 1 AS x")
     receipts = words(take_stock(profile=False).receipts())
     assert "<summary>288 more</summary>" in receipts and "hand_299" in receipts.partition("<details>")[2]
+
+
+def test_rows_that_end_long_ago_are_told_and_a_chart_needs_something_to_show(workbench: Path) -> None:
+    today = date.today()
+    Store().write("spend", pd.DataFrame({"day": [date(2014, 5, 30), date(2014, 1, 1)]}), as_of=today)
+    report = take_stock(profile=False)
+    assert "spend</bdi> counts as fresh, but **its rows end on 2014-05-30**" in words(report.answer())
+    assert "2014-05-30" in words(report.ages()) and not any(hasattr(part, "savefig") for part in report.ages())
+    Store().write("older", pd.DataFrame({"x": [1, 2]}), as_of=today - timedelta(9))
+    assert any(hasattr(part, "savefig") for part in take_stock(profile=False).ages())
+
+
+def test_many_columns_without_a_value_are_one_line_and_medium_findings_are_no_all_clear(workbench: Path) -> None:
+    Store().write("bank", pd.DataFrame({"id": [1, 2, 3], **{f"empty_{place}": [None] * 3 for place in range(9)}}))
+    report = take_stock()
+    assert "none of them is marked *high*" in words(report.answer()) and words(report.clean()).count("<tr>") == 1
+    use_language("zh")
+    try:
+        assert "empty_5……：没有任何值" in words(report.clean())
+    finally:
+        use_language("en")
 
 
 @pytest.mark.slow

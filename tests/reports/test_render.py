@@ -103,7 +103,15 @@ def test_script_is_small_and_named_by_its_hash() -> None:
     page = render({"cells": []})
     digest = base64.b64encode(hashlib.sha256(theme().script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in page and "default-src 'none'" in page
-    assert len(theme().script.encode()) < 6_000
+    assert len(theme().script.encode()) < 5_000
+
+
+def test_a_long_list_of_what_was_read_is_folded_away() -> None:
+    read = {"name": "t", "uri": "file:///t.csv", "rows": 1, "as_of": "2026-01-01", "sha256": "0" * 64}
+    for count, folded in ((25, 0), (300, 1)):
+        page = render({"cells": []}, provenance={**MADE, "reads": [read] * count})
+        assert page.count("<summary>300 rows</summary>") == folded and page.count(">000000000000</td>") == count
+        check_inert(page)
 
 
 def test_what_is_no_notebook_is_refused() -> None:

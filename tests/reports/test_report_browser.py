@@ -285,13 +285,15 @@ def test_a_long_table_has_its_head_on_every_sheet(chromium: Any, tmp_path: Path)
     assert len(sheets) > 2 and {number for number, text, *_ in words if text == "headword"} == sheets
 
 
-def test_a_wide_table_fits_on_paper(chromium: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_wide_table_fits_on_paper(chromium: Any, tmp_path: Path, folded: bool) -> None:
     rows = [[f"{1000 + column}.25" for column in range(30)] for _ in range(3)]
-    path = write_page(tmp_path, html_output(table_of([f"column{i}" for i in range(30)], rows)))
+    table = table_of([f"column{i}" for i in range(30)], rows)
+    path = write_page(tmp_path, html_output(f"<details><summary>more</summary>{table}</details>" if folded else table))
     with Visit(chromium, path) as page:
-        before = page.locator("table").bounding_box()
+        before = page.locator("main").bounding_box()
         words = words_on_paper(page, tmp_path)
-        assert page.locator("table").bounding_box() == before
+        assert page.locator("main").bounding_box() == before and page.locator("main details[open]").count() == 0
     assert {text for _, text, *_ in words} >= {f"column{i}" for i in range(30)} | {f"{1000 + i}.25" for i in range(30)}
     assert all(end < width - 25 for *_, end, width in words)
 
