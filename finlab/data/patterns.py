@@ -20,8 +20,8 @@ from .dependencies import dependencies_of
 from .evidence import Apart, Evidence
 from .relation import Relation
 
-# %% ../../nbs/data/patterns.ipynb #b5ccf896
-DECLARED = 0.0001  # share of exceptions of a dependency that somebody declared
+# %% ../../nbs/data/patterns.ipynb #bc45e1e4
+DECLARED = 0.0001  # most exceptions, as a share of rows, of a dependency that somebody declared
 FOUND = 0.02  # least share of exceptions of one that was found in the data
 MOST_EXPERTS = 6  # of a column: the declared ones first, then the strongest others
 
@@ -48,7 +48,7 @@ def experts_of(relation: Relation, fds: list[FD], more: bool) -> list[Expert]:
             experts.append(Expert(fd, found.confidence, max(FOUND, found.g3), False))
     return experts
 
-# %% ../../nbs/data/patterns.ipynb #d610f2cf
+# %% ../../nbs/data/patterns.ipynb #dd73a345
 class Plan(NamedTuple):
     """What is weighed: the table, the columns in the order of their places, the experts on c0, c1, ..., and marks.
 
@@ -100,9 +100,9 @@ def rows_of(plan: Plan, patterns: str, chosen: str, more: str) -> str:
     """Keep the rows of the table that have one of the `chosen` patterns: pattern, and what `more` says of row t."""
     same = [f"coalesce({known(name, 't')}, '') = coalesce(p.c{at}, '')" for at, name in enumerate(plan.names)]
     marked = [f"{mark} = p.h{at}" for at, mark in enumerate(plan.marks) if mark != "false"]
+    kept = f"(SELECT a.* FROM {patterns} AS a SEMI JOIN {chosen} AS b USING (pattern)) AS p"
     return plan.relation.draft(
-        f"SELECT p.pattern, {more} FROM {plan.relation.name} AS t JOIN "
-        f"(SELECT * FROM {patterns} SEMI JOIN {chosen} USING (pattern)) AS p ON {' AND '.join(same + marked)}"
+        f"SELECT p.pattern, {more} FROM {plan.relation.name} AS t JOIN {kept} ON {' AND '.join(same + marked)}"
     )
 
 # %% ../../nbs/data/patterns.ipynb #b48fe243

@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -199,7 +199,7 @@ def tables(folder: Path | None) -> dict[str, Table]:
 
 
 def stated(table: Table, spoil: Spoil, rate: float, seed: int) -> tuple[pd.DataFrame, int]:
-    """Spoil a table and repair it: each change and open guess with its probability and whether it is right; and the wrong cells."""
+    """Spoil a table and repair it: each guess with its probability and whether it is right; and how many are wrong."""
     dirty = table.truth.copy()
     spoil(dirty, table.fds, rate, np.random.default_rng(seed))
     found = repair(dirty, table.fds)
@@ -226,7 +226,7 @@ def brier(said: pd.DataFrame) -> float:
     return float(((said["probability"] - said["right"]) ** 2).mean())
 
 
-def measure(chosen: dict[str, Table], kinds: tuple[Spoil, ...] = KINDS) -> Iterator[tuple[str, str, float, pd.DataFrame, int]]:
+def measure(chosen: dict[str, Table], kinds: tuple[Spoil, ...] = KINDS) -> Iterator[tuple[str, str, float, Any, int]]:
     """Measure every table with every kind of error at every rate."""
     for (name, table), spoil, rate in itertools.product(chosen.items(), kinds, RATES):
         said, wrong = stated(table, spoil, rate, seed=17)

@@ -10,15 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finlab.core.errors import InputError
+from finlab.data import constraints
 from finlab.data.constraints import (
     FD,
     DenialConstraint,
+    compare_rows,
     count_violations,
     list_violations,
     parse_constraint,
     read_constraints,
 )
 from finlab.data.relation import opened, quoted
+from finlab.data.repair import repair
 
 CELLS = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "", " a "]))
 
@@ -138,3 +141,39 @@ def test_an_empty_table_breaks_nothing() -> None:
     frame = pd.DataFrame({"a": pd.Series([], dtype=str), "b": pd.Series([], dtype=str)})
     assert count_violations(frame, [FD("a", "b"), "t1&EQ(t1.a,'x')"])["pairs"].tolist() == [0, 0]
     assert list_violations(frame, FD("a", "b")).empty
+
+
+def slow_pairs(frame: pd.DataFrame, first: int) -> set[tuple[int, int]]:
+    """Ordered pairs of rows whose a and b rise together, the first row among the first ones."""
+    rows = list(frame.itertuples())
+    return {(x.Index, y.Index) for x in rows[:first] for y in rows if x.Index != y.Index and x.a > y.a and x.b > y.b}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=30), st.integers(1, 200))
+def test_what_was_compared_and_what_not_is_said_and_true(rows: list[tuple[int, int]], most: int) -> None:
+    frame = pd.DataFrame(rows, columns=["a", "b"])
+    rule = parse_constraint("t1&t2&GT(t1.a,t2.a)&GT(t1.b,t2.b)")
+    assert isinstance(rule, DenialConstraint)
+    with pytest.MonkeyPatch.context() as patch, opened(frame) as relation:
+        patch.setattr(constraints, "MOST_PAIRS", most)
+        looked = compare_rows(relation, rule)
+        found = set(relation.ask(f"SELECT * FROM {looked.table}"))
+        every = len(rows) * (len(rows) - 1)
+        assert looked.compared + looked.left == every
+        assert found == slow_pairs(frame, looked.compared // (len(rows) - 1))
+        assert bool(looked.note) == bool(looked.left)
+        if len(slow_pairs(frame, len(rows))) <= most:
+            assert looked.left == 0
+        else:
+            assert looked.left == 0 or str(rule) in looked.note
+
+
+def test_a_constraint_that_all_pairs_break_is_not_cut_silently(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constraints, "MOST_PAIRS", 1000)
+    frame = pd.DataFrame({"a": range(300), "b": range(300)})
+    rule = "t1&t2&GT(t1.a,t2.a)&GT(t1.b,t2.b)"
+    counted = count_violations(frame, [rule, FD("a", "b")])
+    assert counted["not_compared"].tolist()[0] > 0 and counted["not_compared"].tolist()[1] == 0
+    notes = repair(frame, [rule]).notes
+    assert len(notes) == 1 and "were not" in notes[0] and notes[0].startswith("never t1.a > t2.a")
