@@ -159,6 +159,14 @@ def main(arguments: list[str] | None = None) -> None:
     except FinlabError as error:
         say(str(error))
         sys.exit(code_of(error))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError, SystemExit) as error:
+        if not is_interrupt(error):
+            raise
         say("stopped")
         sys.exit(INTERRUPTED)
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Tell whether somebody stopped it: DuckDB says so by a RuntimeError, typer by an exit."""
+    code, told = getattr(error, "code", None), str(error)
+    return isinstance(error, KeyboardInterrupt) or code == INTERRUPTED or told == "Query interrupted"

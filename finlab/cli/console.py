@@ -3,6 +3,8 @@
 import os
 import shutil
 import sys
+import unicodedata
+from decimal import Decimal
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
@@ -51,15 +53,62 @@ def summarise_notes(notes: list[str], names: list[str], most: int = MOST_NOTES) 
     return [*lines, f"... and {rest:,} more"] if rest else lines
 
 
-def show(frame: "pd.DataFrame", rows: int = 60) -> None:
+def show(frame: "pd.DataFrame", rows: int = 60, missing: str = "") -> None:
     """Print a table, long texts cut; of a long table the first and last rows, and how many there are.
 
     On a terminal it is as wide as the terminal, in blocks of columns if need be; in a pipe it is as wide as it is.
+    Texts stand to the left and numbers to the right; `missing` is written where nothing is.
     """
+    from itertools import accumulate
+
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    print(frame.to_string(index=False, line_width=width, max_rows=rows, max_colwidth=WIDEST_TEXT))
+    columns = [_written(frame.iloc[:, place], rows, missing) for place in range(frame.shape[1])]
+    ends = list(accumulate(_width(column[0]) + 2 for column in columns))
+    while columns:
+        begun = ends[0] - _width(columns[0][0]) - 2
+        fit = max(1, sum(end - begun - 2 <= width for end in ends)) if width else len(ends)
+        print(*("  ".join(cells).rstrip() for cells in zip(*columns[:fit], strict=True)), sep="\n")
+        columns, ends = columns[fit:], ends[fit:]
+        if columns:
+            print()
     if len(frame) > rows:
         print(f"({len(frame):,} rows)")
+
+
+def _written(column: "pd.Series", rows: int, missing: str) -> list[str]:
+    """Write the name and the cells of a column, all equally wide; of many the first and the last, dots between."""
+    from pandas.api.types import is_bool_dtype, is_datetime64_dtype, is_numeric_dtype
+
+    known = column.dropna()
+    if is_datetime64_dtype(column) and (known == known.dt.normalize()).all():
+        column = column.dt.strftime("%Y-%m-%d")  # days, not moments
+    exact = len(known) > 0 and all(isinstance(value, Decimal) for value in known)
+    number = exact or (is_numeric_dtype(column) and not is_bool_dtype(column))
+    parts = [column] if len(column) <= rows else [column.head(-(-rows // 2)), column.tail(rows // 2)]
+    lost = [part.isna().tolist() for part in parts]
+    if number and len(column):  # as many decimals in each as one of them needs
+        shown = [part.to_string(index=False, header=False).split("\n") for part in parts]
+    else:
+        shown = [[_on_one_line(value) for value in part] for part in parts]
+    cells = [
+        [missing if gone else text.strip() if number else text for text, gone in zip(texts, gaps, strict=True)]
+        for texts, gaps in zip(shown, lost, strict=True)
+    ]
+    told = [_on_one_line(column.name), *cells[0], *(["...", *cells[1]] if len(cells) > 1 else [])]
+    widest = max(map(_width, told))
+    blanks = [" " * (widest - _width(text)) for text in told]
+    return [blank + text if number else text + blank for text, blank in zip(told, blanks, strict=True)]
+
+
+def _on_one_line(value: object) -> str:
+    """Write a cell so that nothing in it can act on a terminal, cut if it is long."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value)[: 2 * WIDEST_TEXT])
+    return text if len(text) <= WIDEST_TEXT else text[: WIDEST_TEXT - 3] + "..."
+
+
+def _width(text: str) -> int:
+    """Count the columns of a terminal that a text takes: Chinese characters take two."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def check_output(path: Path | None, source: str = "") -> None:

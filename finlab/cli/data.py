@@ -1,9 +1,11 @@
 """`finlab data`: what is in the store, and putting more into it."""
 
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote
 
 import typer
 
@@ -13,12 +15,51 @@ from finlab.core.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from finlab.data.batch import Batch
     from finlab.data.loading import Answers
     from finlab.data.sources import Source
 
 app = typer.Typer(
     help="Load sources into the store and look at what is there.", no_args_is_help=True, rich_markup_mode=None
 )
+
+# In a help text, lines after this mark stand as they are.
+AS_IT_STANDS = "\b\n"
+CONTRACT_EXAMPLE = f"""{AS_IT_STANDS}A contract says what the table should be. Its file:
+
+{AS_IT_STANDS}  name = "spend"
+  [fields.date]
+  type = "date"          # or text, integer, number, decimal, timestamp, timestamptz, boolean
+  date_order = "dmy"
+  required = true
+  [fields.supplier]
+  aliases = ["vendor"]
+  [fields.amount]
+  type = "decimal"
+  currency = "GBP"
+"""
+LOAD_EXAMPLES = f"""{CONTRACT_EXAMPLE}
+{AS_IT_STANDS}Examples:
+  finlab data load sales.csv --name sales -o delimiter=';' -o decimal=,
+  finlab data load book.xlsx -o sheet='*'
+  finlab data load sqlite:///shop.db -o table=orders
+  finlab data load spend/*.csv --contract spend.toml -m Total=amount
+
+How a text file is written is found by itself; what -o can say against it: encoding, delimiter, decimal, thousands,
+header, skip, text, date_format, date_order. Of a workbook: sheet, header, skip, text. Of a database: table, query."""
+RULES_EXAMPLE = f"""{AS_IT_STANDS}Rules are applied in their order. Their file:
+
+{AS_IT_STANDS}  [[rule]]
+  kind = "missing"
+  column = "supplier"
+  [[rule]]
+  kind = "duplicates"
+  columns = ["date", "supplier", "amount"]
+
+{AS_IT_STANDS}Examples:
+  finlab data clean spend rules.toml --dry-run
+  finlab data clean spend rules.toml
+  finlab data undo spend"""
 
 
 # What a load is told in other ways than by -o.
@@ -27,12 +68,50 @@ RESERVED = {"self", "source", "sources", "name", "as_of", "contract", "mapping",
 
 def name_of(source: str, table: object = None) -> str:
     """A table's name from a source: `data/Sales 2024.csv` gives `sales_2024`; of a database, the name of its `table`."""
-    stem = source.partition(":")[2] if source.startswith("sample:") else Path(source).stem
+    stem = source.partition(":")[2] if source.startswith("sample:") else Path(source).absolute().stem
     stem = str(table or "") if "://" in source else stem
     name = re.sub(r"\W+", "_", stem).strip("_").lower()
     if not name:
         raise InputError(f"source={source!r}: no table name follows from it; expected --name NAME")
     return f"t_{name}" if name[0].isdigit() else name
+
+
+def is_pattern(source: str) -> bool:
+    """Tell whether a source is a pattern of file names that no shell has resolved."""
+    return any(mark in source for mark in "*?[") and "://" not in source and not Path(source).exists()
+
+
+def is_many(sources: list[str], options: dict[str, Any]) -> bool:
+    """Tell whether more than one source is meant: several, a folder, a pattern, or all sheets of a workbook."""
+    first = sources[0]
+    return len(sources) > 1 or is_pattern(first) or Path(first).is_dir() or options.get("sheet") == "*"
+
+
+def at_the_terminal(message: str) -> str:
+    """Say a message in the words of the command line: `--replace` for `replace=True`, `-m COLUMN=FIELD` for a mapping."""
+    import ast
+
+    def options(found: re.Match[str]) -> str:
+        try:
+            said = ast.literal_eval(found[1])
+        except (ValueError, SyntaxError):
+            return found[0]
+        return " ".join("-m " + shlex.quote(f"{column}={field or '-'}") for column, field in said.items())
+
+    message = re.sub(r"mapping=(\{.*\})", options, message)
+    return message.replace("(None: no field)", "(-: no field)").replace("replace=True", "--replace")
+
+
+def tell_batch(batch: "Batch") -> None:
+    """Say what became of many sources: the counts as data; what was refused once for each reason, with its sources."""
+    counts, *_ = str(batch).split("\n")
+    print(f"{counts}; {len(batch.refused):,} refused" if batch.refused else counts)
+    reasons: dict[str, list[str]] = {}
+    for title, why in batch.refused:
+        reasons.setdefault(at_the_terminal(why.removeprefix(f"{title}: ")), []).append(title)
+    for why, titles in reasons.items():
+        some = f"{titles[0]} and {len(titles) - 1:,} more" if len(titles) > 1 else titles[0]
+        say(f"refused: {some}: {why}")
 
 
 def fields_of(texts: list[str]) -> dict[str, str | None]:
@@ -59,8 +138,8 @@ Columns_ = Annotated[
 
 
 @app.command(
-    epilog="Examples:  finlab data load sales.csv --name sales -o delimiter=';' -o decimal=,  |  "
-    "finlab data load spend/*.csv --name spend --contract spend.toml -m Total=amount"
+    epilog=LOAD_EXAMPLES,
+    short_help="Load files, folders, databases or samples into the store.",
 )
 def load(
     sources: Annotated[
@@ -69,7 +148,9 @@ def load(
             metavar="SOURCE...", help="files, folders, sample:NAME, fred:NAME, a database URL with -o table=NAME"
         ),
     ],
-    name: Annotated[str | None, typer.Option(help="the table's name; from the source when left out")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="the table's name; when left out, that of the contract or the source")
+    ] = None,
     contract: Contract_ = None,
     column: Columns_ = None,
     mapping: Annotated[
@@ -86,21 +167,35 @@ def load(
     options = options_from_texts(pairs(option or [], "-o"))
     for taken in RESERVED & set(options):
         raise InputError(f"-o {taken}={options[taken]}: not a way to read a source; see finlab data load --help")
-    answers = answers_of(column or [], mapping)
-    wanted = name or name_of(sources[0], options.get("table"))
-    many = len(sources) > 1 or Path(sources[0]).is_dir() or options.get("sheet") == "*"
-    if many:
+    known = {"contract": contract, "mapping": answers_of(column or [], mapping), "as_of": as_of, **options}
+    if is_many(sources, options):
         if replace:
             raise InputError("--replace with several sources: load the first with --replace, then the others without")
-        batch = Store().load_many(sources, wanted, contract=contract, mapping=answers, as_of=as_of, **options)
-        print(batch)
+        own = None if len(sources) > 1 or contract or is_pattern(sources[0]) else name_of(sources[0])
+        batch = Store().load_many(sources, name or own, **known)
+        tell_batch(batch)
         if batch.refused:
             raise typer.Exit(2)
         return
-    done = Store().load(sources[0], wanted, contract=contract, mapping=answers, replace=replace, as_of=as_of, **options)
+    try:
+        done = Store().load(sources[0], name or default_name(sources[0], contract, options), replace=replace, **known)
+    except InputError as error:
+        raise InputError(at_the_terminal(str(error))) from None
     print(done)
     if done.rejected:
         say(f"what was rejected, and why:  finlab data rejects {done.name}")
+
+
+def default_name(source: str, contract: Path | None, options: dict[str, Any]) -> str:
+    """The table's name where none is given: that of the contract, or else what follows from the source."""
+    from finlab.data.contracts import read_contract
+    from finlab.data.sources import open_source
+
+    if contract is not None:
+        return read_contract(contract).name
+    if "://" in source and not options.get("table"):
+        open_source(source, **options)  # says what is missing
+    return name_of(source, options.get("table"))
 
 
 @app.command(
@@ -159,7 +254,23 @@ def ls() -> None:
         say(f"the store {store.path} holds no table yet; try: finlab data load sample:airline")
         return
     loads["loaded_at"] = loads["loaded_at"].dt.strftime("%Y-%m-%d %H:%M UTC")
+    loads["source"] = [short_source(source) for source in loads["source"]]
+    loads["rows"] = with_commas(loads["rows"].tolist())
     show(loads.loc[:, ["name", "rows", "columns", "as_of", "loaded_at", "kind", "source"]])
+
+
+def short_source(source: str, most: int = 48) -> str:
+    """Write a source with the end of its path, where the file's name is."""
+    path = re.sub(r"file://(\S+)", lambda found: unquote(found[1]), source)
+    before, comma, last = path.rpartition(", the last ")
+    kept = most - len(before) - len(comma)
+    return before + comma + (last if len(last) <= kept else "..." + last[3 - kept :])
+
+
+def with_commas(counts: list[int]) -> list[str]:
+    """Write counts with commas, one under the other."""
+    texts = [f"{count:,}" for count in counts]
+    return [text.rjust(max(map(len, texts))) for text in texts]
 
 
 @app.command("show", epilog="Example:  finlab data show sales --rows 5")
@@ -168,19 +279,22 @@ def show_table(
     rows: Annotated[int, typer.Option(help="how many of its rows")] = 10,
 ) -> None:
     """Show the first rows of a table, its columns and their types."""
-    from finlab.core.checks import check_positive_int, did_you_mean
+    from finlab.core.checks import check_positive_int
+    from finlab.data.catalogue import no_table
     from finlab.data.store import Store
 
     limit = check_positive_int("rows", rows)
     store = Store()
     known = store.tables()
     if name.casefold() not in {table.casefold() for table in known}:
-        raise InputError(f"the store {store.path} has no table {name!r}{did_you_mean(name, known)}")
+        raise InputError(no_table(name, known, store.path))
     quoted = '"' + name.replace('"', '""') + '"'
-    head = store.sql(f"SELECT * FROM {quoted} LIMIT {limit}")
-    show(head)
+    show(store.sql(f"SELECT * FROM {quoted} LIMIT {limit}"), rows=limit, missing="NULL")
     count = store.sql(f"SELECT count(*) AS n FROM {quoted}")["n"].iloc[0]
-    say(f"{name}: {count:,} rows; " + ", ".join(f"{column} {kind}" for column, kind in head.dtypes.items()))
+    columns = store.sql(f"SELECT column_name, column_type FROM (DESCRIBE {quoted})").to_numpy().tolist()
+    widest = max(len(column) for column, _ in columns)
+    say(f"{name}: {count:,} rows, {len(columns):,} columns")
+    say("\n".join(f"  {column:<{widest}}  {kind}" for column, kind in columns))
 
 
 @app.command(epilog="Example:  finlab data samples")
@@ -201,7 +315,7 @@ def rejects(
     from finlab.core.checks import check_positive_int
     from finlab.data.store import Store
 
-    found = Store().rejects(name)
+    most, found = check_positive_int("rows", rows), Store().rejects(name)
     if output is not None:
         write_for_people(found, output)
         say(f"{len(found):,} rejects in {output}")
@@ -212,9 +326,15 @@ def rejects(
     found["column"] = found["column"].fillna("")
     counted = Counter(zip(found["column"], found["reason"], strict=True))
     for (column, why), count in counted.most_common():
-        say(f"  {count:,} x {column}{': ' if column else ''}{why}")
-    found["source"] = found["source"].str.rpartition("/")[2]
-    show(found.head(check_positive_int("rows", rows)).drop(columns="raw").fillna(""))
+        say(f"  {count:,} x {why}" if not column or why.startswith(f"{column} ") else f"  {count:,} x {column}: {why}")
+    found["source"] = [unquote(source.rpartition("/")[2]) for source in found["source"]]
+    # What a person can mend comes first: an example of each reason, then the others; blank records say nothing.
+    repeats = found.groupby(["column", "reason"]).cumcount() > 0
+    telling = found.assign(blank=found["reason"] == "a blank record", repeats=repeats)
+    telling = telling.sort_values(["blank", "repeats"], kind="stable").drop(columns=["blank", "repeats", "raw"])
+    show(telling.head(most))
+    if len(telling) > most:
+        say(f"{len(telling) - most:,} more: --rows {len(telling)}, or all with their texts: --output rejects.csv")
 
 
 def write_for_people(frame: "pd.DataFrame", path: Path) -> None:
@@ -234,7 +354,7 @@ def profile(name: Annotated[str, typer.Argument(help="a table of the store")]) -
     print(Store().profile(name))
 
 
-@app.command(epilog="Example:  finlab data clean spend rules.toml --dry-run")
+@app.command(epilog=RULES_EXAMPLE)
 def clean(
     name: Annotated[str, typer.Argument(help="a table of the store")],
     rules: Annotated[Path, typer.Argument(help="the TOML file of the rules")],

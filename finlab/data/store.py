@@ -295,7 +295,7 @@ class StoreLoader(StoreInspector):
     def load_many(
         self,
         sources: Any,
-        name: str,
+        name: str | None = None,
         *,
         contract: Contract | str | os.PathLike[str] | None = None,
         mapping: Answers = None,
@@ -304,19 +304,22 @@ class StoreLoader(StoreInspector):
     ) -> Batch:
         """Load a folder, a pattern such as `spend/*.csv`, a workbook with `sheet="*"`, or a list of sources.
 
-        With a contract all are added to the table `name`; without one each becomes a table of its own, called `name`
-        and what tells it from the others. A source that is refused does not keep the others from being loaded.
+        With a contract all are added to the table `name` (left out: that of the contract). Without one each becomes a
+        table of its own, called `name` (may be left out) and what tells it from the others. A source that is refused
+        does not keep the others from being loaded.
         """
+        if contract is None and mapping is not None:
+            raise InputError("mapping belongs to a contract; without one each source becomes a table as it is")
         found = list(singles(sources, options))
         shared = as_contract(contract) if contract is not None else None
         answers = SharedAnswers(mapping) if isinstance(mapping, dict) else mapping
-        own = {} if shared else {each.title: f"{name}_{word}" for each, word in zip(found, apart(found), strict=True)}
+        names = iter([name or shared.name] * len(found) if shared else _own_names(name, apart(found)))
 
         def load(each: Single) -> LoadResult:
             more: dict[str, Any] = {"contract": shared, "mapping": answers} if shared else {}
-            return self.load(each.source, own.get(each.title, name), as_of=as_of, **more, **each.options)
+            return self.load(each.source, next(names), as_of=as_of, **more, **each.options)
 
-        return load_each(found, load, name)
+        return load_each(found, load, name or (shared.name if shared else "tables"))
 
     def write(self, name: str, frame: Any, *, as_of: date | str | None = None) -> LoadResult:
         """Keep a frame, series or Arrow table as the table `name`; an index that has a name becomes a column."""
@@ -367,6 +370,11 @@ class Store(StoreLoader):
         return _snapshot(self.path, path)
 
 # %% ../../nbs/data/store.ipynb #86cd3261
+def _own_names(name: str | None, words: list[str]) -> list[str]:
+    """Names for tables that are each one source: `words` tells them apart, even two files with the same name."""
+    return [f"{name}_{word}" if name else f"t_{word}" if word[0].isdigit() else word for word in words]
+
+
 def _refuse_own_file(path: Path, source: Any) -> None:
     """InputError if `source` names the store's own file in any way; looks at file numbers only, opens nothing."""
     named = getattr(source, "database", source)  # an SQLAlchemy URL names a file too, if it is SQLite's

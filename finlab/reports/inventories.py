@@ -291,7 +291,8 @@ def _example_rows(stock: "Inventory") -> list[dict[str, Any]]:
 def _fault(row: dict[str, Any]) -> str:
     """Say what is wrong with a record, and in which column if the reason does not name it."""
     reason, column = visible(say_reason(row["reason"])), visible(row["column"])
-    return reason if not column or column in reason.split() else f"{column}: {reason}"
+    words = reason.split()
+    return reason if not column or column in (words[0], words[-1]) else f"{column}: {reason}"
 
 
 def _unread_rows(stock: "Inventory") -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """`finlab data`: from files with different headers to one table, what was rejected, cleaning and undoing."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 from openpyxl import load_workbook
 
 from finlab.cli import main
-from finlab.cli.app import OK, WRONG_INPUT
+from finlab.cli.app import INTERRUPTED, OK, WRONG_INPUT
 from finlab.data.store import Store
 
 CONTRACT = """
@@ -70,7 +71,7 @@ def test_a_folder_becomes_one_table_and_every_record_is_accounted_for(finlab, sp
 
 def test_what_is_not_certain_is_asked_and_the_answer_is_kept(finlab, spend: Path) -> None:
     code, _, err = finlab("load", "spend/may.csv", "--name", "may", "--contract", "spend.toml")
-    assert code == WRONG_INPUT and "'amount'" in err
+    assert code == WRONG_INPUT and "(-: no field), for instance -m Worth=amount" in err and "mapping=" not in err
     arguments = ("map", "spend/may.csv", "--contract", "spend.toml", "-m", "Worth=amount", "--output", "may.toml")
     code, out, _ = finlab(*arguments)
     assert code == OK and "'Worth' -> amount" in out
@@ -130,6 +131,90 @@ def test_a_profile_says_what_is_wrong(finlab, spend: Path) -> None:
     load_both(finlab)
     code, out, _ = finlab("profile", "spend")
     assert code == OK and "repeat an earlier row in every column" in out
+
+
+def test_what_is_refused_for_one_reason_is_told_once_in_the_words_of_the_command_line(finlab, spend: Path) -> None:
+    load_both(finlab)
+    (spend.parent / "spend.toml").write_text(CONTRACT + '[fields.note]\ntitle = "what for"\n')
+    for name in ("june", "july"):
+        (spend / f"{name}.csv").write_text("Date,Supplier,Amount\n01/06/2026,Acme,1\n")
+    code, out, err = finlab("load", "spend/june.csv", "spend/july.csv", "--contract", "spend.toml")
+    assert code == WRONG_INPUT and out.rstrip().endswith("0 duplicates; 2 refused")
+    assert err.startswith("finlab: refused: june.csv and 1 more: ") and err.count("\n") == 1
+    assert "say --replace, or" in err and "replace=True" not in err
+
+
+def test_a_table_is_named_by_the_contract_or_else_by_its_source(finlab, spend: Path) -> None:
+    assert finlab("load", "spend/april.csv", "--contract", "spend.toml")[0] == OK and Store().tables() == ["spend"]
+    (spend / "2026.csv").write_text("a,b\n1,2\n")
+    code, _, _ = finlab("load", "spend/may.csv", "spend/2026.csv")
+    assert code == OK and sorted(Store().tables()) == ["may", "spend", "t_2026"]
+    assert finlab("load", "spend/a*.csv", "--name", "wild")[0] == OK and "wild_april" in Store().tables()
+    code, _, err = finlab("load", "sqlite:///nothing.db")
+    assert code == WRONG_INPUT and "no SQLite file" in err
+
+
+def test_a_mapping_without_a_contract_is_refused_for_many_sources_too(finlab, spend: Path) -> None:
+    code, _, err = finlab("load", "spend", "-m", "Worth=amount")
+    assert code == WRONG_INPUT and "mapping belongs to a contract" in err and Store().tables() == []
+
+
+def test_ls_shows_counts_days_and_the_names_of_files(finlab, workbench: Path) -> None:
+    folder = workbench / ("deep" * 12)
+    folder.mkdir()
+    path = folder / "of April.csv"
+    path.write_text("day,x\n" + "2026-04-01,1\n" * 1234)
+    Store().load(path, "april", as_of="2026-04-30")
+    _, out, _ = finlab("ls")
+    head, row = out.splitlines()
+    assert "1,234" in row and "2026-04-30  20" in row and row.endswith("deep/of April.csv") and len(row) < 120
+    assert head.startswith("name ") and row.startswith("april ")
+
+
+def test_show_tells_the_types_of_the_store_and_nothing_acts_on_the_terminal(finlab, workbench: Path) -> None:
+    frame = pd.DataFrame({"who": ["Ann\x1b[31m", None], "n": [1, 22], "day": pd.to_datetime(["2026-04-01"] * 2)})
+    Store().write("t", frame)
+    _, out, err = finlab("show", "t")
+    head, first, second = out.splitlines()
+    assert "Ann\\x1b[31m" in first and "\x1b" not in out and second.startswith("NULL ") and "00:00" not in out
+    assert head.index("n ") == first.index("1  2026") == second.index("22") + 1
+    assert "t: 2 rows, 3 columns" in err and "who  VARCHAR" in err and "n    BIGINT" in err
+    assert "it has 't'" in finlab("show", "other")[2]
+
+
+def test_an_example_of_each_reason_comes_first_and_blank_records_last(finlab, spend: Path) -> None:
+    (spend / "june.csv").write_text(
+        "Date,Supplier,Amount\n" + ",,\n" * 9 + "01/06/2026,A,x\n01/06/2026,A,y\n01/06/2026,,1\n01/06/2026,A,1\n"
+    )
+    finlab("load", "spend/june.csv", "--contract", "spend.toml")
+    _, out, err = finlab("rejects", "spend", "--rows", "3")
+    assert [line.split()[1] for line in out.splitlines()[1:]] == ["11", "13", "12"]
+    assert "9 x a blank record" in err and "9 more: --rows 12" in err and "x amount: not an amount" in err
+    assert finlab("rejects", "spend", "--rows", "0")[0] == WRONG_INPUT
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("Query interrupted")])
+def test_a_load_that_is_stopped_says_so_and_leaves_nothing(finlab, spend: Path, monkeypatch, error) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Store, "load", stop)
+    code, out, err = finlab("load", "spend/april.csv")
+    assert (code, out, err) == (INTERRUPTED, "", "finlab: stopped\n")
+    monkeypatch.setattr(Store, "load", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["data", "load", "spend/april.csv"])
+
+
+def test_the_help_of_load_names_options_that_there_are(finlab) -> None:
+    from finlab.data.sources import OPTIONS
+
+    _, out, _ = finlab("load", "--help")
+    told = " ".join(out.split()).partition("against it: ")[2]
+    text, book, base = (re.findall(r"\w+", part.partition(": ")[2] or part) for part in told.split(". "))
+    assert set(text) == set(OPTIONS["csv"])
+    assert set(book) <= set(OPTIONS["excel"]) and set(base) <= set(OPTIONS["database"])
+    assert '    type = "decimal"\n    currency' in out, "the example of a contract stands as it is"
 
 
 @pytest.mark.parametrize(

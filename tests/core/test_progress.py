@@ -57,6 +57,7 @@ def test_one_line_in_a_terminal_that_is_wiped_at_the_end() -> None:
     watcher.join(10)
     os.close(here)
     shown = b"".join(seen).decode()
+    assert "squares:   0% " in shown and " left" in shown and "it/s" not in shown.partition("report")[0]
     assert ran.stdout == "[0, 1, 4, 9]\n"
     assert "squares" in shown
     assert "report" in shown

@@ -44,6 +44,19 @@ def ids(store: Store, name: str = "sales") -> list[int]:
     return store.table(name)["id"].tolist()
 
 
+# Two files of one name
+
+
+def test_two_files_of_one_name_are_two_tables(store: Store) -> None:
+    for folder, value in (("a", 1), ("b", 2)):
+        Path(folder).mkdir()
+        placed(f"x,y\n{value},{value}\n", f"{folder}/t.csv")
+    store.load_many(["a/t.csv", "b/t.csv"], "both")
+    assert {name: store.table(name)["x"].tolist() for name in store.tables()} == {"both_t": [1], "both_t_2": [2]}
+    store.load_many(["a/t.csv", "b/t.csv"])
+    assert store.table("t")["x"].tolist() == [1] and store.table("t_2")["x"].tolist() == [2]
+
+
 # The same file, and a file that has grown
 
 

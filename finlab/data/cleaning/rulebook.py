@@ -82,6 +82,8 @@ def rules_from_toml(text: str) -> list[Rule]:
 def read_rules(path: str | Path) -> list[Rule]:
     """Read rules from a TOML file in UTF-8."""
     place = check_path("path", path)
+    if not place.is_file():
+        raise InputError(f"there is no file {place}")
     try:
         return rules_from_toml(place.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
