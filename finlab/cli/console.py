@@ -53,16 +53,16 @@ def summarise_notes(notes: list[str], names: list[str], most: int = MOST_NOTES) 
     return [*lines, f"... and {rest:,} more"] if rest else lines
 
 
-def show(frame: "pd.DataFrame", rows: int = 60, missing: str = "") -> None:
+def show(frame: "pd.DataFrame", rows: int = 60, missing: str = "", most: int = WIDEST_TEXT) -> None:
     """Print a table, long texts cut; of a long table the first and last rows, and how many there are.
 
     On a terminal it is as wide as the terminal, in blocks of columns if need be; in a pipe it is as wide as it is.
-    Texts stand to the left and numbers to the right; `missing` is written where nothing is.
+    Texts stand to the left and numbers to the right; `missing` is written where nothing is, and of a text `most` characters.
     """
     from itertools import accumulate
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    columns = [_written(frame.iloc[:, place], rows, missing) for place in range(frame.shape[1])]
+    columns = [_written(frame.iloc[:, place], rows, missing, most) for place in range(frame.shape[1])]
     ends = list(accumulate(_width(column[0]) + 2 for column in columns))
     while columns:
         begun = ends[0] - _width(columns[0][0]) - 2
@@ -75,7 +75,7 @@ def show(frame: "pd.DataFrame", rows: int = 60, missing: str = "") -> None:
         print(f"({len(frame):,} rows)")
 
 
-def _written(column: "pd.Series", rows: int, missing: str) -> list[str]:
+def _written(column: "pd.Series", rows: int, missing: str, most: int) -> list[str]:
     """Write the name and the cells of a column, all equally wide; of many the first and the last, dots between."""
     from pandas.api.types import is_bool_dtype, is_datetime64_dtype, is_numeric_dtype
 
@@ -89,21 +89,21 @@ def _written(column: "pd.Series", rows: int, missing: str) -> list[str]:
     if number and len(column):  # as many decimals in each as one of them needs
         shown = [part.to_string(index=False, header=False).split("\n") for part in parts]
     else:
-        shown = [[_on_one_line(value) for value in part] for part in parts]
+        shown = [[_on_one_line(value, most) for value in part] for part in parts]
     cells = [
         [missing if gone else text.strip() if number else text for text, gone in zip(texts, gaps, strict=True)]
         for texts, gaps in zip(shown, lost, strict=True)
     ]
-    told = [_on_one_line(column.name), *cells[0], *(["...", *cells[1]] if len(cells) > 1 else [])]
+    told = [_on_one_line(column.name, most), *cells[0], *(["...", *cells[1]] if len(cells) > 1 else [])]
     widest = max(map(_width, told))
     blanks = [" " * (widest - _width(text)) for text in told]
     return [blank + text if number else text + blank for text, blank in zip(told, blanks, strict=True)]
 
 
-def _on_one_line(value: object) -> str:
+def _on_one_line(value: object, most: int) -> str:
     """Write a cell so that nothing in it can act on a terminal, cut if it is long."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value)[: 2 * WIDEST_TEXT])
-    return text if len(text) <= WIDEST_TEXT else text[: WIDEST_TEXT - 3] + "..."
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value)[: 2 * most])
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def _width(text: str) -> int:

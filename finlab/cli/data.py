@@ -23,6 +23,8 @@ app = typer.Typer(
     help="Load sources into the store and look at what is there.", no_args_is_help=True, rich_markup_mode=None
 )
 
+LONGEST_REASON = 80  # characters of a reason, or of the record that was rejected
+
 # In a help text, lines after this mark stand as they are.
 AS_IT_STANDS = "\b\n"
 CONTRACT_EXAMPLE = f"""{AS_IT_STANDS}A contract says what the table should be. Its file:
@@ -331,8 +333,10 @@ def rejects(
     # What a person can mend comes first: an example of each reason, then the others; blank records say nothing.
     repeats = found.groupby(["column", "reason"]).cumcount() > 0
     telling = found.assign(blank=found["reason"] == "a blank record", repeats=repeats)
-    telling = telling.sort_values(["blank", "repeats"], kind="stable").drop(columns=["blank", "repeats", "raw"])
-    show(telling.head(most))
+    telling = telling.sort_values(["blank", "repeats"], kind="stable")
+    telling["value or record"] = telling["value"].fillna(telling["raw"])
+    told = ["source", "line", "record", "column", "value or record", "reason"]
+    show(telling.loc[:, told].head(most), most=LONGEST_REASON)
     if len(telling) > most:
         say(f"{len(telling) - most:,} more: --rows {len(telling)}, or all with their texts: --output rejects.csv")
 
