@@ -112,6 +112,8 @@ def beliefs_of(
     )
     table = relation.draft(_shared(f"{group}, v, n, size, kinds", scored, group, start))
     apart = relation.draft(_taken_away(counted, pairs, scored, group, vote, start))
+    for draft in (counted, pairs):
+        relation.forget(draft)
     return Beliefs(table, apart, noise, vote, start)
 
 

@@ -77,7 +77,7 @@ def _model(plan: Plan, patterns: str, words: list[Dictionary], fill: bool, blame
     alike = [chance.get(at) or alike_by_chance(relation, one) for at, one in enumerate(words)]
     return _Model(factors, words, alike, broken)
 
-
+# %% ../../nbs/data/repair.ipynb #27e53131
 def _share_of(relation: Relation, patterns: str, chosen: np.ndarray) -> float:
     """The share of the rows that have one of the chosen patterns."""
     relation.connection.register("finlab_wanted", pa.table({"pattern": chosen}))
@@ -302,7 +302,7 @@ def _weighed(relation: Relation, fds: list[FD], least: float, more: bool, fill: 
         steps.advance(1, "rows")
         return _answer(plan, first, {at: _last(relation, own, least) for at, own in kept.items()}, least, notes)
 
-
+# %% ../../nbs/data/repair.ipynb #b34fcf8f
 def _answer(plan: Plan, patterns: str, last: dict[int, str], least: float, notes: list[str]) -> Repairs:
     """Look up the rows of the patterns that change or stay open."""
     if not last:
