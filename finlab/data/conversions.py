@@ -25,6 +25,7 @@ class Form(NamedTuple):
     timezone: str = ""
     signs: tuple[str, ...] = ()
     width: int = 18  # digits of a decimal in all
+    words: bool = True  # whether a month may be a word
 
 
 _SQL_TYPES = {
@@ -226,7 +227,7 @@ def _date(form: Form, v: str, clock: str = _MIDNIGHT) -> str:
         return f"(CASE WHEN CAST({moment} AS TIME) = TIME '00:00' THEN CAST({moment} AS DATE) END)"
     cast = f"try_cast({v} AS DATE)"
     in_words = literal(rf"\s*(?:{_DAY_IN_WORDS}){clock}\s*")
-    named = f"WHEN regexp_full_match({v}, {in_words}) THEN {_named_day(v)}"
+    named = f"WHEN regexp_full_match({v}, {in_words}) THEN {_named_day(v)}" if form.words else ""
     slow = f"CASE {_ordered_day(v, form.date_order, clock)} {named} END"
     return f"(CASE WHEN strlen({v}) = 10 AND CAST({cast} AS VARCHAR) = {v} THEN {cast} ELSE {slow} END)"
 

@@ -32,8 +32,8 @@ def _number(v: str, layout: Layout) -> str:
     return plain if layout.decimal == "." else f"replace({plain}, {literal(layout.decimal)}, '.')"
 
 # %% ../../nbs/data/kinds.ipynb #e9508e8d
-def fits(kind: str, v: str, layout: Layout) -> str:
-    """Write SQL that is true where `v` reads as one of `kind`."""
+def fits(kind: str, v: str, layout: Layout, *, roughly: bool = False) -> str:
+    """Write SQL that is true where `v` reads as one of `kind`, or only looks like one, which is cheaper to ask."""
     group = re.escape(layout.thousands)
     whole = r"(0|[1-9]\d{0,17})" + (rf"|[1-9]\d{{0,2}}({group}\d{{3}}){{1,5}}" if group else "")
     point = re.escape(layout.decimal)
@@ -47,28 +47,34 @@ def fits(kind: str, v: str, layout: Layout) -> str:
     if kind == "number":
         return f"regexp_full_match({v}, {literal(number)})"
     if kind == "day":
-        return _fits_day(v, layout)
+        return _fits_day(v, layout, roughly)
     zone = r"(Z|[+-]\d{2}(:?\d{2})?)" if kind == "time with a zone" else ""
-    clock = f"(regexp_full_match({v}, {literal(_CLOCK + zone)}) AND {typed(kind, v, layout)} IS NOT NULL)"
-    return f"({clock} OR {_fits_ordered(kind, v, layout)})" if kind == "time" and _is_known(layout) else clock
+    clock = _matches(v, _CLOCK + zone, f"try_cast({v} AS {_CASTS[kind]})", roughly)
+    return f"({clock} OR {_fits_ordered(kind, v, layout, roughly)})" if kind == "time" and _is_known(layout) else clock
+
+
+def _matches(v: str, pattern: str, value: str, roughly: bool) -> str:
+    """Write SQL that is true where `v` has the form of a pattern and, unless `roughly`, the value is one."""
+    alike = f"regexp_full_match({v}, {literal(pattern)})"
+    return alike if roughly else f"(CASE WHEN {alike} THEN {value} IS NOT NULL ELSE false END)"
 
 
 def _is_known(layout: Layout) -> bool:
     return layout.date_order in ("dmy", "mdy")
 
 
-def _fits_ordered(kind: str, v: str, layout: Layout) -> str:
+def _fits_ordered(kind: str, v: str, layout: Layout, roughly: bool) -> str:
     """Write SQL that is true where `v` is a day (and time) of three numbers in the file's order."""
     tail = r"[ T]\d{1,2}:\d{2}.*" if kind == "time" else ""
-    pattern = literal(rf"\d{{1,2}}[-/.]\d{{1,2}}[-/.](\d{{2}}|\d{{4}}){tail}")
-    return f"(CASE WHEN regexp_full_match({v}, {pattern}) THEN {typed(kind, v, layout)} IS NOT NULL ELSE false END)"
+    pattern = rf"\d{{1,2}}[-/.]\d{{1,2}}[-/.](\d{{2}}|\d{{4}}){tail}"
+    return _matches(v, pattern, typed(kind, v, layout), roughly)
 
 
-def _fits_day(v: str, layout: Layout) -> str:
+def _fits_day(v: str, layout: Layout, roughly: bool) -> str:
     if "%" in layout.date_order:
         return f"({typed('day', v, layout)} IS NOT NULL)"
-    iso = rf"(regexp_full_match({v}, '\d{{4}}-\d{{2}}-\d{{2}}') AND try_cast({v} AS DATE) IS NOT NULL)"
-    return f"({iso} OR {_fits_ordered('day', v, layout)})" if _is_known(layout) else iso
+    iso = _matches(v, r"\d{4}-\d{2}-\d{2}", f"try_cast({v} AS DATE)", roughly)
+    return f"({iso} OR {_fits_ordered('day', v, layout, roughly)})" if _is_known(layout) else iso
 
 # %% ../../nbs/data/kinds.ipynb #4557cce7
 _CASTS = {
@@ -94,7 +100,8 @@ def typed(kind: str, v: str, layout: Layout) -> str:
         moment = f"try_strptime({v}, {literal(layout.date_order)})"
         return moment if any(code in layout.date_order for code in _CLOCK_CODES) else f"CAST({moment} AS DATE)"
     if kind in ("day", "time") and _is_known(layout):
-        return converted(Form("date" if kind == "day" else "timestamp", date_order=layout.date_order), v)
+        form = Form("date" if kind == "day" else "timestamp", date_order=layout.date_order, words=False)
+        return converted(form, v)
     return f"try_cast({v} AS {_CASTS[kind]})"
 
 
@@ -135,7 +142,7 @@ def _first_look(
 ) -> Sequence[bool | None]:
     connection.execute(f"CREATE TEMP TABLE finlab_look AS SELECT * FROM {relation()} LIMIT {SAMPLE_ROWS}")
     try:
-        return _agreement(connection, lambda: "finlab_look", asked, layout)
+        return _agreement(connection, lambda: "finlab_look", asked, layout, roughly=True)
     finally:
         connection.execute("DROP TABLE finlab_look")
 
@@ -144,14 +151,20 @@ TESTS_AT_ONCE = 150  # in one query: the time to plan it grows with their square
 
 
 def _agreement(
-    connection: duckdb.DuckDBPyConnection, relation: Relation, asked: list[tuple[int, str]], layout: Layout
+    connection: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    asked: list[tuple[int, str]],
+    layout: Layout,
+    *,
+    roughly: bool = False,
 ) -> list[bool | None]:
     """Ask for each (column, kind) whether all values fit; None where all are missing."""
     found: list[bool | None] = []
     for start in range(0, len(asked), TESTS_AT_ONCE):
         some = asked[start : start + TESTS_AT_ONCE]
         wanted = [(f"v{place}", kind) for place, kind in some]
-        tests = ", ".join(f"bool_and({fits(kind, v, layout)}) FILTER (WHERE {v} IS NOT NULL)" for v, kind in wanted)
+        alike = [(v, fits(kind, v, layout, roughly=roughly)) for v, kind in wanted]
+        tests = ", ".join(f"bool_and({test}) FILTER (WHERE {v} IS NOT NULL)" for v, test in alike)
         values = ", ".join(f"{_value(f'c{place}')} AS v{place}" for place in sorted({place for place, _ in some}))
         found += connection.execute(f"SELECT {tests} FROM (SELECT {values} FROM {relation()})").fetchall()[0]
     return found
