@@ -30,7 +30,7 @@ from .ingest import quoted
 from .lease import lease
 from .lineage import has_parts
 from .profile import Profile, profile
-from .receipts import cleanings_in, parts_in, rejects_in, unread_in
+from .receipts import cleanings_in, parts_in, rejects_in, remarks_in, unread_in
 from .store import Store, StoreReader
 
 if TYPE_CHECKING:
@@ -240,7 +240,8 @@ class Totals(NamedTuple):
 class Inventory:
     """What is in a store: a table for each answer, the worst first.
 
-    `rejects` are groups of rejected records, `examples` some of each group; `unread` are columns that no field took.
+    `rejects` are groups of rejected records, `examples` some of each group; `unread` are columns that no field took;
+    `remarks` what readers remarked on their sources.
     `notes` say what was not looked at in full.
     """
 
@@ -250,6 +251,7 @@ class Inventory:
     rejects: pd.DataFrame
     examples: pd.DataFrame
     unread: pd.DataFrame
+    remarks: pd.DataFrame
     cleanings: pd.DataFrame
     findings: pd.DataFrame
     notes: tuple[str, ...] = ()
@@ -390,6 +392,6 @@ def inventory(
     by_name = {entry.name: entry for entry in entries}
     worst = [by_name[name] for name in tables["table"]] if look_into else []
     findings, notes = _findings(reader.path, worst, limits, asked.today)
-    parts_shown = parts.drop(columns="mapping")
-    found = (tables, parts_shown, rejects, examples, unread_in(parts), cleanings, findings)
+    parts_shown = parts.drop(columns=["mapping", "layout"])
+    found = (tables, parts_shown, rejects, examples, unread_in(parts), remarks_in(parts), cleanings, findings)
     return Inventory(asked.today, *found, notes=tuple(notes), profiled=look_into)

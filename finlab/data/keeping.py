@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LOOK_SECONDS', 'LoadResult', 'Ragged', 'changing', 'steady', 'title_of', 'Ready', 'part_of', 'take_source', 'watched',
-           'keep_records', 'first_reason']
+           'keep_records', 'receipt', 'first_reason']
 
 # %% ../../nbs/data/keeping.ipynb #846df61a
 import errno
@@ -29,7 +29,7 @@ from .catalogue import run
 from .delimited import is_ragged, open_text, opened_records, told_of
 from .ingest import REJECTS, Count, Plan, take_in
 from .lease import FILE_TROUBLE, transaction
-from .lineage import Part
+from .lineage import REMARKS, Part
 from .loading import Incoming, incoming_table, incoming_text, lent
 from .sources import Source
 
@@ -231,6 +231,13 @@ def keep_records(connection: duckdb.DuckDBPyConnection, ready: Ready, place: str
         connection.execute(f"UPDATE {REJECTS} SET line = line + {ready.above}")
     ready.still()
     return count
+
+
+def receipt(ready: Ready, count: Count, remarks: Sequence[str]) -> Part:
+    """The part with what became of its records, and with what the reader remarked on the source."""
+    layout = json.loads(ready.part.layout)
+    kept = {**layout, REMARKS: list(remarks)} if remarks else layout
+    return ready.part.counted(count)._replace(layout=json.dumps(kept, ensure_ascii=False))
 
 
 def first_reason(connection: duckdb.DuckDBPyConnection) -> str:

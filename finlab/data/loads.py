@@ -33,12 +33,13 @@ from finlab.data.keeping import (
     first_reason,
     keep_records,
     part_of,
+    receipt,
     steady,
     take_source,
     title_of,
 )
 from .lease import connect_memory, lease
-from .lineage import Part, add_part, has_parts, parts_of
+from .lineage import Part, add_part, has_parts, layout_of, parts_of
 from finlab.data.loading import (
     Answers,
     Incoming,
@@ -190,7 +191,7 @@ def _ready_contract(source: Source, whole: Incoming, fresh: Incoming, wanted: Wa
         orders, _ = either_way(whole, connection, order, title)
     named = {each.column: each.field for each in mapping.proposals}
     left = listed(column for column, field in named.items() if field is None and column.strip())
-    notes = [f"columns that are no field of the contract: {left}"] if left else []
+    notes = [*whole.notes, *([f"columns that are no field of the contract: {left}"] if left else [])]
     part = part_of(source, whole, state.content or f"{OWN}{uuid.uuid4().hex}", wanted.day)
     part = part._replace(mapping=json.dumps(named, ensure_ascii=False))
     return Ready(fresh, plan_contract(whole, contract, places, orders), part, {}, notes, sound)
@@ -217,7 +218,7 @@ def _add(path: Path, ready: Ready, wanted: Wanted, state: State) -> LoadResult |
             told = f"none of the {count.records:,} records fits the contract {wanted.contract.name!r}"
             raise InputError(f"{title_of(part.source)}: {told}; the first is {first_reason(connection)}")
         _join(connection, part.content, draft, wanted.contract, bool(state.content))
-        add_part(connection, part.counted(count), REJECTS)
+        add_part(connection, receipt(ready, count, ready.incoming.notes), REJECTS)
         load = _load_of(part, [*state.parts, part], wanted.day)
         rows, columns = show_as(connection, name, part.content, load)
     notes = tuple(ready.notes)
@@ -237,12 +238,12 @@ def _join(connection: duckdb.DuckDBPyConnection, content: str, draft: str, contr
 def _load_of(part: Part, parts: Sequence[Part], day: date) -> Load:
     """What the catalogue says about a table of several parts: their number, and a SHA-256 over theirs."""
     if len(parts) == 1:
-        return Load(part.source, part.kind, part.sha256, day, json.loads(part.layout), {})
+        return Load(part.source, part.kind, part.sha256, day, layout_of(part), {})
     together = hashlib.sha256("".join(each.sha256 for each in parts).encode()).hexdigest()
     sources = len({each.source for each in parts})
     newest = max([day, *(each.as_of for each in parts)])
     told = part.source if sources == 1 else f"{sources} sources, the last {part.source}"
-    return Load(told, part.kind, together, newest, json.loads(part.layout), {})
+    return Load(told, part.kind, together, newest, layout_of(part), {})
 
 
 def _nothing_new(path: Path, source: Source, wanted: Wanted, sha256: str) -> LoadResult:

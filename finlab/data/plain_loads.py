@@ -15,7 +15,7 @@ import duckdb
 from ..core.errors import InputError
 from .catalogue import LAYOUT, ROW, Load, has_content, place_of, run, show_as
 from .delimited import PlainPlan, Relation, plan_plain
-from .ingest import REJECTS, Count, Plan, Target, incoming_column
+from .ingest import BLANK, REJECTS, Count, Plan, Target, incoming_column
 from finlab.data.keeping import (
     LoadResult,
     Ragged,
@@ -24,6 +24,7 @@ from finlab.data.keeping import (
     first_reason,
     keep_records,
     part_of,
+    receipt,
     steady,
     take_source,
     title_of,
@@ -105,12 +106,14 @@ def _keep_plain(path: Path, source: Source, name: str, day: date, ready: Ready |
 def _fill(connection: duckdb.DuckDBPyConnection, source: Source, ready: Ready) -> None:
     """Make the content of a source; InputError if most of its records do not fit, or if there are none."""
     count = keep_records(connection, ready, place_of(source.key), 0, "")
-    if count.rejected > MOST_REJECTED * count.records:
+    blank = run(connection, f"SELECT count(*) FROM {REJECTS} WHERE reason = ?", BLANK)[0][0]
+    filled, misfits = count.records - blank, count.rejected - blank
+    if misfits > MOST_REJECTED * filled or not (filled or ready.incoming.text is None):
         told = f"{count.rejected:,} of {count.records:,} records do not fit"
         raise InputError(f"{title_of(source.uri)}: {told}; the first is {first_reason(connection)}")
     if not count.records and ready.incoming.text is not None:
         raise InputError(f"{title_of(source.uri)} has {len(ready.incoming.names)} columns and no rows")
-    add_part(connection, ready.part.counted(count), REJECTS)
+    add_part(connection, receipt(ready, count, ready.notes), REJECTS)
 
 
 def _zones_of(connection: duckdb.DuckDBPyConnection, content: str) -> dict[str, str]:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PART_COLUMNS', 'EXAMPLES', 'LONGEST', 'REJECT_COLUMNS', 'EXAMPLE_COLUMNS', 'CLEANING_COLUMNS', 'parts_in',
-           'rejects_in', 'unread_in', 'cleanings_in']
+           'rejects_in', 'remarks_in', 'unread_in', 'cleanings_in']
 
 # %% ../../nbs/data/receipts.ipynb #58a4d6cc
 import json
@@ -14,14 +14,14 @@ import duckdb
 import pandas as pd
 
 from .frames import to_pandas
-from .lineage import has_parts
+from .lineage import REMARKS, has_parts
 
 # %% ../../nbs/data/receipts.ipynb #628b2262
 PART_COLUMNS = ("table", "part", "source", "kind", "sha256", "records", "loaded", "rejected", "duplicates", "listed",
-                "loaded_at", "as_of", "mapping")  # fmt: skip
+                "loaded_at", "as_of", "mapping", "layout")  # fmt: skip
 _WANTED = 'wanted AS (SELECT unnest($names::VARCHAR[]) AS "table", unnest($contents::VARCHAR[]) AS content)'
 _PARTS = """SELECT "table", part, source, kind, sha256, records, loaded, rejected, duplicates,
-        coalesce(listed, 0) AS listed, loaded_at, as_of, mapping
+        coalesce(listed, 0) AS listed, loaded_at, as_of, mapping, layout
     FROM wanted JOIN catalogue.parts USING (content)
     LEFT JOIN (SELECT content, part, count(*) AS listed FROM catalogue.rejects GROUP BY ALL) USING (content, part)
     ORDER BY "table", part"""
@@ -72,6 +72,14 @@ def rejects_in(
     return _ask(connection, groups + _REJECTS, contents), _ask(connection, groups + _EXAMPLES, contents)
 
 # %% ../../nbs/data/receipts.ipynb #17c9b984
+def remarks_in(parts: pd.DataFrame) -> pd.DataFrame:
+    """List what readers remarked on sources, such as a statement that does not add up: table, source, remark."""
+    each = zip(parts["table"], parts["source"], parts["layout"], strict=True)
+    told = [(table, source, json.loads(layout or "{}").get(REMARKS, [])) for table, source, layout in each]
+    rows = [(table, source, remark) for table, source, remarks in told for remark in remarks]
+    return pd.DataFrame(rows, columns=pd.Index(["table", "source", "remark"]))
+
+
 def unread_in(parts: pd.DataFrame) -> pd.DataFrame:
     """List the columns of sources that no field took, the most frequent first, with the number of their sources."""
     found: dict[tuple[str, str], list[str]] = {}

@@ -295,6 +295,14 @@ def _fault(row: dict[str, Any]) -> str:
     return reason if not column or column in (words[0], words[-1]) else f"{column}: {reason}"
 
 
+def _remark_rows(stock: "Inventory") -> list[dict[str, Any]]:
+    return [
+        {"table": visible(row["table"]), "remark": visible(row["remark"]),
+         "source": _breakable(say_source(row["source"]))}
+        for row in stock.remarks.to_dict("records")
+    ]  # fmt: skip
+
+
 def _unread_rows(stock: "Inventory") -> list[dict[str, Any]]:
     return [
         {"table": visible(row["table"]), "column": visible(row["column"]), "sources": row["sources"],
@@ -365,7 +373,7 @@ class StockReport:
 
     def receipts(self) -> Parts:
         """What came in, and what became of it."""
-        return self._section("receipts", *long_table(_receipt_rows(self.stock)))
+        return self._section("receipts", *long_table(_receipt_rows(self.stock)), *_remarks(self.stock))
 
     def rejects(self) -> Parts:
         """What was rejected and why, with examples; and the columns that no field took."""
@@ -425,6 +433,10 @@ def _rejected(stock: "Inventory") -> list[Any]:
     told = label("data.rejects.one") if count == 1 else label("data.rejects.told", **many)
     examples = long_table(_example_rows(stock), EXAMPLES_OPEN)
     return [Prose(told), *long_table(_reject_rows(stock)), say("data.examples", most=EXAMPLES), *examples]
+
+
+def _remarks(stock: "Inventory") -> list[Any]:
+    return [] if stock.remarks.empty else [say("data.remarks"), *long_table(_remark_rows(stock), 10)]
 
 
 def _unread(stock: "Inventory") -> list[Any]:

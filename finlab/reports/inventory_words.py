@@ -143,6 +143,11 @@ DATA_SECTIONS = {
         "### 到哪里查看\n\n每组最多 {most} 个例子，尽量取自不同文件。原因不在单个值时，显示整条记录。"
         "过长的文字已截断。",
     ),
+    "remarks": (
+        "### What the readers remarked\n\nWhat stood out while a source was read: how it was understood, what was left "
+        "out, and what does not add up in the source itself. Nothing of this was changed.",
+        "### 读取时的提示\n\n读取来源时值得注意之处：如何理解，略去了什么，以及来源本身不相符的地方。均未作改动。",
+    ),
     "unread": (
         "### Columns that no field took\n\nA contract loads the fields that it names. These columns are in the files "
         "and not in the store.",
@@ -243,7 +248,7 @@ DATA_COLUMNS = {
     "rows_touched": ("rows touched", "涉及行数"),
     "cells_changed": ("cells changed", "改动单元格"), "rows_removed": ("rows removed", "删除行数"),
     "undone": ("state", "状态"),
-    "columns": ("columns", "列数"),
+    "columns": ("columns", "列数"), "remark": ("remark", "提示"),
 }  # fmt: skip
 add_labels(DATA_COLUMNS, "data.col.")
 add_labels({
