@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -257,3 +258,16 @@ def test_a_picture_of_any_ages(store: Store) -> None:
     axes = inventory(store, today=TODAY).plot().axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["new", "old"]
     assert [text.get_text() for text in axes.texts] == ["0", "13,339"] and axes.get_xlim()[1] == 135
+
+
+@pytest.mark.parametrize("contract", [False, True])
+def test_what_a_reader_remarks_is_kept(workbench: Path, contract: bool) -> None:
+    lines = ":20:X\n:25:1\n:28C:1/1\n:60F:C260101EUR10,00\n:61:2601020102C5,00NTRFNONREF\n:62F:C260102EUR16,00\n-\n"
+    Path("bank.sta").write_text(lines)
+    store, moves = Store(), Contract("moves", (Field("amount", "decimal"),))
+    more: dict[str, Any] = {"contract": moves, "mapping": {"amount": "amount"}} if contract else {}
+    done = store.load("bank.sta", "bank", **more)
+    found = inventory(store, today=TODAY, look_into=False).remarks
+    told = [remark for remark in found["remark"] if "does not add up: deviation 1.00 EUR" in remark]
+    assert len(told) == 1 and told[0] in done.notes and set(found["table"]) == {"bank"}
+    assert "remarks" not in store.loads()["options"].iloc[0]

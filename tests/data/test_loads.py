@@ -274,6 +274,13 @@ def test_most_records_that_do_not_fit_are_an_error(store: Store) -> None:
     assert not store.path.exists()
 
 
+def test_blank_records_are_no_misfits(store: Store) -> None:
+    done = store.load(placed(HEAD + "1,a,1\n" + ",,\n" * 9), "sales")
+    assert counts(done) == (10, 1, 9, 0) and set(store.rejects("sales")["reason"]) == {"a blank record"}
+    with pytest.raises(InputError, match="3 of 3 records do not fit"):
+        store.load(placed(HEAD + ",,\n" * 3), "none")
+
+
 # What is not certain is asked
 
 
