@@ -196,33 +196,47 @@ def _to_given(link: Link, free: dict[int, np.ndarray], place: int, fit: np.ndarr
     there = ways[:, [0]] * fit[:, own] + (1.0 - ways[:, [0]]) * fit[:, [-1]]
     return np.concatenate([seen[:, None], there, fit[:, [-1]]], axis=1)
 
-# %% ../../nbs/data/culprits.ipynb #4f68a648
-_LARGEST = 600.0  # of an exponent
+# %% ../../nbs/data/culprits.ipynb #8994357a
+_LARGEST = 300.0  # of an exponent
 
 
 def _sound(case: Case, prior: np.ndarray, blame: Blame) -> tuple[np.ndarray, np.ndarray]:
-    """The probability that nothing is wrong in a row, against each cell in turn being the only one that is.
+    """The probability that nothing is wrong in a row, against one or two of its cells being wrong.
 
     And the states of its cells then: as they stand, and an empty one as the others of its row say.
     """
-    one, missing = np.zeros(prior.shape), case.seen == MISSING
+    alone, mended = _changed(case, prior.shape)
+    missing = case.seen == MISSING
+    right = np.where(missing, 1.0, prior[:, :, 0])
+    odds = np.exp(np.minimum(alone[:, :, 1:], _LARGEST)) * prior[:, :, 1:] / right[:, :, None]
+    odds = np.where(missing[:, :, None], 0.0, odds)
+    single = odds.sum(axis=2)
+    total = single.sum(axis=1)
+    double = (total**2 - (single**2).sum(axis=1)) / 2
+    for (one, two), log in mended.items():
+        tied = np.einsum("rk,rl,rkl->r", odds[:, one], odds[:, two], np.exp(np.minimum(log, _LARGEST)))
+        double += tied - single[:, one] * single[:, two]
+    bad = np.prod(right, axis=1) * (1.0 + total + np.maximum(double, 0.0))
+    with np.errstate(divide="ignore"):
+        fits = _shared((np.log(prior) + alone).reshape(-1, prior.shape[-1])).reshape(prior.shape)
+    filled = np.where(missing[:, :, None], fits, np.arange(prior.shape[-1]) == 0)
+    return (1.0 - blame.rows) / (1.0 - blame.rows + blame.rows * bad), filled
+
+
+def _changed(case: Case, shape: tuple[int, ...]) -> tuple[np.ndarray, dict[tuple[int, int], np.ndarray]]:
+    """What the tables say (in logs) if one cell is in another state, and what is to be added if two are, by pairs."""
+    alone, mended = np.zeros(shape), {}
     for given, column, table in case.links:
         logs = np.log(np.maximum(table, _TINY))
-        base = logs[:, 0, 0]
+        base = logs[:, :1, :1]
+        alone[:, column] += logs[:, 0] - base[:, 0]
         for place, at in enumerate(given):
-            own = slice(1 + place * CANDIDATES, 1 + (place + 1) * CANDIDATES)
-            one[:, at, 1:-1] += logs[:, own, 0] - base[:, None]
-            one[:, at, -1] += logs[:, -1, 0] - base
-        one[:, column, 1:] += logs[:, 0, 1:] - base[:, None]
-    right = np.where(missing, 1.0, prior[:, :, 0])
-    wrong = prior[:, :, 1:] * np.exp(np.minimum(one[:, :, 1:], _LARGEST))
-    alone = np.where(missing, 0.0, wrong.sum(axis=2) / right).sum(axis=1)
-    bad = np.prod(right, axis=1) * (1.0 + alone)
-    with np.errstate(divide="ignore"):
-        fits = _shared((np.log(prior) + one).reshape(-1, prior.shape[-1])).reshape(prior.shape)
-    right_as_seen = np.arange(prior.shape[-1]) == 0
-    filled = np.where(missing[:, :, None], fits, right_as_seen)
-    return (1.0 - blame.rows) / (1.0 - blame.rows + blame.rows * bad), filled
+            ways = [*range(1 + place * CANDIDATES, 1 + (place + 1) * CANDIDATES), table.shape[1] - 1]
+            alone[:, at, 1:] += logs[:, ways, 0] - base[:, 0]
+            both = logs[:, ways, 1:] - logs[:, ways, :1] - logs[:, :1, 1:] + base
+            key = (at, column) if at < column else (column, at)
+            mended[key] = mended.get(key, 0.0) + (both if at < column else both.transpose(0, 2, 1))
+    return alone, mended
 
 # %% ../../nbs/data/culprits.ipynb #bb0f4bf2
 LEARNED = 5  # steps of expectation and maximisation
