@@ -1175,6 +1175,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                       'finlab.data.culprits.Case': ('data/culprits.html#case', 'finlab/data/culprits.py'),
                                       'finlab.data.culprits.Link': ('data/culprits.html#link', 'finlab/data/culprits.py'),
                                       'finlab.data.culprits.Rates': ('data/culprits.html#rates', 'finlab/data/culprits.py'),
+                                      'finlab.data.culprits._changed': ('data/culprits.html#_changed', 'finlab/data/culprits.py'),
                                       'finlab.data.culprits._errors': ('data/culprits.html#_errors', 'finlab/data/culprits.py'),
                                       'finlab.data.culprits._lifts': ('data/culprits.html#_lifts', 'finlab/data/culprits.py'),
                                       'finlab.data.culprits._messages': ('data/culprits.html#_messages', 'finlab/data/culprits.py'),

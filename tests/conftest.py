@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from finlab.core.compute import make_room
@@ -13,6 +14,10 @@ PROGRAMS = Path(__file__).resolve().parents[1] / ".pytest_cache" / "programs"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(PROGRAMS))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+# No example is timed: a busy machine is no fault of the code.
+hypothesis.settings.register_profile("finlab", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("finlab")
 
 
 @pytest.fixture(scope="session")

@@ -333,7 +333,7 @@ def test_rules_are_read_from_a_file(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe[[rule")
     with pytest.raises(InputError, match="cannot be read"):
         read_rules(path)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="there is no file"):
         read_rules(tmp_path / "nowhere.toml")
 
 
