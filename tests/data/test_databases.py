@@ -91,13 +91,13 @@ def test_postgres_gives_the_rows_of_a_large_table_in_one_order(server: Server) -
     engine = open_engine(server.url)
     with engine.begin() as connection:  # 45 MB: more than a quarter of the server's memory for pages
         rows = "SELECT i AS n, repeat('x', 900) AS text FROM generate_series(1, 50000) AS t(i)"
-        connection.exec_driver_sql(f"CREATE UNLOGGED TABLE long AS {rows}")
+        connection.exec_driver_sql(f"CREATE UNLOGGED TABLE turning AS {rows}")
     with engine.connect() as connection:
         connection.exec_driver_sql("SET synchronize_seqscans = on")
         half = "SELECT count(*) FROM (SELECT n FROM long LIMIT 30000) AS half"
         assert connection.exec_driver_sql(half).scalar() == 30_000
         assert connection.exec_driver_sql("SELECT n FROM long LIMIT 1").scalar() != 1
-    assert read_database(server.url, table="long")["n"].to_pylist() == list(range(1, 50_001))
+    assert read_database(server.url, table="turning")["n"].to_pylist() == list(range(1, 50_001))
 
 
 def test_sqlite_gives_back_exactly_what_was_written(tmp_path: Path) -> None:
