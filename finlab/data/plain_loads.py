@@ -108,7 +108,7 @@ def _fill(connection: duckdb.DuckDBPyConnection, source: Source, ready: Ready) -
     count = keep_records(connection, ready, place_of(source.key), 0, "")
     blank = run(connection, f"SELECT count(*) FROM {REJECTS} WHERE reason = ?", BLANK)[0][0]
     filled, misfits = count.records - blank, count.rejected - blank
-    if misfits > MOST_REJECTED * filled or not (filled or ready.incoming.text is None):
+    if misfits > MOST_REJECTED * filled or (blank and not filled):
         told = f"{count.rejected:,} of {count.records:,} records do not fit"
         raise InputError(f"{title_of(source.uri)}: {told}; the first is {first_reason(connection)}")
     if not count.records and ready.incoming.text is not None:

@@ -94,9 +94,9 @@ def test_postgres_gives_the_rows_of_a_large_table_in_one_order(server: Server) -
         connection.exec_driver_sql(f"CREATE UNLOGGED TABLE turning AS {rows}")
     with engine.connect() as connection:
         connection.exec_driver_sql("SET synchronize_seqscans = on")
-        half = "SELECT count(*) FROM (SELECT n FROM long LIMIT 30000) AS half"
+        half = "SELECT count(*) FROM (SELECT n FROM turning LIMIT 30000) AS half"
         assert connection.exec_driver_sql(half).scalar() == 30_000
-        assert connection.exec_driver_sql("SELECT n FROM long LIMIT 1").scalar() != 1
+        assert connection.exec_driver_sql("SELECT n FROM turning LIMIT 1").scalar() != 1
     assert read_database(server.url, table="turning")["n"].to_pylist() == list(range(1, 50_001))
 
 
