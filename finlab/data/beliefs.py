@@ -116,7 +116,7 @@ def beliefs_of(
         relation.forget(draft)
     return Beliefs(table, apart, noise, vote, start)
 
-
+# %% ../../nbs/data/beliefs.ipynb #033e69db
 def _group(fd: FD) -> str:
     return ", ".join(f"g{place}" for place in range(len(fd.given)))
 

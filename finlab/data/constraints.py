@@ -225,7 +225,7 @@ def broken_pairs(relation: Relation, constraint: DenialConstraint, until: int | 
         f"ON {held} WHERE t1.{ROW} <> t2.{ROW}{some}"
     )
 
-
+# %% ../../nbs/data/constraints.ipynb #f66ed09d
 class Compared(NamedTuple):
     """The broken pairs of a constraint (a table: row, other), and how many ordered pairs were compared, and not."""
 
