@@ -315,6 +315,7 @@ def rejects(
 ) -> None:
     """List the records that were not loaded: file, physical line, record number, column, value and reason."""
     from finlab.core.checks import check_positive_int
+    from finlab.data.ingest import BLANK
     from finlab.data.store import Store
 
     most, found = check_positive_int("rows", rows), Store().rejects(name)
@@ -332,7 +333,7 @@ def rejects(
     found["source"] = [unquote(source.rpartition("/")[2]) for source in found["source"]]
     # What a person can mend comes first: an example of each reason, then the others; blank records say nothing.
     repeats = found.groupby(["column", "reason"]).cumcount() > 0
-    telling = found.assign(blank=found["reason"] == "a blank record", repeats=repeats)
+    telling = found.assign(blank=found["reason"] == BLANK, repeats=repeats)
     telling = telling.sort_values(["blank", "repeats"], kind="stable")
     telling["value or record"] = telling["value"].fillna(telling["raw"])
     told = ["source", "line", "record", "column", "value or record", "reason"]

@@ -241,9 +241,9 @@ def _changed(case: Case, shape: tuple[int, ...]) -> tuple[np.ndarray, dict[tuple
 # %% ../../nbs/data/culprits.ipynb #bb0f4bf2
 LEARNED = 5  # steps of expectation and maximisation
 FIRST = Rates(0.08, 0.08, 0.08)  # shared by the columns, where nothing is known
-SHRUNK = 0.2
-TWICE, WORTH = 1.3, 100.0
-FEW = 0.5
+SHRUNK = 0.2  # of a column's rate is that of all columns
+TWICE, WORTH = 1.3, 100.0  # errors supposed in a row that has some, and the rows of evidence that this is worth
+FEW = 0.5  # errors that every column is supposed to have had
 MOST_WRONG = 0.6  # of a column's cells in a row with errors
 
 

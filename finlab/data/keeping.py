@@ -31,7 +31,7 @@ from .ingest import REJECTS, Count, Plan, take_in
 from .lease import FILE_TROUBLE, transaction
 from .lineage import REMARKS, Part
 from .loading import Incoming, incoming_table, incoming_text, lent
-from .sources import Source
+from .sources import Source, check_unchanged, stamp
 
 # %% ../../nbs/data/keeping.ipynb #123a4b9e
 @dataclass(frozen=True)
@@ -88,24 +88,17 @@ def changing(path: Path, name: str, *, files: bool = False) -> Iterator[duckdb.D
             raise InputError(f"the table {name!r} cannot be kept: {' '.join(str(error).split())}") from error
 
 # %% ../../nbs/data/keeping.ipynb #d72bf28f
-def _stamp(path: Path | None) -> tuple[int, int]:
-    """A file's size and time of change; the same for all that is none."""
-    try:
-        found = path.stat() if path else None
-    except OSError:
-        return -1, -1
-    return (found.st_size, found.st_mtime_ns) if found else (0, 0)
-
-
 @contextmanager
 def steady(source: Source) -> Iterator[Callable[[], None]]:
     """Lend a check that a source's file is as it was; trouble with reading it is an InputError, too."""
-    before = _stamp(source.path)
+    before = None
+    if source.path:
+        with suppress(OSError):  # gone already: whoever reads it will say so
+            before = stamp(source.path)
 
     def still() -> None:
-        if _stamp(source.path) != before:
-            told = f"{source.path} changed while it was read; try again when nothing writes to it"
-            raise InputError(told)
+        if source.path:
+            check_unchanged(source.path, before)
 
     try:
         yield still

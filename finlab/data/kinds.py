@@ -155,7 +155,7 @@ def _first_look(
         for place, alike in enumerate(begin)
     ]
 
-
+# %% ../../nbs/data/kinds.ipynb #639d2d7c
 BEGINS = "BETWEEN '+' AND ':'"  # with + - . or a digit, as all numbers, days and times do: most texts are out at once
 COLUMNS_AT_ONCE = 200  # in one query
 
@@ -224,7 +224,7 @@ def _doubtful(
         found += connection.execute(query).fetchall()[0]
     return [column for column, begins in zip(columns, found, strict=True) if begins]
 
-
+# %% ../../nbs/data/kinds.ipynb #f1ee2bf9
 class _Counts(NamedTuple):
     """How many values a column has; how many fit, and one that does not; how many silent days and marks, and one."""
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Answer', 'Answers', 'LONGEST_LINE', 'CURRENCY_SIGNS', 'Incoming', 'incoming_text', 'incoming_table', 'lent',
            'either_way', 'SharedAnswers', 'as_contract', 'decide_columns', 'form_of', 'day_order', 'open_fields',
-           'decide_orders', 'plan_contract', 'places_of']
+           'decide_orders', 'check_marks', 'plan_contract', 'places_of']
 
 # %% ../../nbs/data/loading.ipynb #81512cd4
 import os
@@ -23,10 +23,10 @@ from ..core.errors import InputError, cut
 from .contracts import Contract, check_rules, read_contract
 from .conversions import Form, literal
 from .delimited import TextTable, is_ragged, is_sound, opened
-from .fields import TEMPORAL, Field
+from .fields import NUMERIC, TEMPORAL, Field
 from .ingest import Plan, Rule, Target, quoted, target_of
 from .kinds import Relation
-from .layouts import HEAD_RECORDS, Layout, find_order
+from .layouts import HEAD_RECORDS, UNKNOWN, Layout, find_order, find_unknown
 from .lease import connect_memory
 from .mapping import ACCEPT, Mapping, propose
 
@@ -250,6 +250,19 @@ def decide_orders(
             )
         found[field.name] = order
     return found
+
+# %% ../../nbs/data/loading.ipynb #f0fdb788
+def check_marks(incoming: Incoming, contract: Contract, places: dict[str, int], name: str) -> None:
+    """Ask, by an InputError, where the numbers of a field have a mark and nothing in the file proves what it means."""
+    if incoming.layout.decimal != UNKNOWN:
+        return
+    for field in (field for field in contract.fields if field.type in NUMERIC and field.name in places):
+        place = places[field.name]
+        values = [record[place] or "" for record in incoming.sample if place < len(record)]
+        doubtful = find_unknown([values], incoming.layout.delimiter)
+        if doubtful:
+            told = f"{name}, column {incoming.names[place]!r}: nothing proves whether the mark in {doubtful!r}"
+            raise InputError(f"{told} is that of decimals or of thousands; say decimal='.' or decimal=','")
 
 # %% ../../nbs/data/loading.ipynb #38fe6f51
 def plan_contract(incoming: Incoming, contract: Contract, places: dict[str, int], orders: dict[str, str]) -> Plan:

@@ -43,6 +43,7 @@ from .lineage import Part, add_part, has_parts, layout_of, parts_of
 from finlab.data.loading import (
     Answers,
     Incoming,
+    check_marks,
     decide_columns,
     decide_orders,
     either_way,
@@ -154,8 +155,10 @@ def _try_contract(path: Path, source: Source, wanted: Wanted, still: Callable[[]
         state = _check_state(state_of(connection, wanted.name), wanted.contract, wanted.name, wanted.replace)
     incoming = take_source(source, [part.size for part in state.parts if part.size])
     sha256 = incoming.text.scan.sha256 if incoming.text else source.sha256
-    if any(part.sha256 == sha256 for part in state.parts):
-        return _nothing_new(path, source, wanted, sha256)
+    for part in state.parts:
+        if part.sha256 == sha256:
+            _refuse_another_reading(source, incoming, part, wanted.name)
+            return _nothing_new(path, source, wanted, sha256)
     with new_end(incoming, state.parts) as (fresh, grown):
         _refuse_changed(source, wanted, state, grown)
         ready = _ready_contract(source, incoming, fresh, wanted, state)
@@ -177,10 +180,20 @@ def _refuse_changed(source: Source, wanted: Wanted, state: State, grown: Part | 
     )
 
 
+def _refuse_another_reading(source: Source, incoming: Incoming, part: Part, name: str) -> None:
+    """Refuse options for a file that is loaded already, if they would have it read in another way."""
+    before, now = layout_of(part), incoming.layout._asdict()
+    other = [key for key, value in now.items() if before.get(key, value) != value]
+    if source.options and other and incoming.text:
+        told = ", ".join(f"{key}={before[key]!r}, now {key}={now[key]!r}" for key in other)
+        raise InputError(f"{title_of(source.uri)} is in {name!r} already, read with {told}; say replace=True")
+
+
 def _ready_contract(source: Source, whole: Incoming, fresh: Incoming, wanted: Wanted, state: State) -> Ready:
     contract, title = wanted.contract, title_of(source.uri)
     mapping = decide_columns(whole, contract, wanted.answers, title)
     places = places_of(mapping)
+    check_marks(whole, contract, places, title)
     fields = open_fields(whole, contract, places)
     sound = fresh.text is None or is_sound(fresh.text)
     with connect_memory(files=True) as connection:

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ACCEPT', 'CHOSEN', 'LEAST_NAME', 'LEAST_NAME_TYPED', 'BONUS', 'ALONE', 'DOUBT', 'TEXT_WEIGHT', 'LEAST_CONFIDENCE',
-           'CLEAR_MARGIN', 'AT_A_TIE', 'TIE_BREAK', 'MOST_COLUMNS', 'MOST_ROWS', 'HALF', 'MOST_OTHERS', 'MOST_NAMED',
-           'Proposal', 'Mapping', 'propose', 'contract_with']
+           'CLEAR_MARGIN', 'AT_A_TIE', 'TIE_BREAK', 'MOST_COLUMNS', 'MOST_ROWS', 'HALF', 'MOST_OTHERS', 'Proposal',
+           'Mapping', 'propose', 'contract_with']
 
 # %% ../../nbs/data/mapping.ipynb #400f2c3e
 import html
@@ -18,8 +18,8 @@ import numpy as np
 import tomli_w
 from scipy.optimize import linear_sum_assignment
 
-from ..core.checks import check_choice, check_number, check_positive_int, did_you_mean
-from ..core.errors import SHOWN_CHARACTERS, InputError
+from ..core.checks import check_choice, check_number, check_positive_int
+from ..core.errors import InputError
 from .contracts import Contract
 from .fields import Field, fold_header
 from .header_words import Phrase, phrase_likeness, read_phrase, repair_encoding
@@ -311,13 +311,8 @@ def _place(mapping: Mapping, column: int | str) -> int:
         positions = ", ".join(map(str, places))
         raise InputError(f"column {column!r} comes {len(places)} times; expected its position, one of {positions}")
     if not places:
-        names = [each.column[:SHOWN_CHARACTERS] for each in mapping.proposals]
-        shown = ", ".join(names[:MOST_NAMED]) + ", ..." * (len(names) > MOST_NAMED)
-        raise InputError.of("column", column, f"one of {shown}{did_you_mean(column, names)}")
+        check_choice("column", column, [each.column for each in mapping.proposals])
     return places[0]
-
-
-MOST_NAMED = 50  # columns in a message
 
 
 def contract_with(contract: Contract, mapping: Mapping) -> Contract:

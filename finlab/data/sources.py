@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['READERS', 'KINDS_BY_ENDING', 'OPTIONS', 'SQLITE_ENDINGS', 'SAMPLE_PREFIX', 'Source', 'options_from_texts',
-           'check_options', 'find_file', 'today', 'open_source', 'read_source']
+           'check_options', 'find_file', 'stamp', 'check_unchanged', 'today', 'open_source', 'read_source']
 
 # %% ../../nbs/data/sources.ipynb #99425edf
 import errno
@@ -160,7 +160,7 @@ def check_options(kind: str, options: Mapping[str, Any]) -> None:
         if name not in known:
             near = closest(name, known)
             hint = f"did you mean {near!r}?" if near else f"it has {', '.join(known) or 'no options'}"
-            raise InputError(f"a {kind} source has no option {name!r}; {hint}")
+            raise InputError(f"sources of the kind {kind} have no option {name!r}; {hint}")
 
 # %% ../../nbs/data/sources.ipynb #604982bf
 @contextmanager
@@ -223,7 +223,7 @@ def _file_source(path: Path, options: dict[str, Any]) -> Source:
         check_options(kind, options)
         if "encoding" in options:
             options["encoding"] = check_encoding(options["encoding"])
-        before = _stamp(path)
+        before = stamp(path)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     changed_on = datetime.fromtimestamp(before[1] / 1e9, UTC).date()
@@ -242,7 +242,8 @@ def _kind_of(path: Path, kind: str) -> str:
     return found or kind
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def stamp(path: Path) -> tuple[int, int]:
+    """A file's size and the time of its last change."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns
 
@@ -254,15 +255,17 @@ def _steady(path: Path, before: tuple[int, int]) -> Iterator[None]:
         with _readable(path):
             yield
     except InputError:
-        _check_stamp(path, before)
+        check_unchanged(path, before)
         raise
-    _check_stamp(path, before)
+    check_unchanged(path, before)
 
 
-def _check_stamp(path: Path, before: tuple[int, int]) -> None:
+def check_unchanged(path: Path, before: tuple[int, int] | None) -> None:
+    """Refuse a file whose stamp is not what it was `before`, or that is gone."""
     with _readable(path):
-        if _stamp(path) != before:
-            raise InputError(f"{path} changed while it was read; try again when nothing writes to it")
+        now = stamp(path)
+    if now != before:
+        raise InputError(f"{path} changed while it was read; try again when nothing writes to it")
 
 
 def _read_file(path: Path, before: tuple[int, int], kind: str, options: Mapping[str, Any]) -> Read | Stream:

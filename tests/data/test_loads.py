@@ -284,6 +284,24 @@ def test_blank_records_are_no_misfits(store: Store) -> None:
 # What is not certain is asked
 
 
+def test_a_mark_that_nothing_proves_is_asked_about_and_another_reading_is_said(store: Store) -> None:
+    contract = Contract("sums", [Field("id", "integer"), Field("amount", "decimal", digits=3)])
+    path = placed("id;amount\n1;1.500\n2;750\n3;12.000\n")
+    with pytest.raises(InputError, match=r"column 'amount': nothing proves whether the mark in '1.500' is that of"):
+        store.load(path, "sums", contract=contract)
+    assert not store.path.exists()
+    assert store.load(path, "sums", contract=contract, decimal=",").loaded == 3
+    assert store.table("sums")["amount"].tolist() == [1500, 750, 12000]
+    assert not store.load(path, "sums", contract=contract, decimal=",").new
+    assert not store.load(path, "sums", contract=contract, encoding="utf-8", decimal=",").new
+    with pytest.raises(InputError, match=r"in 'sums' already, read with decimal=',', now decimal='.'"):
+        store.load(path, "sums", contract=contract, decimal=".")
+    done = store.load(path, "sums", contract=contract, decimal=".", replace=True)
+    assert done.loaded == 3 and store.table("sums")["amount"].sum() == Decimal("763.500")
+    texts = Contract("texts", [Field("id", "integer"), Field("amount", "text")])
+    assert store.load(path, "texts", contract=texts).loaded == 3  # no number is wanted, so nothing is asked
+
+
 def test_the_order_of_day_and_month(store: Store) -> None:
     contract = Contract("days", [Field("day", "date", required=True), Field("n", "integer")])
     silent = "day,n\n" + "".join(f"0{n % 9 + 1}/0{n % 7 + 1}/2026,{n}\n" for n in range(5000))

@@ -259,9 +259,11 @@ def test_refusals(workbench: Path, source: Any, words: str) -> None:
 
 def test_options_are_those_of_the_kind(workbench: Path) -> None:
     Path("sales.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="a csv source has no option 'delimeter'; did you mean 'delimiter'"):
+    with pytest.raises(
+        InputError, match="sources of the kind csv have no option 'delimeter'; did you mean 'delimiter'"
+    ):
         read_source("sales.csv", delimeter=";")
-    with pytest.raises(InputError, match="a frame source has no option 'sheet'; it has no options"):
+    with pytest.raises(InputError, match="sources of the kind frame have no option 'sheet'; it has no options"):
         read_source(pd.DataFrame({"a": [1]}), sheet="x")
 
 
@@ -283,7 +285,7 @@ def test_a_file_that_changes_while_read_is_refused(workbench: Path) -> None:
         found.table
 
 
-@pytest.mark.parametrize("step", ["find_file", "_kind_of", "_stamp"])
+@pytest.mark.parametrize("step", ["find_file", "_kind_of", "stamp"])
 def test_a_file_that_vanishes_between_two_looks_is_refused(
     workbench: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
