@@ -323,7 +323,8 @@ def rejects(
         write_for_people(found, output)
         say(f"{len(found):,} rejects in {output}")
         return
-    say(f"{name}: {len(found):,} records were rejected" if len(found) else f"{name}: nothing was rejected")
+    told = "1 record was" if len(found) == 1 else f"{len(found):,} records were" if len(found) else "nothing was"
+    say(f"{name}: {told} rejected")
     if found.empty:
         return
     found["column"] = found["column"].fillna("")
