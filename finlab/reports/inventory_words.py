@@ -147,7 +147,8 @@ DATA_SECTIONS = {
     "remarks": (
         "### What the readers remarked\n\nWhat stood out while a source was read: how it was understood, what was left "
         "out, and what does not add up in the source itself. Nothing of this was changed.",
-        "### 读取时的提示\n\n读取来源时值得注意之处：如何理解，略去了什么，以及来源本身不相符的地方。均未作改动。提示为英文原文。",
+        "### 读取时的提示\n\n读取来源时值得注意之处：如何理解，略去了什么，"
+        "以及来源本身不相符的地方。均未作改动。提示为英文原文。",
     ),
 }
 add_labels(DATA_SECTIONS, "data.")
