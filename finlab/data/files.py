@@ -151,9 +151,11 @@ def _ask(connection: duckdb.DuckDBPyConnection, path: Path, names: Sequence[str]
 # %% ../../nbs/data/files.ipynb #52050dd9
 _UNORDERED = r'"\d{1,2}-\d{1,2}-\d{2,4}[" ]'
 _OFFSET = r':\d{2}([.]\d+)?\s*[+-]((0[1-9]|[1-9]\d)(:?\d{2})?|00:?(0[1-9]|[1-9]\d))"'  # other than UTC's own
+_DAY = r'"\d{4}-\d{1,2}-\d{1,2}"'
 _DOUBTS = {
     _UNORDERED: "its days may have the day, the month or the year first",
     _OFFSET: "its moments have offsets from UTC",
+    _DAY: "it has days beside moments",
 }
 
 
@@ -168,7 +170,8 @@ def _keep_doubtful(connection: duckdb.DuckDBPyConnection, path: Path, types: Typ
     found = iter(_ask(connection, path, names, tests))
     notes: list[str] = []
     for name in names:
-        doubts = [why for why in _DOUBTS.values() if next(found)]
+        moments = "TIMESTAMP" in types[name] and "DATE" not in types[name]
+        doubts = [why for form, why in _DOUBTS.items() if next(found) and (form != _DAY or moments)]
         if doubts:
             types[name] = _with_texts(connection.type(types[name]), _MOMENT)
             notes.append(f"column {name!r} is kept as text: {'; '.join(doubts)}")
