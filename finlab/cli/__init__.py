@@ -1,4 +1,4 @@
-"""The command line: `finlab run / reports / forecast / data / init / lab / version`.
+"""The command line: `finlab run / reports / forecast / data / gaps / init / lab / version`.
 
 Plain modules, not notebooks: there is no method to teach here. Each command is thin;
 what it does lives in a room below.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from finlab.cli import data, workbench
+from finlab.cli import data, gaps, workbench
 from finlab.cli.console import pairs, say
 from finlab.core.errors import FinlabError, InputError, ReportError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.add_typer(data.app, name="data")
+app.add_typer(gaps.app, name="gaps")
 app.command("init")(workbench.init)
 app.command("lab")(workbench.lab)
 

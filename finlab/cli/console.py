@@ -53,26 +53,35 @@ def summarise_notes(notes: list[str], names: list[str], most: int = MOST_NOTES) 
     return [*lines, f"... and {rest:,} more"] if rest else lines
 
 
-def show(frame: "pd.DataFrame", rows: int = 60, missing: str = "", most: int = WIDEST_TEXT) -> None:
+def show(
+    frame: "pd.DataFrame", rows: int = 60, missing: str = "", most: int = WIDEST_TEXT, *, titled: bool = False
+) -> None:
     """Print a table, long texts cut; of a long table the first and last rows, and how many there are.
 
     On a terminal it is as wide as the terminal, in blocks of columns if need be; in a pipe it is as wide as it is.
-    Texts stand to the left and numbers to the right; `missing` is written where nothing is, and of a text `most` characters.
+    Texts stand to the left and numbers to the right; `missing` is written where nothing is, and of a text `most`
+    characters. With `titled` the first column says what a line is about, and stands in every block.
     """
-    from itertools import accumulate
-
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     columns = [_written(frame.iloc[:, place], rows, missing, most) for place in range(frame.shape[1])]
-    ends = list(accumulate(_width(column[0]) + 2 for column in columns))
-    while columns:
-        begun = ends[0] - _width(columns[0][0]) - 2
-        fit = max(1, sum(end - begun - 2 <= width for end in ends)) if width else len(ends)
-        print(*("  ".join(cells).rstrip() for cells in zip(*columns[:fit], strict=True)), sep="\n")
-        columns, ends = columns[fit:], ends[fit:]
-        if columns:
-            print()
+    for number, block in enumerate(_blocks([text_width(column[0]) for column in columns], width, titled)):
+        lines = zip(*(columns[place] for place in block), strict=True)
+        print(*([""] if number else []), *("  ".join(cells).rstrip() for cells in lines), sep="\n")
     if len(frame) > rows:
         print(f"({len(frame):,} rows)")
+
+
+def _blocks(widths: list[int], most: int | None, titled: bool) -> list[list[int]]:
+    """Which columns stand beside each other, `most` characters wide; with `titled` the first one in every block."""
+    blocks, taken = [list[int]()], 0
+    for place, width in enumerate(widths):
+        begun = blocks[-1] not in ([], [0]) if titled else bool(blocks[-1])
+        if most and begun and taken + width > most:
+            blocks.append([0] if titled else [])
+            taken = widths[0] + 2 if titled else 0
+        blocks[-1].append(place)
+        taken += width + 2
+    return [block for block in blocks if block]
 
 
 def _written(column: "pd.Series", rows: int, missing: str, most: int) -> list[str]:
@@ -89,24 +98,35 @@ def _written(column: "pd.Series", rows: int, missing: str, most: int) -> list[st
     if number and len(column):  # as many decimals in each as one of them needs
         shown = [part.to_string(index=False, header=False).split("\n") for part in parts]
     else:
-        shown = [[_on_one_line(value, most) for value in part] for part in parts]
+        shown = [[on_one_line(value, most) for value in part] for part in parts]
     cells = [
         [missing if gone else text.strip() if number else text for text, gone in zip(texts, gaps, strict=True)]
         for texts, gaps in zip(shown, lost, strict=True)
     ]
-    told = [_on_one_line(column.name, most), *cells[0], *(["...", *cells[1]] if len(cells) > 1 else [])]
-    widest = max(map(_width, told))
-    blanks = [" " * (widest - _width(text)) for text in told]
+    told = [on_one_line(column.name, most), *cells[0], *(["...", *cells[1]] if len(cells) > 1 else [])]
+    widest = max(map(text_width, told))
+    blanks = [" " * (widest - text_width(text)) for text in told]
     return [blank + text if number else text + blank for text, blank in zip(told, blanks, strict=True)]
 
 
-def _on_one_line(value: object, most: int) -> str:
+def on_one_line(value: object, most: int = 10_000) -> str:
     """Write a cell so that nothing in it can act on a terminal, cut if it is long."""
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value)[: 2 * most])
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
-def _width(text: str) -> int:
+def wrap(text: str, indent: str = "  ") -> str:
+    """Break a line at the terminal's width, later lines set in; in a pipe it stays one line."""
+    import textwrap
+
+    safe = on_one_line(text)
+    if not sys.stdout.isatty():
+        return safe
+    width = max(shutil.get_terminal_size().columns, 20)
+    return textwrap.fill(safe, width, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def text_width(text: str) -> int:
     """Count the columns of a terminal that a text takes: Chinese characters take two."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 

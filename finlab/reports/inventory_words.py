@@ -208,8 +208,6 @@ DATA_END = {
         "- **没有字段对应的列**可能正是合计中缺少的部分；为其在合约中增加字段后即可载入。\n"
         "- **没有发现问题不等于没有问题**：检查针对常见错误，不会发现写错的价格。",
     ),
-    "more": ("{count} more", "另有 {count} 项"),
-    "cut": ("The last {count} are left out here.", "此处略去最后 {count} 项。"),
     "notes": ("### Not looked at in full", "### 未完整检查之处（原文为英文）"),
     "yes": ("yes", "是"),
     "no": ("no", "否"),

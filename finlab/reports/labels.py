@@ -37,6 +37,8 @@ PAGE = {
     "too_large": ("[a picture of {size} MB was left out]", "[{size} MB 的图片已略去]"),
     "search_rows": ("Show only rows with", "只显示含有以下文字的行"),
     "rows_found": ("Rows found: {count}", "找到 {count} 行"),
+    "more_items": ("{count} more", "另有 {count} 项"),
+    "items_cut": ("The last {count} are left out here.", "此处略去最后 {count} 项。"),
     "failed_here": ("The report stopped here.", "报告在此处中断。"),
     "failed_cell": ("The report stopped at cell {cell}: {message}", "报告在第 {cell} 个单元中断：{message}"),
     "failed_plain": ("The report stopped: {message}", "报告中断：{message}"),
@@ -79,6 +81,7 @@ PROVENANCE = {
     "run_time": ("run time", "运行时间"),
     "run_seconds": ("{seconds} s", "{seconds} 秒"),
     "versions": ("versions", "版本"),
+    "files": ("files beside this page", "本页旁的文件"),
     "renderer_notes": ("Notes of the renderer", "渲染说明"),
     "data_to": ("Data up to {when}", "数据截至 {when}"),
 }

@@ -215,6 +215,7 @@ def _program(made: Mapping[str, Any], say: Say) -> PageTable:
         [Cell(say("started")), Cell(str(made.get("started", "")).replace("T", " ")[:19] + " UTC")],
         [Cell(say("run_time")), Cell(say("run_seconds", seconds=f"{made.get('seconds', 0):.1f}"))],
         [Cell(say("versions")), Cell(told, css="fl-any")],
+        *([[Cell(say("files")), Cell(", ".join(made["files"]), css="fl-any")]] if made.get("files") else []),
     ]
     return PageTable(say("program"), [], rows)
 

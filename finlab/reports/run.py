@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import finlab
 from ..core.checks import check_number, check_path, did_you_mean
@@ -26,6 +26,7 @@ from ..core.trace import json_safe, mask_password, read_ledger
 from finlab.reports.files import (
     check_folder,
     check_targets,
+    companions,
     keep_frame,
     notebook_place,
     page_path,
@@ -34,6 +35,7 @@ from finlab.reports.files import (
     write_whole,
 )
 from .kernel import Outcome, Plan, execute
+from . import gap_words as _gap_words  # noqa: F401 (as for the next but one)
 from . import inventory_words as _inventory_words  # noqa: F401 (as for the next)
 from . import wording as _wording  # noqa: F401 (importing it enters the words of the forecast report)
 from .labels import LANGUAGES, label, label_or
@@ -79,6 +81,7 @@ def child_environment(folder: Path, set_to: Settings) -> dict[str, str]:
     """List the environment variables that a report's process has beyond those of the caller."""
     env = {
         "FINLAB_LEDGER": str(folder / "ledger.jsonl"),
+        "FINLAB_BESIDE": str(folder / "beside"),
         "IPYTHONDIR": str(folder / "ipython"),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
@@ -143,8 +146,16 @@ class Job:
         return lang if lang in LANGUAGES else "en"
 
 
-def _run_cells(job: Job) -> tuple[Outcome, list[dict[str, Any]]]:
-    """Run the notebook of a job in a folder that is gone afterwards; returns what happened and the ledger."""
+class _Ran(NamedTuple):
+    """What happened, what the ledger says, and the files that are to lie beside the page, by name."""
+
+    outcome: Outcome
+    ledger: list[dict[str, Any]]
+    files: dict[str, bytes]
+
+
+def _run_cells(job: Job) -> _Ran:
+    """Run the notebook of a job in a folder that is gone afterwards."""
     from finlab.core.progress import progress
 
     notebook = with_parameters(job.content, job.given)
@@ -154,16 +165,15 @@ def _run_cells(job: Job) -> tuple[Outcome, list[dict[str, Any]]]:
         with progress(total=cells, title=f"report {job.name}") as line:
             plan = Plan(child_environment(folder, job.set_to), folder, job.timeout, lambda _: line.advance())
             outcome = execute(notebook, plan)
-        return outcome, read_ledger(folder / "ledger.jsonl")
+        files = {path.name: path.read_bytes() for path in sorted((folder / "beside").glob("*")) if path.is_file()}
+        return _Ran(outcome, read_ledger(folder / "ledger.jsonl"), files)
 
 # %% ../../nbs/reports/run.ipynb #75308ca8
-def _record(
-    job: Job, started: datetime, ledger: Iterable[Mapping[str, Any]], outcome: Outcome
-) -> dict[str, Any]:
+def _record(job: Job, started: datetime, ran: _Ran) -> dict[str, Any]:
     """Collect the record of a run, for the page."""
     reads: dict[tuple[Any, ...], dict[str, Any]] = {}
-    results = []
-    for entry in ledger:
+    results, outcome = [], ran.outcome
+    for entry in ran.ledger:
         fields = {key: value for key, value in entry.items() if key not in ("kind", "at")}
         if entry["kind"] == "read":
             reads.setdefault((entry["name"], entry["uri"], entry.get("sha256")), fields)
@@ -185,6 +195,7 @@ def _record(
         "parameters": asked,
         "results": results,
         "reads": list(reads.values()),
+        "files": [f"{job.path.stem}.{name}" for name in ran.files],
         "freshness_days": job.set_to.freshness_days,
         "notebook": {"path": job.notebook.name, "place": job.place, "sha256": file_sha256(job.notebook)},
         "versions": versions(),
@@ -284,30 +295,31 @@ def run_report(
     with undone_unless_reported() as made:
         job = prepare(name, parameters or {}, output, timeout, made)
         checked = time.perf_counter()
-        outcome, ledger = _run_cells(job)
-        ran = time.perf_counter()
-        record = _record(job, started, ledger, outcome)
+        ran = _run_cells(job)
+        run_at = time.perf_counter()
+        record = _record(job, started, ran)
         record["seconds"] = round(time.perf_counter() - clock, 3)
-        if outcome.failure is not None:
-            raise _failed(job, outcome, record)
-        page = _finish(job, outcome, record)
+        if ran.outcome.failure is not None:
+            raise _failed(job, ran.outcome, record)
+        page = _finish(job, ran, record)
     if open:
         _open(job.path)
     done = time.perf_counter()
-    stages = {"check": checked - clock, "cells": ran - checked, "render": done - ran}
+    stages = {"check": checked - clock, "cells": run_at - checked, "render": done - run_at}
     results = {entry["name"]: entry["value"] for entry in record["results"]}
     beside = job.path.with_suffix(".json")
     return ReportResult(job.name, job.path, beside, results, done - clock, "complete", page.problems, stages)
 
 
-def _finish(job: Job, outcome: Outcome, record: dict[str, Any]) -> "Rendered":
-    """Render the page of a run that went well, and write it with its record; a failure page of before is removed."""
+def _finish(job: Job, ran: _Ran, record: dict[str, Any]) -> "Rendered":
+    """Render the page of a run that went well, and write it with all that lies beside it; a failure page goes."""
     from finlab.reports.render import render_page
 
-    page = render_page(outcome.notebook, provenance=record, lang=job.lang)
+    more = companions(job.path, ran.files, job.sources)
+    page = render_page(ran.outcome.notebook, provenance=record, lang=job.lang)
     record["notes"] = page.problems
     beside = job.path.with_suffix(".json")
-    write_whole({job.path: page.html.encode("utf-8", "replace"), beside: record_as_json(record)})
+    write_whole({**more, job.path: page.html.encode("utf-8", "replace"), beside: record_as_json(record)})
     with contextlib.suppress(OSError):
         _failed_path(job.path).unlink()
     return page

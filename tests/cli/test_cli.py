@@ -53,7 +53,7 @@ def test_every_command_has_help_with_an_example(finlab, command: str) -> None:
 def test_plain_finlab_shows_what_there_is(finlab) -> None:
     code, out, err = finlab()
     assert code in (OK, WRONG_INPUT)
-    for command in ("run", "reports", "forecast", "data", "init", "lab", "version"):
+    for command in ("run", "reports", "forecast", "data", "gaps", "init", "lab", "version"):
         assert command in out + err
 
 

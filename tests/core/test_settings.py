@@ -135,6 +135,8 @@ def test_texts_that_editors_make(workbench: Path) -> None:
         ("lock_wait_seconds = nan", "expected a number of seconds, 0 or more"),
         ("run_timeout_seconds = 0", "expected a number of seconds, 1 or more"),
         ("run_timeout_seconds = inf", "expected a number of seconds, 1 or more"),
+        (f"user = {'x' * 101}", "expected a name of at most 100 characters"),
+        ('user = "Anna"', "on one line without quotes"),
         ("store =", "expected the path of a file"),
         ('store = "a.db"', "expected the path of a file without quotes"),
         ("store = ~nobody-of-that-name/x", "expected the path of a file"),
@@ -206,6 +208,7 @@ texts = {
     "lock_wait_seconds": st.floats(0, 1e6).map(repr),
     "run_timeout_seconds": st.floats(1, 1e6).map(repr),
     "base_currency": st.text("ABCXYZ", min_size=3, max_size=3),
+    "user": st.text("abc李é .-_", min_size=1, max_size=20).map(lambda text: f"x{text}x"),
     "store": st.text("abc数据 /._-%=;#", min_size=1, max_size=20).map(lambda text: "x" + text.rstrip() + "x"),
 }
 
@@ -222,7 +225,7 @@ def test_what_is_written_is_what_is_read(given_texts: dict[str, str]) -> None:
         for key, text in given_texts.items():
             if key == "store":
                 assert found[key] == Path(os.path.normpath(folder / text))
-            elif key == "base_currency":
+            elif key in ("base_currency", "user"):
                 assert found[key] == text
             else:
                 assert found[key] == float(text)

@@ -1,11 +1,8 @@
 """Fixtures of the data rooms' tests."""
 
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,18 +46,3 @@ def as_nobody() -> Callable[[Callable[[], str]], str]:
         return text
 
     return run
-
-
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """A file system of 8 MB."""
-    folder = Path(tempfile.mkdtemp(prefix="finlab-disk-"))
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
-    if os.getuid() != 0 or not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        folder.rmdir()
-        pytest.skip("a small disk can be mounted by root only")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-        folder.rmdir()

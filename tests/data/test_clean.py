@@ -324,6 +324,7 @@ def test_every_kind_of_rule_is_public_and_comes_back_from_toml() -> None:
             assert "<function builtins.len>" in rules_to_toml([rule])
         else:
             assert rules_from_toml(rules_to_toml([rule])) == [rule], kind
+            assert rules_from_toml(rules_to_toml([rule, rule])) == [rule, rule], kind
 
 
 def test_rules_are_read_from_a_file(tmp_path: Path) -> None:

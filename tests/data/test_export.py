@@ -151,6 +151,40 @@ def test_excel_holds_texts_and_never_formulas(tmp_path: Path) -> None:
     assert [text and text.replace("_x000D_", "\n").replace("\r", "\n") for text in table["=t"].to_pylist()] == lines
 
 
+def test_a_sheet_for_people_has_filters_and_money_with_its_currency(tmp_path: Path) -> None:
+    hostile = '"0";[Red]"x'
+    table = pa.table(
+        {
+            "amount": pa.array(
+                [Decimal("1234.5000"), Decimal("0.1250"), Decimal("-7.0000"), None], pa.decimal128(38, 4)
+            ),
+            "currency": ["EUR", "JPY", hostile, None],
+            "share": [0.25, 0.5, None, 1.0],
+        }
+    )
+    look = export.Look(filters=True, widths={"amount": 20.0}, money={"amount": "currency"}, percents=("share",))
+    path = tmp_path / "x.xlsx"
+    write_excel({"gaps": table, "plain": table}, path, looks={"gaps": look})
+    book = load_workbook(path)
+    sheet, plain = book["gaps"], book["plain"]
+    assert sheet.auto_filter.ref == "A1:C5" and sheet.freeze_panes == "A2" and plain.auto_filter.ref is None
+    assert [sheet.cell(row, 1).value for row in range(2, 6)] == [1234.5, 0.125, -7, None]
+    assert [sheet.cell(row, 1).number_format for row in range(2, 5)] == [
+        '#,##0.00## "EUR"',
+        '#,##0.00## "JPY"',
+        "#,##0.00##",
+    ]
+    assert sheet["C2"].number_format == "0.00%" and plain["A2"].number_format == "0.0000"
+    assert round(sheet.column_dimensions["A"].width) == 21 and sheet["B4"].value == hostile
+
+
+def test_money_that_excel_would_round_becomes_text_all_the_same(tmp_path: Path) -> None:
+    table = pa.table({"amount": [Decimal("12345678901234.56")], "currency": ["EUR"]})
+    look = export.Look(money={"amount": "currency", "nothing": "currency"})
+    notes = write_excel({"gaps": table}, tmp_path / "x.xlsx", looks={"gaps": look})
+    assert load_workbook(tmp_path / "x.xlsx")["gaps"]["A2"].value == "12345678901234.56" and "fifteenth" in notes[0]
+
+
 def test_excel_comes_back(tmp_path: Path) -> None:
     table = pa.table(
         {

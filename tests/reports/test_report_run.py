@@ -338,3 +338,33 @@ def test_a_broken_terminal_stops_no_report(workbench: Path, monkeypatch: pytest.
     assert go(BrokenPipeError(32, "Broken pipe")).failure is None
     failure = go(ValueError("a mistake of ours")).failure
     assert failure is not None and failure.name == "ValueError" and failure.kind == "error"
+
+
+def test_a_file_beside_the_page_comes_with_it_and_replaces_nothing_else(workbench: Path) -> None:
+    path = notebook(
+        workbench / "small.ipynb",
+        "from finlab import report\nreport.beside('list.csv').write_text(f'rate\\n{rate}\\n')\nassert rate < 1",
+    )
+    made = run(path)
+    beside = made.path.with_name("small.list.csv")
+    assert beside.read_text() == "rate\n0.05\n" and "small.list.csv" in made.path.read_text()
+    assert json.loads(made.json_path.read_text())["files"] == ["small.list.csv"]
+    assert left(workbench / "reports") == ["small.html", "small.json", "small.list.csv"]
+    run(path)  # its own file of before may be replaced
+    with pytest.raises(ReportError):
+        run(path, rate=2)
+    assert sum(name.endswith(".csv") for name in left(workbench / "reports")) == 1  # a run that failed leaves none
+    mine = workbench / "reports" / "other.list.csv"
+    mine.write_text("mine")
+    with pytest.raises(ReportError, match=r"other\.list\.csv is there already and was not made by this report"):
+        run(path, output=workbench / "reports" / "other.html")
+    assert mine.read_text() == "mine" and not mine.with_name("other.html").exists()
+
+
+def test_a_file_beside_the_page_has_a_plain_name(workbench: Path) -> None:
+    from finlab.reports.page import beside
+
+    assert beside("a.csv") == workbench / "reports" / "a.csv"
+    for wrong in ("", "a", "/etc/a.csv", "../a.csv", ".a.csv", "a.html", "a.JSON", "a b.csv", "a\n.csv"):
+        with pytest.raises(InputError, match="expected a plain name of a file"):
+            beside(wrong)

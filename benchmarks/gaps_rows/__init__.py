@@ -1,0 +1,1 @@
+"""The rows of the gaps benchmark, a module for each question."""

@@ -1,0 +1,1 @@
+"""The parts of an identity: its formula, where it is judged, and what its failures say."""

@@ -1,0 +1,1 @@
+"""Array kernels of the gaps rooms: no tables, no store, no clock."""
