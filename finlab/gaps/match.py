@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/gaps/match.ipynb #e66f7a82
 class _Facts(NamedTuple):
-    """Of some rows of a side, by their place: cents, days, and the columns of the roles as they are written."""
+    """Of some rows of a side, by place: number in the table, cents, day, and the columns of the roles as written."""
 
+    number: dict[int, int]
     cents: dict[int, int]
     day: dict[int, int]
     texts: dict[str, dict[int, str]]
@@ -67,7 +68,8 @@ def _facts(
     named = {role: pair.left if which == "l" else pair.right for role, pair in roles.items()}
     texts = {role: _written(connection, side, name, places) for role, name in named.items()}
     cents, day = {row: cents for row, cents, _ in found}, {row: day for row, _, day in found if day is not None}
-    return _Facts(cents, day, texts)
+    number = dict(zip(places.tolist(), side.rows_at(places).tolist(), strict=True))
+    return _Facts(number, cents, day, texts)
 
 
 def _written(connection: duckdb.DuckDBPyConnection, side: Side, name: str, places: np.ndarray) -> dict[int, str]:
@@ -88,8 +90,7 @@ class _Case(NamedTuple):
 
 
 def _case(verdict: Verdict, judge: Judge) -> _Case:
-    left, right = judge.places(verdict.thing)
-    sums = int(judge.left.cents[list(left)].sum()), int(judge.right.cents[list(right)].sum())
+    sums = judge.sums(verdict.thing)
     whole = verdict.kind in ("timing", "currency")
     return _Case(verdict, sums[1] - sums[0], abs(sums[0]) if whole else abs(sums[1] - sums[0]))
 
@@ -118,9 +119,9 @@ class _Teller:
 
     def evidence(self, kind: str, left: Sequence[int], right: Sequence[int]) -> list[dict[str, Any]]:
         found = []
-        for side, rows in zip(self.sides, (left, right), strict=True):
-            numbers = side.rows_at(np.array(sorted(rows), np.int64)).tolist()
-            found += [{"source": side.source, "row": number, "rule": _RULES.get(kind, "")} for number in numbers]
+        for source, facts, rows in zip(self.sources, self.facts, (left, right), strict=True):
+            numbers = sorted(facts.number[row] for row in rows)
+            found += [{"source": source, "row": number, "rule": _RULES.get(kind, "")} for number in numbers]
         return found
 
     def values(self, kind: str, left: Sequence[int], right: Sequence[int]) -> list[str | None]:
@@ -357,7 +358,7 @@ def _total(connection: duckdb.DuckDBPyConnection, which: str) -> int:
 
 def _agreeing(result: Result, judge: Judge) -> int:
     """How many chosen pairs are no gap."""
-    return sum(thing >= 0 and not judge.kind(thing) for thing in result.cover.things)
+    return int(np.count_nonzero(~judge.gaps(np.array(result.cover.things, np.int64))))
 
 
 def _pairs(connection: duckdb.DuckDBPyConnection, sides: tuple[Side, Side], result: Result) -> pd.DataFrame:
@@ -368,14 +369,13 @@ def _pairs(connection: duckdb.DuckDBPyConnection, sides: tuple[Side, Side], resu
     query = f'SELECT a.row AS "left", b.row AS "right" FROM {both} ON {same}'
     query += " AND a.day IS NOT DISTINCT FROM b.day"
     found = connection.execute(f"{query} ORDER BY 1").fetchnumpy()
-    chosen = [
-        (thing, share) for thing, share in zip(result.cover.things, result.cover.probability, strict=True)
-        if thing >= 0 and result.explanations.pair[thing] >= 0
-    ]  # fmt: skip
-    judge = Judge(result)
-    places = [judge.rows(thing) for thing, _ in chosen]
-    left = np.r_[np.asarray(found["left"], np.int64), np.array([one[0][0] for one in places], np.int64)]
-    right = np.r_[np.asarray(found["right"], np.int64), np.array([one[1][0] for one in places], np.int64)]
-    share = np.r_[np.ones(len(found["left"])), np.array([share for _, share in chosen])]
+    things, share = np.array(result.cover.things, np.int64), np.array(result.cover.probability, float)
+    explained = result.explanations
+    one = (things >= 0) & (explained.pair[np.maximum(things, 0)] >= 0) if len(explained.pair) else things < 0
+    rows = explained.atoms.rows[explained.atoms.starts[things[one]][:, None] + np.arange(2)]
+    both = result.both
+    left = np.r_[np.asarray(found["left"], np.int64), both.left.row[rows[:, 0]]]
+    right = np.r_[np.asarray(found["right"], np.int64), both.right.row[rows[:, 1] - len(both.left.row)]]
+    share = np.r_[np.ones(len(found["left"])), share[one]]
     columns = {"left": sides[0].rows_at(left), "right": sides[1].rows_at(right), "probability": share}
     return pd.DataFrame(columns)

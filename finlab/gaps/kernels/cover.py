@@ -14,7 +14,7 @@ from typing import NamedTuple, no_type_check
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
-from scipy.sparse import csc_matrix
+from scipy.sparse import coo_matrix, csc_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ...core.checks import check_number, check_positive_int
@@ -24,9 +24,16 @@ from .atoms import Atoms, check_atoms
 DEPTH = 8.0  # bits: covers less probable than 1 in 256 of the best are left out of account
 
 
+def _by_row(atoms: Atoms) -> Int[np.ndarray, " member"]:
+    """The places of `rows` in the order of the rows: sorted by counting, as sparse matrices are."""
+    size = len(atoms.rows)
+    places = np.arange(size)
+    return coo_matrix((places, (atoms.rows, places)), shape=(atoms.rows.max(initial=-1) + 1, size)).tocsr().data
+
+
 def _without(atoms: Atoms) -> Float[np.ndarray, " member"]:
     """For each entry of `rows`: log2 of one and of two to the bits of all other explanations there, added up."""
-    order = np.argsort(atoms.rows, kind="stable")
+    order = _by_row(atoms)
     row, gain = atoms.rows[order], atoms.gains[atoms.owners[order]]
     first = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
     run = np.repeat(np.arange(len(first)), np.diff(np.r_[first, len(row)]))
@@ -386,7 +393,7 @@ def _solved(atoms: Atoms, rows: int, depth: float) -> tuple[Settled, _Open]:
 
 
 @no_type_check  # by hooks: the same
-def best(atoms: Atoms, rows: int, depth: float = DEPTH) -> Bool[np.ndarray, " atom"]:
+def best(atoms: Atoms, rows: int, depth: float = LEAST_DEPTH) -> Bool[np.ndarray, " atom"]:
     """Find the cover of `rows` rows that saves the most bits: which explanations are in it.
 
     `depth` decides what is settled beforehand, and so the time that it takes, not the result.

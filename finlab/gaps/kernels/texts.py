@@ -8,11 +8,12 @@ __all__ = ['MOST_LETTERS', 'PAIRS_AT_ONCE', 'shared_beginnings', 'word_bits', 's
 # %% ../../../nbs/gaps/kernels/texts.ipynb #8bdad3b6
 from collections import Counter
 from collections.abc import Sequence
-from math import fsum
+from itertools import chain
 from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int, UInt
+from scipy.sparse import csr_matrix
 
 from ...core.errors import InputError
 
@@ -96,6 +97,14 @@ def word_bits(texts: Sequence[str]) -> dict[str, float]:
     return {word: float(np.log2(len(texts) / count)) for word, count in counts.items()}
 
 
+def _words(texts: Sequence[str], places: dict[str, int]) -> csr_matrix:
+    """Which words each text has: a row for a text, a column for a word, 1 where the text has it."""
+    listed = [sorted({places[word] for word in text.split()}) for text in texts]
+    ends = np.cumsum([0, *map(len, listed)])
+    columns = np.fromiter(chain.from_iterable(listed), np.int64, int(ends[-1]))
+    return csr_matrix((np.ones(len(columns)), columns, ends), shape=(len(texts), len(places)))
+
+
 @no_type_check  # by hooks: what is no text is told in words
 def shared_words(
     left: Sequence[str], right: Sequence[str], left_of: Int[np.ndarray, " pair"], right_of: Int[np.ndarray, " pair"]
@@ -106,6 +115,8 @@ def shared_words(
     """
     _check_texts(left, right, left_of, right_of)
     bits = word_bits([*left, *right])
-    a, b = [frozenset(text.split()) for text in left], [frozenset(text.split()) for text in right]
-    pairs = zip(left_of.tolist(), right_of.tolist(), strict=True)
-    return np.array([fsum(bits[word] for word in a[one] & b[other]) for one, other in pairs], float)
+    names = sorted(bits)
+    places = dict(zip(names, range(len(names)), strict=True))
+    a, b = _words(left, places), _words(right, places)
+    worth = np.array([bits[name] for name in names], float)
+    return np.asarray(a[left_of].multiply(b[right_of]) @ worth, float).ravel()

@@ -29,9 +29,11 @@ _AMOUNT_SHARES = np.array([0.95, 0.005, 0.005, 0.005, *[0.035 / (len(STEPS) - 1)
 def _power_apart(left: Int[np.ndarray, " pair"], right: Int[np.ndarray, " pair"]) -> Bool[np.ndarray, " pair"]:
     """Whether one amount is the other times ten, a hundred, ..., by division: a product could exceed 64 bits."""
     small, large = np.minimum(np.abs(left), np.abs(right)), np.maximum(np.abs(left), np.abs(right))
-    times, rest = np.divmod(large, np.maximum(small, 1))
-    power = np.isin(times, 10 ** np.arange(1, POWERS + 1))
-    return power & (rest == 0) & (small > 0) & (np.sign(left) == np.sign(right))
+    apart = np.flatnonzero((small > 0) & (large // 10 >= small) & ((left < 0) == (right < 0)))
+    times, rest = np.divmod(large[apart], small[apart])
+    found = np.zeros(len(left), bool)
+    found[apart[(rest == 0) & np.isin(times, 10 ** np.arange(1, POWERS + 1))]] = True
+    return found
 
 
 def amount_levels(

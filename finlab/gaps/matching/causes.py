@@ -64,7 +64,7 @@ def amount_causes(left: int, right: int, rates: dict[float, float]) -> tuple[Cau
     `rates` is what `common_rates` finds among all gaps of the kind.
     """
     digits = len(str(abs(left)))
-    swapped = exchanges(left)
+    swapped = exchanges(left) if (right - left) % 9 == 0 else set[int]()  # such amounts differ by a multiple of nine
     found = {"another amount": SHARES["another amount"] / (SPREAD * max(abs(right), 1))}
     if right in swapped:
         found["digits exchanged"] = SHARES["digits exchanged"] / len(swapped)
