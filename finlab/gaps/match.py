@@ -6,11 +6,13 @@
 __all__ = ['FIRST_DAY', 'LAST_DAY', 'Matching', 'match']
 
 # %% ../../nbs/gaps/match.ipynb #ad9beac7
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from html import escape
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
@@ -32,7 +34,7 @@ from .record import SCHEMA, Cause, Gaps, identify
 from .matching.roles import Pair, Roles, find_roles
 from .matching.search import Result, search
 from .comparing.sides import Side, lent, paired
-from .matching.verdicts import Judge, Other, Verdict, verdicts
+from .matching.verdicts import Judge, Verdict, verdicts
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 class _Facts(NamedTuple):
     """Of some rows of a side, by place: number in the table, cents, day, and the columns of the roles as written."""
 
+    source: str
     number: dict[int, int]
     cents: dict[int, int]
     day: dict[int, int]
@@ -69,7 +72,7 @@ def _facts(
     texts = {role: _written(connection, side, name, places) for role, name in named.items()}
     cents, day = {row: cents for row, cents, _ in found}, {row: day for row, _, day in found if day is not None}
     number = dict(zip(places.tolist(), side.rows_at(places).tolist(), strict=True))
-    return _Facts(number, cents, day, texts)
+    return _Facts(side.source, number, cents, day, texts)
 
 
 def _written(connection: duckdb.DuckDBPyConnection, side: Side, name: str, places: np.ndarray) -> dict[int, str]:
@@ -111,48 +114,99 @@ _FIELD = {"timing": "date", "currency": "currency", "missing": "", "duplicate": 
 
 
 class _Teller:
-    """Writes cases as rows of the table of gaps."""
+    """Writes cases as columns of the table of gaps: one cell at a time would take an object for each."""
 
-    def __init__(self, sides: tuple[Side, Side], facts: tuple[_Facts, _Facts], said: "_Said", books: Books) -> None:
-        self.sides, self.facts, self.said, self.books = sides, facts, said, books
-        self.sources = [side.source for side in sides]
+    def __init__(self, facts: tuple[_Facts, _Facts], said: "_Said", books: Books) -> None:
+        self.facts, self.said, self.books = facts, said, books
 
-    def evidence(self, kind: str, left: Sequence[int], right: Sequence[int]) -> list[dict[str, Any]]:
-        found = []
-        for source, facts, rows in zip(self.sources, self.facts, (left, right), strict=True):
-            numbers = sorted(facts.number[row] for row in rows)
-            found += [{"source": source, "row": number, "rule": _RULES.get(kind, "")} for number in numbers]
-        return found
+    def evidence(self, sets: Iterable[tuple[str, Sequence[int], Sequence[int]]]) -> pa.ListArray:
+        """The rows of each (kind, left rows, right rows), with their source and the rule."""
+        ends, sources, rows, rules = [0], list[str](), list[int](), list[str]()
+        for kind, *sides in sets:
+            for facts, some in zip(self.facts, sides, strict=True):
+                rows += sorted(facts.number[row] for row in some)
+                sources += [facts.source] * len(some)
+                rules += [_RULES.get(kind, "")] * len(some)
+            ends.append(len(rows))
+        return _lists(ends, {"source": sources, "row": rows, "rule": rules}, "evidence")
 
-    def values(self, kind: str, left: Sequence[int], right: Sequence[int]) -> list[str | None]:
+    def value(self, kind: str, side: int, rows: Sequence[int]) -> str | None:
+        """What a side says where it matters: the amounts, the days or the currencies."""
         role = "date" if kind == "timing" else "currency" if kind == "currency" else "amount"
-        sides = zip(self.facts, (left, right), strict=True)
-        return [" + ".join(facts.text(role, row) for row in rows) if rows else None for facts, rows in sides]
+        return " + ".join([self.facts[side].text(role, row) for row in rows]) if rows else None
 
-    def row(self, case: _Case, causes: Sequence[Cause]) -> dict[str, Any]:
-        kind, left, right = case.verdict[:3]
-        facts, first = (self.facts[0], left[0]) if left else (self.facts[1], right[0])
-        key, day = facts.key(first), facts.day.get(first)
-        moment = None if day is None else date(1970, 1, 1) + timedelta(days=day)
-        period, name = "" if moment is None else moment.isoformat(), _FIELD.get(kind, "amount")
-        pair = self.said.roles.get(name)
-        return {
-            "id": identify(kind, self.sources, key, period, pair.left if pair else ""),
-            "kind": kind, "key": key, "period": period, "sources": self.sources, "field": pair.left if pair else "",
-            "values": self.values(kind, left, right), "residual": case.difference / 10**self.books.digits,
-            "amount_at_stake": Decimal(case.stake).scaleb(-self.books.digits),
-            "currency": self.books.base or facts.text("currency", first) or self.said.currency,
-            "probability": case.verdict.probability, "n_explanations": case.verdict.n_explanations,
-            "bits": case.verdict.bits, "evidence": self.evidence(kind, left, right),
-            "alternatives": [self.other(one) for one in case.verdict.others],
-            "causes": [{"label": cause.label, "probability": cause.probability} for cause in causes],
-            "first_seen": self.said.as_of,
-            "age": None if moment is None else max((self.said.as_of - moment).days, 0), "status": "open",
+    def alternatives(self, cases: Sequence[_Case]) -> pa.ListArray:
+        """The other explanations of each case."""
+        others = [other for case in cases for other in case.verdict.others]
+        columns = {
+            "probability": [other.probability for other in others],
+            "evidence": self.evidence((other.kind, other.left, other.right) for other in others),
+            "kind": [other.kind for other in others],
+        }
+        return _lists(_ends(len(case.verdict.others) for case in cases), columns, "alternatives")
+
+    def key(self, case: _Case) -> tuple[str, int | None, str]:
+        """What one would call the first row, its day, and its currency."""
+        left, right = case.verdict.left, case.verdict.right
+        facts, row = (self.facts[0], left[0]) if left else (self.facts[1], right[0])
+        return facts.key(row), facts.day.get(row), self.books.base or facts.text("currency", row) or self.said.currency
+
+    def table(self, cases: Sequence[_Case], causes: Sequence[Sequence[Cause]]) -> pa.Table:
+        """The table of gaps, with the layout SCHEMA."""
+        verdicts, sources = [case.verdict for case in cases], [facts.source for facts in self.facts]
+        kinds, named = [one.kind for one in verdicts], [self.key(case) for case in cases]
+        days = {day: date(1970, 1, 1) + timedelta(days=day) for _, day, _ in named if day is not None}
+        periods = ["" if day is None else days[day].isoformat() for _, day, _ in named]
+        fields, pairs = [self.said.field(kind) for kind in kinds], range(0, 2 * len(cases) + 1, 2)
+        values = [self.value(one.kind, side, rows) for one in verdicts for side, rows in enumerate(one[1:3])]
+        columns = {
+            "id": _ids(kinds, sources, [key for key, _, _ in named], periods, fields),
+            "kind": kinds, "key": [key for key, _, _ in named], "period": periods, "field": fields,
+            "sources": pa.ListArray.from_arrays(pairs, pa.array(sources * len(cases), "string")),
+            "values": pa.ListArray.from_arrays(pairs, pa.array(values, "string")),
+            "residual": [case.difference / 10**self.books.digits for case in cases],
+            "amount_at_stake": [Decimal(case.stake).scaleb(-self.books.digits) for case in cases],
+            "currency": [currency for _, _, currency in named],
+            "probability": [one.probability for one in verdicts],
+            "n_explanations": [one.n_explanations for one in verdicts], "bits": [one.bits for one in verdicts],
+            "evidence": self.evidence(one[:3] for one in verdicts), "alternatives": self.alternatives(cases),
+            "causes": _cause_lists(causes), "first_seen": [self.said.as_of] * len(cases),
+            "age": [None if day is None else max((self.said.as_of - days[day]).days, 0) for _, day, _ in named],
+            "status": ["open"] * len(cases),
         }  # fmt: skip
+        return pa.table({name: pa.array(columns[name], SCHEMA.field(name).type) for name in SCHEMA.names})
 
-    def other(self, other: Other) -> dict[str, Any]:
-        evidence = self.evidence(other.kind, other.left, other.right)
-        return {"probability": other.probability, "evidence": evidence, "kind": other.kind}
+
+def _ends(sizes: Iterable[int]) -> list[int]:
+    return list(accumulate(sizes, initial=0))
+
+
+def _lists(ends: Sequence[int], columns: dict[str, Any], name: str) -> pa.ListArray:
+    """Columns as a list of records for each gap, the way that the column `name` of gaps holds them."""
+    kind = SCHEMA.field(name).type
+    arrays = [pa.array(columns[one.name], one.type) for one in kind.value_type]
+    records = pa.StructArray.from_arrays(arrays, fields=list(kind.value_type))
+    return pa.ListArray.from_arrays(pa.array(ends, "int32"), records, type=kind)
+
+
+def _cause_lists(causes: Sequence[Sequence[Cause]]) -> pa.ListArray:
+    columns = {
+        "label": [cause.label for some in causes for cause in some],
+        "probability": [cause.probability for some in causes for cause in some],
+    }
+    return _lists(_ends(map(len, causes)), columns, "causes")
+
+
+def _ids(
+    kinds: Sequence[str], sources: Sequence[str], keys: Sequence[str], periods: Sequence[str], fields: Sequence[str]
+) -> list[str]:
+    """The ids of gaps; those that would be the same differ by their place among them."""
+    seen, found = Counter[str](), list[str]()
+    for kind, key, period, name in zip(kinds, keys, periods, fields, strict=True):
+        one = identify(kind, sources, key, period, name)
+        seen[one] += 1
+        found.append(one if seen[one] == 1 else identify(kind, sources, f"{key} #{seen[one]}", period, name))
+    return found
 
 # %% ../../nbs/gaps/match.ipynb #effb8821
 class _Said(NamedTuple):
@@ -162,6 +216,11 @@ class _Said(NamedTuple):
     as_of: date
     currency: str
     window: Window
+
+    def field(self, kind: str) -> str:
+        """The column of the left table that a kind of gap is about."""
+        pair = self.roles.get(_FIELD.get(kind, "amount"))
+        return pair.left if pair else ""
 
 
 def _by_amount(cases: Sequence[_Case], facts: tuple[_Facts, _Facts]) -> dict[int, tuple[Cause, ...]]:
@@ -327,29 +386,14 @@ def _told(
     both = facts[0], facts[1]
     causes = _by_amount(cases, both)
     ends = tuple(connection.execute(f"SELECT coalesce(max(day), 0) FROM {which}").fetchall()[0][0] for which in "lr")
-    teller = _Teller(sides, both, said, books)
-    lines = [
-        teller.row(case, causes.get(at) or _by_day(case, both, (ends[0], ends[1]), judge.usual))
-        for at, case in enumerate(cases)
-    ]
+    whys = [causes.get(at) or _by_day(case, both, (ends[0], ends[1]), judge.usual) for at, case in enumerate(cases)]
     records = {side.source: len(side) for side in sides}
-    gaps = Gaps(pa.Table.from_pylist(_numbered(lines), schema=SCHEMA), records)
+    gaps = Gaps(_Teller(both, said, books).table(cases, whys), records)
     totals = [Decimal(_total(connection, which)).scaleb(-books.digits) for which in "lr"]
     pairs = _pairs(connection, sides, result)
     agreeing = result.counts.same + _agreeing(result, judge)
     sources = sides[0].source, sides[1].source
     return Matching(gaps, pairs, (totals[0], totals[1]), sources, agreeing, result.weights.shares, said.roles)
-
-
-def _numbered(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give gaps that would have the same id different ones, in their order."""
-    seen: dict[str, int] = {}
-    for line in lines:
-        count = seen[line["id"]] = seen.get(line["id"], 0) + 1
-        if count > 1:
-            key = f"{line['key']} #{count}"
-            line["id"] = identify(line["kind"], line["sources"], key, line["period"], line["field"])
-    return lines
 
 
 def _total(connection: duckdb.DuckDBPyConnection, which: str) -> int:

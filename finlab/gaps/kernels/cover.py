@@ -270,7 +270,8 @@ def _probabilities(paths: _Paths, rows: int, most_lost: float) -> tuple[dict[Thi
 class _Around:
     """The best cover, row by row, and what else could be on these rows."""
 
-    def __init__(self, atoms: Atoms, chosen: np.ndarray, prices: np.ndarray) -> None:
+    def __init__(self, atoms: Atoms, chosen: np.ndarray, prices: np.ndarray, depth: float) -> None:
+        self.depth = depth
         self.members, self.gains = atoms.members(), atoms.gains.tolist()
         self.prices = prices.tolist()
         self.loss = (atoms.sums(prices[atoms.rows]) - atoms.gains).tolist()
@@ -298,6 +299,8 @@ class _Around:
         heapq.heapify(queue)
         while queue and len(free) < MOST_FREE:
             far, atom = heapq.heappop(queue)
+            if far > self.depth:  # what lies farther changes no probability by more than one in 256
+                break
             broken = {self.owner[row] for row in self.members[atom] if row not in free}
             more = {row for other in broken for row in self.rows_of(other)}
             if len(free) + len(more) > MOST_FREE:
@@ -313,8 +316,7 @@ class _Odds(_Around):
     """The probabilities of things in the covers around each other."""
 
     def __init__(self, atoms: Atoms, chosen: np.ndarray, prices: np.ndarray, depth: float) -> None:
-        super().__init__(atoms, chosen, prices)
-        self.depth = depth
+        super().__init__(atoms, chosen, prices, depth)
         self.known: dict[frozenset[int], dict[Thing, float]] = {}
 
     def options(self, rows: Sequence[int], inside: Sequence[int]) -> list[list[_Option]]:
