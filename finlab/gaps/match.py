@@ -6,244 +6,37 @@
 __all__ = ['FIRST_DAY', 'LAST_DAY', 'Matching', 'match']
 
 # %% ../../nbs/gaps/match.ipynb #ad9beac7
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from html import escape
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from ..core.checks import check_positive_int
 from ..core.errors import InputError
 from ..core.plotting import finish, new_figure
 from ..core.progress import progress
 from ..data.catalogue import check_day
-from ..data.relation import ROW, Tabular, quoted
+from ..data.relation import Tabular
 from .matching.books import Books, Rates, lay
 from .matching.candidates import Window
-from .matching.causes import amount_causes, common_rates
 from .comparing.readings import Reading
-from .record import SCHEMA, Cause, Gaps, identify
+from .matching.records import Said, Teller, case_of, causes_by_amount, causes_by_day, facts_of
+from .record import Gaps
 from .matching.roles import Pair, Roles, find_roles
 from .matching.search import Result, search
-from .comparing.sides import Side, lent, paired
-from .matching.verdicts import Judge, Verdict, verdicts
+from .comparing.sides import Side, paired
+from .matching.verdicts import Judge, verdicts
 
 if TYPE_CHECKING:
     import matplotlib.figure
-
-# %% ../../nbs/gaps/match.ipynb #e66f7a82
-class _Facts(NamedTuple):
-    """Of some rows of a side, by place: number in the table, cents, day, and the columns of the roles as written."""
-
-    source: str
-    number: dict[int, int]
-    cents: dict[int, int]
-    day: dict[int, int]
-    texts: dict[str, dict[int, str]]
-
-    def money(self, rows: Sequence[int]) -> int:
-        return sum(self.cents.get(row, 0) for row in rows)
-
-    def text(self, role: str, row: int) -> str:
-        return self.texts.get(role, {}).get(row, "")
-
-    def key(self, row: int) -> str:
-        """What one would call the row: party, reference, date and amount, as far as there are any."""
-        parts = [self.text(role, row) for role in ("party", "reference", "date", "amount")]
-        return " ".join(part for part in parts if part)
-
-
-def _facts(
-    connection: duckdb.DuckDBPyConnection, side: Side, which: str, roles: Mapping[str, Pair], rows: set[int]
-) -> _Facts:
-    places = np.array(sorted(rows), np.int64)
-    with lent(connection, pa.table({"row": places})) as wanted:
-        query = f"SELECT t.row, coalesce(t.cents, 0), t.day FROM {which} AS t JOIN {wanted} AS w ON t.row = w.row"
-        found = connection.execute(query).fetchall()
-    named = {role: pair.left if which == "l" else pair.right for role, pair in roles.items()}
-    texts = {role: _written(connection, side, name, places) for role, name in named.items()}
-    cents, day = {row: cents for row, cents, _ in found}, {row: day for row, _, day in found if day is not None}
-    number = dict(zip(places.tolist(), side.rows_at(places).tolist(), strict=True))
-    return _Facts(side.source, number, cents, day, texts)
-
-
-def _written(connection: duckdb.DuckDBPyConnection, side: Side, name: str, places: np.ndarray) -> dict[int, str]:
-    """A column of some rows as a person sees it."""
-    table = pa.table({"place": places, "number": side.rows_at(places)})
-    text = f"regexp_replace(CAST(t.{quoted(name)} AS VARCHAR), ' 00:00:00([+]00)?$', '')"
-    with lent(connection, table) as wanted:
-        query = f"SELECT w.place, {text} FROM {wanted} AS w JOIN {side.relation.name} AS t ON t.{ROW} = w.number"
-        return {place: value for place, value in connection.execute(query).fetchall() if value is not None}
-
-# %% ../../nbs/gaps/match.ipynb #d6a42b37
-class _Case(NamedTuple):
-    """A verdict with what its rows say: the difference right minus left, and the amount that may be wrong, in cents."""
-
-    verdict: Verdict
-    difference: int
-    stake: int
-
-
-def _case(verdict: Verdict, judge: Judge) -> _Case:
-    sums = judge.sums(verdict.thing)
-    whole = verdict.kind in ("timing", "currency")
-    return _Case(verdict, sums[1] - sums[0], abs(sums[0]) if whole else abs(sums[1] - sums[0]))
-
-
-_RULES = {
-    "missing": "no row of the other source fits",
-    "duplicate": "the same party, reference and amount again",
-    "value": "one record, another amount",
-    "rounding": "one record, off by one unit",
-    "sign": "one record, the opposite sign",
-    "unit": "one record, times a power of ten",
-    "currency": "one record, another currency",
-    "timing": "one record, unusually late or early",
-    "split": "the parts add up",
-    "merge": "the rows add up",
-}
-_FIELD = {"timing": "date", "currency": "currency", "missing": "", "duplicate": ""}
-
-
-class _Teller:
-    """Writes cases as columns of the table of gaps: one cell at a time would take an object for each."""
-
-    def __init__(self, facts: tuple[_Facts, _Facts], said: "_Said", books: Books) -> None:
-        self.facts, self.said, self.books = facts, said, books
-
-    def evidence(self, sets: Iterable[tuple[str, Sequence[int], Sequence[int]]]) -> pa.ListArray:
-        """The rows of each (kind, left rows, right rows), with their source and the rule."""
-        ends, sources, rows, rules = [0], list[str](), list[int](), list[str]()
-        for kind, *sides in sets:
-            for facts, some in zip(self.facts, sides, strict=True):
-                rows += sorted(facts.number[row] for row in some)
-                sources += [facts.source] * len(some)
-                rules += [_RULES.get(kind, "")] * len(some)
-            ends.append(len(rows))
-        return _lists(ends, {"source": sources, "row": rows, "rule": rules}, "evidence")
-
-    def value(self, kind: str, side: int, rows: Sequence[int]) -> str | None:
-        """What a side says where it matters: the amounts, the days or the currencies."""
-        role = "date" if kind == "timing" else "currency" if kind == "currency" else "amount"
-        return " + ".join([self.facts[side].text(role, row) for row in rows]) if rows else None
-
-    def alternatives(self, cases: Sequence[_Case]) -> pa.ListArray:
-        """The other explanations of each case."""
-        others = [other for case in cases for other in case.verdict.others]
-        columns = {
-            "probability": [other.probability for other in others],
-            "evidence": self.evidence((other.kind, other.left, other.right) for other in others),
-            "kind": [other.kind for other in others],
-        }
-        return _lists(_ends(len(case.verdict.others) for case in cases), columns, "alternatives")
-
-    def key(self, case: _Case) -> tuple[str, int | None, str]:
-        """What one would call the first row, its day, and its currency."""
-        left, right = case.verdict.left, case.verdict.right
-        facts, row = (self.facts[0], left[0]) if left else (self.facts[1], right[0])
-        return facts.key(row), facts.day.get(row), self.books.base or facts.text("currency", row) or self.said.currency
-
-    def table(self, cases: Sequence[_Case], causes: Sequence[Sequence[Cause]]) -> pa.Table:
-        """The table of gaps, with the layout SCHEMA."""
-        verdicts, sources = [case.verdict for case in cases], [facts.source for facts in self.facts]
-        kinds, named = [one.kind for one in verdicts], [self.key(case) for case in cases]
-        days = {day: date(1970, 1, 1) + timedelta(days=day) for _, day, _ in named if day is not None}
-        periods = ["" if day is None else days[day].isoformat() for _, day, _ in named]
-        fields, pairs = [self.said.field(kind) for kind in kinds], range(0, 2 * len(cases) + 1, 2)
-        values = [self.value(one.kind, side, rows) for one in verdicts for side, rows in enumerate(one[1:3])]
-        columns = {
-            "id": _ids(kinds, sources, [key for key, _, _ in named], periods, fields),
-            "kind": kinds, "key": [key for key, _, _ in named], "period": periods, "field": fields,
-            "sources": pa.ListArray.from_arrays(pairs, pa.array(sources * len(cases), "string")),
-            "values": pa.ListArray.from_arrays(pairs, pa.array(values, "string")),
-            "residual": [case.difference / 10**self.books.digits for case in cases],
-            "amount_at_stake": [Decimal(case.stake).scaleb(-self.books.digits) for case in cases],
-            "currency": [currency for _, _, currency in named],
-            "probability": [one.probability for one in verdicts],
-            "n_explanations": [one.n_explanations for one in verdicts], "bits": [one.bits for one in verdicts],
-            "evidence": self.evidence(one[:3] for one in verdicts), "alternatives": self.alternatives(cases),
-            "causes": _cause_lists(causes), "first_seen": [self.said.as_of] * len(cases),
-            "age": [None if day is None else max((self.said.as_of - days[day]).days, 0) for _, day, _ in named],
-            "status": ["open"] * len(cases),
-        }  # fmt: skip
-        return pa.table({name: pa.array(columns[name], SCHEMA.field(name).type) for name in SCHEMA.names})
-
-
-def _ends(sizes: Iterable[int]) -> list[int]:
-    return list(accumulate(sizes, initial=0))
-
-
-def _lists(ends: Sequence[int], columns: dict[str, Any], name: str) -> pa.ListArray:
-    """Columns as a list of records for each gap, the way that the column `name` of gaps holds them."""
-    kind = SCHEMA.field(name).type
-    arrays = [pa.array(columns[one.name], one.type) for one in kind.value_type]
-    records = pa.StructArray.from_arrays(arrays, fields=list(kind.value_type))
-    return pa.ListArray.from_arrays(pa.array(ends, "int32"), records, type=kind)
-
-
-def _cause_lists(causes: Sequence[Sequence[Cause]]) -> pa.ListArray:
-    columns = {
-        "label": [cause.label for some in causes for cause in some],
-        "probability": [cause.probability for some in causes for cause in some],
-    }
-    return _lists(_ends(map(len, causes)), columns, "causes")
-
-
-def _ids(
-    kinds: Sequence[str], sources: Sequence[str], keys: Sequence[str], periods: Sequence[str], fields: Sequence[str]
-) -> list[str]:
-    """The ids of gaps; those that would be the same differ by their place among them."""
-    seen, found = Counter[str](), list[str]()
-    for kind, key, period, name in zip(kinds, keys, periods, fields, strict=True):
-        one = identify(kind, sources, key, period, name)
-        seen[one] += 1
-        found.append(one if seen[one] == 1 else identify(kind, sources, f"{key} #{seen[one]}", period, name))
-    return found
-
-# %% ../../nbs/gaps/match.ipynb #effb8821
-class _Said(NamedTuple):
-    """What the user said, and what was found of it."""
-
-    roles: dict[str, Pair]
-    as_of: date
-    currency: str
-    window: Window
-
-    def field(self, kind: str) -> str:
-        """The column of the left table that a kind of gap is about."""
-        pair = self.roles.get(_FIELD.get(kind, "amount"))
-        return pair.left if pair else ""
-
-
-def _by_amount(cases: Sequence[_Case], facts: tuple[_Facts, _Facts]) -> dict[int, tuple[Cause, ...]]:
-    """The causes of differing amounts, by the place of the case."""
-    places = [place for place, case in enumerate(cases) if case.verdict.kind == "value"]
-    pairs = [(facts[0].money(cases[at].verdict.left), facts[1].money(cases[at].verdict.right)) for at in places]
-    both = np.array(pairs, np.int64).reshape(-1, 2)
-    rates = common_rates(both[:, 0], both[:, 1])
-    return {at: amount_causes(*pair, rates) for at, pair in zip(places, pairs, strict=True)}
-
-
-def _by_day(
-    case: _Case, facts: tuple[_Facts, _Facts], ends: tuple[int, int], usual: tuple[int, int]
-) -> tuple[Cause, ...]:
-    """Why a row of the left is not in the right: it may be on its way, if its day is near the end of the right."""
-    left, right = case.verdict.left, case.verdict.right
-    if case.verdict.kind != "missing" or bool(left) == bool(right) or usual[1] >= 10**9:
-        return ()
-    row, side, lag = (left[0], 0, usual[1]) if left else (right[0], 1, -usual[0])
-    day = facts[side].day.get(row)
-    if day is None or day + max(lag, 0) <= ends[1 - side]:
-        return ()
-    return (Cause("under way: the other source ends before it was due there", 1.0),)
 
 # %% ../../nbs/gaps/match.ipynb #24ad4d12
 @dataclass(frozen=True, eq=False, repr=False)
@@ -343,12 +136,25 @@ def match(
         found, notes = find_roles(sides, roles)
         books = lay(connection, sides, found, readings, rates)
         steps.advance()
-        result = search(connection, books.has, said, tolerance)
-        steps.advance()
         day = check_day(as_of) or _last_day(connection)
-        matching = _told(connection, sides, result, books, _Said(found, day, currency, said))
+        with _no_rounds():
+            result = search(connection, books.has, said, tolerance)
+            steps.advance()
+            matching = _told(connection, sides, result, books, Said(found, day, currency, said))
         steps.advance()
     return _with_notes(matching, (*notes, *books.notes, *result.notes))
+
+
+@contextmanager
+def _no_rounds() -> Iterator[None]:
+    """Let the collector of cycles rest: a search makes many small tuples and no cycles; its rounds take a tenth."""
+    ran = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if ran:
+            gc.enable()
 
 
 def _check_window(window: object) -> tuple[int, int]:
@@ -371,24 +177,25 @@ def _with_notes(found: Matching, notes: tuple[str, ...]) -> Matching:
 
 
 def _told(
-    connection: duckdb.DuckDBPyConnection, sides: tuple[Side, Side], result: Result, books: Books, said: _Said
+    connection: duckdb.DuckDBPyConnection, sides: tuple[Side, Side], result: Result, books: Books, said: Said
 ) -> Matching:
     judge = Judge(result, converted=bool(books.base))
-    cases = [_case(verdict, judge) for verdict in verdicts(connection, result, judge)]
+    cases = [case_of(verdict, judge) for verdict in verdicts(connection, result, judge)]
     rows: tuple[set[int], set[int]] = (set(), set())
     for case in cases:
         for sets in (case.verdict, *case.verdict.others):
             rows[0].update(sets.left)
             rows[1].update(sets.right)
     facts = tuple(
-        _facts(connection, side, which, said.roles, some) for side, which, some in zip(sides, "lr", rows, strict=True)
+        facts_of(connection, side, which, said.roles, some) for side, which, some in zip(sides, "lr", rows, strict=True)
     )
     both = facts[0], facts[1]
-    causes = _by_amount(cases, both)
+    causes = causes_by_amount(cases, both)
     ends = tuple(connection.execute(f"SELECT coalesce(max(day), 0) FROM {which}").fetchall()[0][0] for which in "lr")
-    whys = [causes.get(at) or _by_day(case, both, (ends[0], ends[1]), judge.usual) for at, case in enumerate(cases)]
+    late = [causes_by_day(case, both, (ends[0], ends[1]), judge.usual) for case in cases]
+    whys = [causes.get(at) or late[at] for at in range(len(cases))]
     records = {side.source: len(side) for side in sides}
-    gaps = Gaps(_Teller(both, said, books).table(cases, whys), records)
+    gaps = Gaps(Teller(both, said, books).table(cases, whys), records)
     totals = [Decimal(_total(connection, which)).scaleb(-books.digits) for which in "lr"]
     pairs = _pairs(connection, sides, result)
     agreeing = result.counts.same + _agreeing(result, judge)

@@ -62,7 +62,8 @@ class _Relaxed(NamedTuple):
 
 def _relaxed(atoms: Atoms) -> _Relaxed:
     matrix, used = _matrix(atoms)
-    ones, options = np.ones(len(used)), {"time_limit": MOST_SECONDS}
+    ones = np.ones(len(used))
+    options = {"time_limit": MOST_SECONDS, "presolve": False}  # it finds nothing here that settling has not found
     solved = linprog(-atoms.gains, A_ub=matrix, b_ub=ones, bounds=(0, None), method="highs", options=options)
     if solved.status == 0:
         return _Relaxed(used, np.maximum(-solved.ineqlin.marginals, 0.0), solved.x)
