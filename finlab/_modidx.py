@@ -5372,6 +5372,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'finlab/gaps/matching/rarity.py'),
                                              'finlab.gaps.matching.rarity._alike': ( 'gaps/matching/rarity.html#_alike',
                                                                                      'finlab/gaps/matching/rarity.py'),
+                                             'finlab.gaps.matching.rarity._alike_of': ( 'gaps/matching/rarity.html#_alike_of',
+                                                                                        'finlab/gaps/matching/rarity.py'),
                                              'finlab.gaps.matching.rarity._amounts': ( 'gaps/matching/rarity.html#_amounts',
                                                                                        'finlab/gaps/matching/rarity.py'),
                                              'finlab.gaps.matching.rarity._per_day': ( 'gaps/matching/rarity.html#_per_day',
