@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import duckdb
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, UInt64
 
 from ...core.errors import InputError
 
@@ -87,18 +87,19 @@ class Found(NamedTuple):
 def _keyed(block: Block, side: str) -> str:
     keys = block.left if side == "l" else block.right
     listed = ", ".join(f"{key} AS k{place}" for place, key in enumerate(keys))
-    return f"SELECT place, cents, day, reference, currency, {listed} FROM {side}_open"
+    return f"SELECT place, cents, day, reference, {listed} FROM {side}_open"
 
 
 def _size(connection: duckdb.DuckDBPyConnection, block: Block) -> int:
     """How many pairs agree in the keys of a block, before its condition: counted, not made."""
     keys = [f"k{place}" for place in range(len(block.left))]
     there = " AND ".join(f"{key} IS NOT NULL" for key in keys)
-    sides = [
-        f"(SELECT hash({', '.join(keys)}) AS k, count(*) AS n FROM ({_keyed(block, side)}) WHERE {there} GROUP BY k)"
+    rows = " UNION ALL ".join(
+        f"SELECT hash({', '.join(keys)}) AS k, {int(side == 'l')} AS a, {int(side == 'r')} AS b "
+        f"FROM ({_keyed(block, side)}) WHERE {there}"
         for side in ("l", "r")
-    ]
-    query = f"SELECT coalesce(sum(a.n * b.n), 0) FROM {sides[0]} AS a JOIN {sides[1]} AS b USING (k)"
+    )
+    query = f"SELECT coalesce(sum(a * b), 0) FROM (SELECT sum(a) AS a, sum(b) AS b FROM ({rows}) GROUP BY k)"
     return int(connection.execute(query).fetchall()[0][0])
 
 
@@ -136,18 +137,24 @@ def _fitting(connection: duckdb.DuckDBPyConnection, listed: Sequence[Block], has
     return found
 
 # %% ../../../nbs/gaps/matching/candidates.ipynb #4df152f5
-def _joined(block: Block) -> str:
+def _made(connection: duckdb.DuckDBPyConnection, block: Block, right_rows: int) -> Int[np.ndarray, " pair"]:
+    """The pairs of a block, each as one number: the left place times the right rows, plus the right place."""
     keys = " AND ".join(f"a.k{place} = b.k{place}" for place in range(len(block.left)))
-    reference = "CASE WHEN a.reference = '' OR b.reference = '' THEN 2 WHEN a.reference = b.reference THEN 0 ELSE 1 END"
-    return (
-        f'SELECT a.place AS "left", b.place AS "right", {reference} AS reference, '
-        f"CAST(a.currency <> b.currency AS INTEGER) AS currency FROM ({_keyed(block, 'l')}) AS a "
-        f"JOIN ({_keyed(block, 'r')}) AS b ON {keys} WHERE {block.also}"
+    query = f"SELECT a.place * {right_rows} + b.place AS pair FROM ({_keyed(block, 'l')}) AS a "
+    query += f"JOIN ({_keyed(block, 'r')}) AS b ON {keys} WHERE {block.also}"
+    return np.asarray(connection.execute(query).fetchnumpy()["pair"], np.int64)
+
+
+def _codes(connection: duckdb.DuckDBPyConnection, side: str, column: str) -> UInt64[np.ndarray, " row"]:
+    """A number for each open row, the same for the same text of a column; 0 where there is none."""
+    code = f"CASE WHEN {column} = '' THEN 0 ELSE hash({column}) END"
+    return np.asarray(
+        connection.execute(f"SELECT {code} AS code FROM {side}_open ORDER BY place").fetchnumpy()["code"], np.uint64
     )
 
 
 def candidates(connection: duckdb.DuckDBPyConnection, has: Has, window: Window) -> Found:
-    """Find the pairs of open rows (tables `l_open`, `r_open`) that agree in one of the blocks.
+    """Find the pairs of open rows (tables `l_open`, `r_open`) that agree in one of the blocks, by their places.
 
     A block with which there would be more than MOST_PAIRS pairs is left out, with a note; InputError, with the figures,
     if all are.
@@ -155,8 +162,13 @@ def candidates(connection: duckdb.DuckDBPyConnection, has: Has, window: Window) 
     kept, notes = _fitting(connection, blocks(has, window), has, window)
     if not kept:
         raise InputError(f"{'; '.join(notes)}; expected rows that say more: a party, a reference, days, or fewer days")
-    parts = [_joined(block) for block in kept]
-    query = f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) ORDER BY 1, 2"
-    columns = connection.execute(query).fetchnumpy()
-    arrays = [np.asarray(columns[name], np.int64) for name in ("left", "right", "reference", "currency")]
-    return Found(arrays[0], arrays[1], arrays[2], arrays[3], tuple(notes))
+    rows = max(connection.execute("SELECT count(*) FROM r_open").fetchall()[0][0], 1)
+    left, right = np.divmod(np.unique(np.concatenate([_made(connection, block, rows) for block in kept])), rows)
+    reference, currency = np.full(len(left), 2), np.zeros(len(left), np.int64)
+    if has.reference:
+        one, other = _codes(connection, "l", "reference")[left], _codes(connection, "r", "reference")[right]
+        reference = np.where((one == 0) | (other == 0), 2, (one != other).astype(np.int64))
+    if has.currency:
+        one, other = _codes(connection, "l", "currency")[left], _codes(connection, "r", "currency")[right]
+        currency = (one != other).astype(np.int64)
+    return Found(left, right, reference, currency, tuple(notes))
