@@ -5252,6 +5252,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'finlab.gaps.match.match': ('gaps/match.html#match', 'finlab/gaps/match.py')},
             'finlab.gaps.matching.agreement': { 'finlab.gaps.matching.agreement.Open': ( 'gaps/matching/agreement.html#open',
                                                                                          'finlab/gaps/matching/agreement.py'),
+                                                'finlab.gaps.matching.agreement._in_parts': ( 'gaps/matching/agreement.html#_in_parts',
+                                                                                              'finlab/gaps/matching/agreement.py'),
                                                 'finlab.gaps.matching.agreement._known': ( 'gaps/matching/agreement.html#_known',
                                                                                            'finlab/gaps/matching/agreement.py'),
                                                 'finlab.gaps.matching.agreement._power_apart': ( 'gaps/matching/agreement.html#_power_apart',

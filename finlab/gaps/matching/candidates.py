@@ -163,7 +163,8 @@ def candidates(connection: duckdb.DuckDBPyConnection, has: Has, window: Window) 
     if not kept:
         raise InputError(f"{'; '.join(notes)}; expected rows that say more: a party, a reference, days, or fewer days")
     rows = max(connection.execute("SELECT count(*) FROM r_open").fetchall()[0][0], 1)
-    left, right = np.divmod(np.unique(np.concatenate([_made(connection, block, rows) for block in kept])), rows)
+    pairs = np.sort(np.concatenate([_made(connection, block, rows) for block in kept]))
+    left, right = np.divmod(pairs[np.r_[True, pairs[1:] != pairs[:-1]]] if len(pairs) else pairs, rows)
     reference, currency = np.full(len(left), 2), np.zeros(len(left), np.int64)
     if has.reference:
         one, other = _codes(connection, "l", "reference")[left], _codes(connection, "r", "reference")[right]
