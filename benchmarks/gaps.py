@@ -6,13 +6,14 @@ say so. The rows stand in `gaps_rows/`.
 
 from gaps_rows.ambiguous import ambiguous_rows
 from gaps_rows.planted import planted_rows
+from gaps_rows.planted_books import book_rows
 from harness import Row, main
 
 PEERS = ("duckdb", "pandas", "scipy")
 
 
 def measure(quick: bool) -> list[Row]:
-    return [*planted_rows(quick), *ambiguous_rows(quick)]
+    return [*planted_rows(quick), *book_rows(quick), *ambiguous_rows(quick)]
 
 
 if __name__ == "__main__":
