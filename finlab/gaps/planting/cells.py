@@ -45,7 +45,7 @@ def _with_lines(heads: str, lines: str, column: str) -> Finder:
 
     return found
 
-
+# %% ../../../nbs/gaps/planting/cells.ipynb #e97e9814
 def _beside(column: str, step: int) -> Finder:
     """The row and the one before or after it that is alike in a column; none at the end."""
 
@@ -172,7 +172,7 @@ class _Books:
             self.touched.add(table)
         self.tables[table].loc[row, column] = value
 
-
+# %% ../../../nbs/gaps/planting/cells.ipynb #14272d0b
 def _spoil(books: _Books, kind: str) -> list[Gap]:
     """Spoil one cell; a gap for each case that it breaks."""
     table, column, row, found = books.draw()

@@ -23,14 +23,14 @@ FIELDS = ("name", "currency", "terms_days", "discount_percent", "lead_days")
 def partners_of(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The master data of a company's customers and suppliers: a row for each partner, with the columns FIELDS."""
     parts = [tables[f"{name}s"].rename(columns={name: "partner"}) for name in ("customer", "supplier")]
-    return pd.concat(parts, ignore_index=True)[["partner", *FIELDS]].astype(object)
+    return pd.concat(parts, ignore_index=True).reindex(columns=["partner", *FIELDS]).astype(object)
 
 
 def claims_of(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The same master data as each of SOURCES has them, under each other: source, partner, FIELDS."""
     partners = partners_of(tables)
     found = pd.concat([partners.assign(source=source) for source in SOURCES], ignore_index=True)
-    return found[["source", "partner", *FIELDS]]
+    return found.reindex(columns=["source", "partner", *FIELDS])
 
 # %% ../../../nbs/gaps/planting/claims.ipynb #e747de68
 def mistaken(value: Any, others: list[Any], rng: np.random.Generator, *, name: bool) -> Any:
@@ -55,21 +55,20 @@ def contradict(
     facts = [(int(row), field) for field in doubtful for row in np.flatnonzero(partners[field].notna())]
     if count > len(facts):
         raise InputError(f"there are {len(facts):,} facts on partners; expected {count:,}: a smaller share")
-    gaps = [
-        _contested(claims, len(partners), *facts[place], choices, rng)
-        for place in rng.choice(len(facts), count, replace=False)
-    ]
+    gaps = list[Gap]()
+    for place in rng.choice(len(facts), count, replace=False):
+        row, field = facts[place]
+        places = {source: row + at * len(partners) for at, source in enumerate(SOURCES)}
+        gaps.append(_contested(claims, places, field, choices[field], rng))
     return claims, gaps
 
 
 def _contested(
-    claims: pd.DataFrame, partners: int, row: int, field: str, choices: Mapping[str, list[Any]],
-    rng: np.random.Generator,
-) -> Gap:  # fmt: skip
-    """Let some sources be wrong about one fact."""
-    places = {source: row + at * partners for at, source in enumerate(SOURCES)}
+    claims: pd.DataFrame, places: Mapping[str, int], field: str, values: list[Any], rng: np.random.Generator
+) -> Gap:
+    """Let some sources be wrong about one fact, which stands in the rows `places`."""
     right = claims.at[places[next(iter(SOURCES))], field]
-    others = [value for value in choices[field] if value != right]
+    others = [value for value in values if value != right]
     share = np.array(list(SOURCES.values()), float)
     wrong = rng.choice(list(SOURCES), 1 + int(rng.choice(len(WRONG), p=WRONG)), replace=False, p=share / share.sum())
     for source in map(str, wrong):

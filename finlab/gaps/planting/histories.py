@@ -27,7 +27,7 @@ def quotes_of(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         if last is None or all(value != before for value, before in zip(values, last, strict=True)):
             days.append(day)
             last = values
-    return rates[rates["date"].isin(days)].reset_index(drop=True)
+    return rates.loc[rates["date"].isin(days)].reset_index(drop=True)
 
 # %% ../../../nbs/gaps/planting/histories.ipynb #c88bfcf9
 SHORTEST, LONGEST = 3, 9  # quotes that repeat the one before
@@ -89,7 +89,7 @@ def reports_of(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         parts += [long.assign(filed=filed), long[again].assign(filed=filed[again] + MONTH)]
     found = pd.concat(parts, ignore_index=True).assign(unit="CNY", form="monthly report")
     found = found.sort_values(["filed", "end"], kind="stable", ignore_index=True)
-    return found[["concept", "unit", "start", "end", "value", "form", "filed"]]
+    return found.reindex(columns=["concept", "unit", "start", "end", "value", "form", "filed"])
 
 # %% ../../../nbs/gaps/planting/histories.ipynb #67fb961c
 def restate_figures(
