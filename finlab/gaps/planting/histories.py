@@ -33,23 +33,6 @@ def quotes_of(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 SHORTEST, LONGEST = 3, 9  # quotes that repeat the one before
 
 
-def stick_quotes(
-    tables: Mapping[str, pd.DataFrame], count: int, rng: np.random.Generator
-) -> tuple[pd.DataFrame, list[Gap]]:
-    """Make the quotes of a company with `count` runs that are stuck; InputError if they are too few for so many."""
-    quotes = quotes_of(tables)
-    values = quotes["cny"].tolist()
-    series = [np.asarray(rows) for _, rows in sorted(quotes.groupby("currency").indices.items())]
-    used, gaps = np.zeros(len(quotes), bool), list[Gap]()
-    for _ in range(count):
-        run = _free_run(series, values, used, rng)
-        for row in run[1:]:
-            values[row] = values[run[0]]
-        gaps.append(_stuck(quotes, run, values[run[0]]))
-    quotes["cny"] = pd.Series(values, dtype=quotes["cny"].dtype)
-    return quotes, gaps
-
-
 def _free_run(series: list[np.ndarray], values: list[Decimal], used: np.ndarray, rng: np.random.Generator) -> list[int]:
     """Draw rows of one series in which nothing is stuck yet, and mark them and their neighbours as used."""
     for _ in range(TRIES):
@@ -71,6 +54,23 @@ def _stuck(quotes: pd.DataFrame, run: list[int], value: Decimal) -> Gap:
     return Gap(kind="stale", sources=("quotes",), key=str(quotes["currency"].iat[run[0]]), period=f"{since}/{until}",
                field="cny", values=(f"{value} in {len(run)} periods",),
                evidence=(Evidence("quotes", tuple(run), "planted"),))  # fmt: skip
+
+# %% ../../../nbs/gaps/planting/histories.ipynb #5ce32706
+def stick_quotes(
+    tables: Mapping[str, pd.DataFrame], count: int, rng: np.random.Generator
+) -> tuple[pd.DataFrame, list[Gap]]:
+    """Make the quotes of a company with `count` runs that are stuck; InputError if they are too few for so many."""
+    quotes = quotes_of(tables)
+    values = quotes["cny"].tolist()
+    series = [np.asarray(rows) for _, rows in sorted(quotes.groupby("currency").indices.items())]
+    used, gaps = np.zeros(len(quotes), bool), list[Gap]()
+    for _ in range(count):
+        run = _free_run(series, values, used, rng)
+        for row in run[1:]:
+            values[row] = values[run[0]]
+        gaps.append(_stuck(quotes, run, values[run[0]]))
+    quotes["cny"] = pd.Series(values, dtype=quotes["cny"].dtype)
+    return quotes, gaps
 
 # %% ../../../nbs/gaps/planting/histories.ipynb #11a04514
 REPORT_AFTER = pd.Timedelta(days=15)  # from the end of a month to its report
