@@ -6,185 +6,37 @@
 __all__ = ['FIRST_DAY', 'LAST_DAY', 'Matching', 'match']
 
 # %% ../../nbs/gaps/match.ipynb #ad9beac7
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from ..core.checks import check_positive_int
 from ..core.errors import InputError
 from ..core.plotting import finish, new_figure
 from ..core.progress import progress
 from ..data.catalogue import check_day
-from ..data.relation import ROW, Tabular, quoted
+from ..data.relation import Tabular
 from .matching.books import Books, Rates, lay
 from .matching.candidates import Window
-from .matching.causes import amount_causes, common_rates
 from .comparing.readings import Reading
-from .record import SCHEMA, Cause, Gaps, identify
+from .matching.records import Said, Teller, case_of, causes_by_amount, causes_by_day, facts_of
+from .record import Gaps
 from .matching.roles import Pair, Roles, find_roles
 from .matching.search import Result, search
-from .comparing.sides import Side, lent, paired
-from .matching.verdicts import Judge, Other, Verdict, verdicts
+from .comparing.sides import Side, paired
+from .matching.verdicts import Judge, verdicts
 
 if TYPE_CHECKING:
     import matplotlib.figure
-
-# %% ../../nbs/gaps/match.ipynb #e66f7a82
-class _Facts(NamedTuple):
-    """Of some rows of a side, by place: number in the table, cents, day, and the columns of the roles as written."""
-
-    number: dict[int, int]
-    cents: dict[int, int]
-    day: dict[int, int]
-    texts: dict[str, dict[int, str]]
-
-    def money(self, rows: Sequence[int]) -> int:
-        return sum(self.cents.get(row, 0) for row in rows)
-
-    def text(self, role: str, row: int) -> str:
-        return self.texts.get(role, {}).get(row, "")
-
-    def key(self, row: int) -> str:
-        """What one would call the row: party, reference, date and amount, as far as there are any."""
-        parts = [self.text(role, row) for role in ("party", "reference", "date", "amount")]
-        return " ".join(part for part in parts if part)
-
-
-def _facts(
-    connection: duckdb.DuckDBPyConnection, side: Side, which: str, roles: Mapping[str, Pair], rows: set[int]
-) -> _Facts:
-    places = np.array(sorted(rows), np.int64)
-    with lent(connection, pa.table({"row": places})) as wanted:
-        query = f"SELECT t.row, coalesce(t.cents, 0), t.day FROM {which} AS t JOIN {wanted} AS w ON t.row = w.row"
-        found = connection.execute(query).fetchall()
-    named = {role: pair.left if which == "l" else pair.right for role, pair in roles.items()}
-    texts = {role: _written(connection, side, name, places) for role, name in named.items()}
-    cents, day = {row: cents for row, cents, _ in found}, {row: day for row, _, day in found if day is not None}
-    number = dict(zip(places.tolist(), side.rows_at(places).tolist(), strict=True))
-    return _Facts(number, cents, day, texts)
-
-
-def _written(connection: duckdb.DuckDBPyConnection, side: Side, name: str, places: np.ndarray) -> dict[int, str]:
-    """A column of some rows as a person sees it."""
-    table = pa.table({"place": places, "number": side.rows_at(places)})
-    text = f"regexp_replace(CAST(t.{quoted(name)} AS VARCHAR), ' 00:00:00([+]00)?$', '')"
-    with lent(connection, table) as wanted:
-        query = f"SELECT w.place, {text} FROM {wanted} AS w JOIN {side.relation.name} AS t ON t.{ROW} = w.number"
-        return {place: value for place, value in connection.execute(query).fetchall() if value is not None}
-
-# %% ../../nbs/gaps/match.ipynb #d6a42b37
-class _Case(NamedTuple):
-    """A verdict with what its rows say: the difference right minus left, and the amount that may be wrong, in cents."""
-
-    verdict: Verdict
-    difference: int
-    stake: int
-
-
-def _case(verdict: Verdict, judge: Judge) -> _Case:
-    sums = judge.sums(verdict.thing)
-    whole = verdict.kind in ("timing", "currency")
-    return _Case(verdict, sums[1] - sums[0], abs(sums[0]) if whole else abs(sums[1] - sums[0]))
-
-
-_RULES = {
-    "missing": "no row of the other source fits",
-    "duplicate": "the same party, reference and amount again",
-    "value": "one record, another amount",
-    "rounding": "one record, off by one unit",
-    "sign": "one record, the opposite sign",
-    "unit": "one record, times a power of ten",
-    "currency": "one record, another currency",
-    "timing": "one record, unusually late or early",
-    "split": "the parts add up",
-    "merge": "the rows add up",
-}
-_FIELD = {"timing": "date", "currency": "currency", "missing": "", "duplicate": ""}
-
-
-class _Teller:
-    """Writes cases as rows of the table of gaps."""
-
-    def __init__(self, sides: tuple[Side, Side], facts: tuple[_Facts, _Facts], said: "_Said", books: Books) -> None:
-        self.sides, self.facts, self.said, self.books = sides, facts, said, books
-        self.sources = [side.source for side in sides]
-
-    def evidence(self, kind: str, left: Sequence[int], right: Sequence[int]) -> list[dict[str, Any]]:
-        found = []
-        for source, facts, rows in zip(self.sources, self.facts, (left, right), strict=True):
-            numbers = sorted(facts.number[row] for row in rows)
-            found += [{"source": source, "row": number, "rule": _RULES.get(kind, "")} for number in numbers]
-        return found
-
-    def values(self, kind: str, left: Sequence[int], right: Sequence[int]) -> list[str | None]:
-        role = "date" if kind == "timing" else "currency" if kind == "currency" else "amount"
-        sides = zip(self.facts, (left, right), strict=True)
-        return [" + ".join(facts.text(role, row) for row in rows) if rows else None for facts, rows in sides]
-
-    def row(self, case: _Case, causes: Sequence[Cause]) -> dict[str, Any]:
-        kind, left, right = case.verdict[:3]
-        facts, first = (self.facts[0], left[0]) if left else (self.facts[1], right[0])
-        key, day = facts.key(first), facts.day.get(first)
-        moment = None if day is None else date(1970, 1, 1) + timedelta(days=day)
-        period, name = "" if moment is None else moment.isoformat(), _FIELD.get(kind, "amount")
-        pair = self.said.roles.get(name)
-        return {
-            "id": identify(kind, self.sources, key, period, pair.left if pair else ""),
-            "kind": kind, "key": key, "period": period, "sources": self.sources, "field": pair.left if pair else "",
-            "values": self.values(kind, left, right), "residual": case.difference / 10**self.books.digits,
-            "amount_at_stake": Decimal(case.stake).scaleb(-self.books.digits),
-            "currency": self.books.base or facts.text("currency", first) or self.said.currency,
-            "probability": case.verdict.probability, "n_explanations": case.verdict.n_explanations,
-            "bits": case.verdict.bits, "evidence": self.evidence(kind, left, right),
-            "alternatives": [self.other(one) for one in case.verdict.others],
-            "causes": [{"label": cause.label, "probability": cause.probability} for cause in causes],
-            "first_seen": self.said.as_of,
-            "age": None if moment is None else max((self.said.as_of - moment).days, 0), "status": "open",
-        }  # fmt: skip
-
-    def other(self, other: Other) -> dict[str, Any]:
-        evidence = self.evidence(other.kind, other.left, other.right)
-        return {"probability": other.probability, "evidence": evidence, "kind": other.kind}
-
-# %% ../../nbs/gaps/match.ipynb #effb8821
-class _Said(NamedTuple):
-    """What the user said, and what was found of it."""
-
-    roles: dict[str, Pair]
-    as_of: date
-    currency: str
-    window: Window
-
-
-def _by_amount(cases: Sequence[_Case], facts: tuple[_Facts, _Facts]) -> dict[int, tuple[Cause, ...]]:
-    """The causes of differing amounts, by the place of the case."""
-    places = [place for place, case in enumerate(cases) if case.verdict.kind == "value"]
-    pairs = [(facts[0].money(cases[at].verdict.left), facts[1].money(cases[at].verdict.right)) for at in places]
-    both = np.array(pairs, np.int64).reshape(-1, 2)
-    rates = common_rates(both[:, 0], both[:, 1])
-    return {at: amount_causes(*pair, rates) for at, pair in zip(places, pairs, strict=True)}
-
-
-def _by_day(
-    case: _Case, facts: tuple[_Facts, _Facts], ends: tuple[int, int], usual: tuple[int, int]
-) -> tuple[Cause, ...]:
-    """Why a row of the left is not in the right: it may be on its way, if its day is near the end of the right."""
-    left, right = case.verdict.left, case.verdict.right
-    if case.verdict.kind != "missing" or bool(left) == bool(right) or usual[1] >= 10**9:
-        return ()
-    row, side, lag = (left[0], 0, usual[1]) if left else (right[0], 1, -usual[0])
-    day = facts[side].day.get(row)
-    if day is None or day + max(lag, 0) <= ends[1 - side]:
-        return ()
-    return (Cause("under way: the other source ends before it was due there", 1.0),)
 
 # %% ../../nbs/gaps/match.ipynb #24ad4d12
 @dataclass(frozen=True, eq=False, repr=False)
@@ -284,12 +136,25 @@ def match(
         found, notes = find_roles(sides, roles)
         books = lay(connection, sides, found, readings, rates)
         steps.advance()
-        result = search(connection, books.has, said, tolerance)
-        steps.advance()
         day = check_day(as_of) or _last_day(connection)
-        matching = _told(connection, sides, result, books, _Said(found, day, currency, said))
+        with _no_rounds():
+            result = search(connection, books.has, said, tolerance)
+            steps.advance()
+            matching = _told(connection, sides, result, books, Said(found, day, currency, said))
         steps.advance()
     return _with_notes(matching, (*notes, *books.notes, *result.notes))
+
+
+@contextmanager
+def _no_rounds() -> Iterator[None]:
+    """Let the collector of cycles rest: a search makes many small tuples and no cycles; its rounds take a tenth."""
+    ran = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if ran:
+            gc.enable()
 
 
 def _check_window(window: object) -> tuple[int, int]:
@@ -312,44 +177,30 @@ def _with_notes(found: Matching, notes: tuple[str, ...]) -> Matching:
 
 
 def _told(
-    connection: duckdb.DuckDBPyConnection, sides: tuple[Side, Side], result: Result, books: Books, said: _Said
+    connection: duckdb.DuckDBPyConnection, sides: tuple[Side, Side], result: Result, books: Books, said: Said
 ) -> Matching:
     judge = Judge(result, converted=bool(books.base))
-    cases = [_case(verdict, judge) for verdict in verdicts(connection, result, judge)]
+    cases = [case_of(verdict, judge) for verdict in verdicts(connection, result, judge)]
     rows: tuple[set[int], set[int]] = (set(), set())
     for case in cases:
         for sets in (case.verdict, *case.verdict.others):
             rows[0].update(sets.left)
             rows[1].update(sets.right)
     facts = tuple(
-        _facts(connection, side, which, said.roles, some) for side, which, some in zip(sides, "lr", rows, strict=True)
+        facts_of(connection, side, which, said.roles, some) for side, which, some in zip(sides, "lr", rows, strict=True)
     )
     both = facts[0], facts[1]
-    causes = _by_amount(cases, both)
+    causes = causes_by_amount(cases, both)
     ends = tuple(connection.execute(f"SELECT coalesce(max(day), 0) FROM {which}").fetchall()[0][0] for which in "lr")
-    teller = _Teller(sides, both, said, books)
-    lines = [
-        teller.row(case, causes.get(at) or _by_day(case, both, (ends[0], ends[1]), judge.usual))
-        for at, case in enumerate(cases)
-    ]
+    late = [causes_by_day(case, both, (ends[0], ends[1]), judge.usual) for case in cases]
+    whys = [causes.get(at) or late[at] for at in range(len(cases))]
     records = {side.source: len(side) for side in sides}
-    gaps = Gaps(pa.Table.from_pylist(_numbered(lines), schema=SCHEMA), records)
+    gaps = Gaps(Teller(both, said, books).table(cases, whys), records)
     totals = [Decimal(_total(connection, which)).scaleb(-books.digits) for which in "lr"]
     pairs = _pairs(connection, sides, result)
     agreeing = result.counts.same + _agreeing(result, judge)
     sources = sides[0].source, sides[1].source
     return Matching(gaps, pairs, (totals[0], totals[1]), sources, agreeing, result.weights.shares, said.roles)
-
-
-def _numbered(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give gaps that would have the same id different ones, in their order."""
-    seen: dict[str, int] = {}
-    for line in lines:
-        count = seen[line["id"]] = seen.get(line["id"], 0) + 1
-        if count > 1:
-            key = f"{line['key']} #{count}"
-            line["id"] = identify(line["kind"], line["sources"], key, line["period"], line["field"])
-    return lines
 
 
 def _total(connection: duckdb.DuckDBPyConnection, which: str) -> int:

@@ -92,9 +92,13 @@ def _keyed(block: Block, side: str) -> str:
 
 def _size(connection: duckdb.DuckDBPyConnection, block: Block) -> int:
     """How many pairs agree in the keys of a block, before its condition: counted, not made."""
-    keys = ", ".join(f"k{place}" for place in range(len(block.left)))
-    sides = [f"(SELECT {keys}, count(*) AS n FROM ({_keyed(block, side)}) GROUP BY ALL)" for side in ("l", "r")]
-    query = f"SELECT coalesce(sum(a.n * b.n), 0) FROM {sides[0]} AS a JOIN {sides[1]} AS b USING ({keys})"
+    keys = [f"k{place}" for place in range(len(block.left))]
+    there = " AND ".join(f"{key} IS NOT NULL" for key in keys)
+    sides = [
+        f"(SELECT hash({', '.join(keys)}) AS k, count(*) AS n FROM ({_keyed(block, side)}) WHERE {there} GROUP BY k)"
+        for side in ("l", "r")
+    ]
+    query = f"SELECT coalesce(sum(a.n * b.n), 0) FROM {sides[0]} AS a JOIN {sides[1]} AS b USING (k)"
     return int(connection.execute(query).fetchall()[0][0])
 
 

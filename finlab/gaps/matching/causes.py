@@ -54,8 +54,12 @@ def common_rates(left: Int[np.ndarray, " gap"], right: Int[np.ndarray, " gap"]) 
     }
 
 # %% ../../../nbs/gaps/matching/causes.ipynb #674da1f0
-def _fits(left: int, right: int, rate: float) -> bool:
-    return abs(right - left * rate) <= 1 + abs(left) * 0.5 * 10.0**-RATE_DIGITS
+_HALF_STEP = 0.5 * 10.0**-RATE_DIGITS
+
+
+def _labelled(rate: float) -> str:
+    kind = "a fee or discount" if 0.5 < rate < 1 else "a surcharge or rate"
+    return f"{kind}: {rate - 1:+.2%}, as in other gaps"
 
 
 def amount_causes(left: int, right: int, rates: dict[float, float]) -> tuple[Cause, ...]:
@@ -70,11 +74,10 @@ def amount_causes(left: int, right: int, rates: dict[float, float]) -> tuple[Cau
         found["digits exchanged"] = SHARES["digits exchanged"] / len(swapped)
     if is_one_digit(left, right):
         found["a wrong digit"] = SHARES["a wrong digit"] / (9 * digits)
+    room, window = 1 + abs(left) * _HALF_STEP, 2 + abs(left) * 10.0**-RATE_DIGITS
     for rate, share in rates.items():
-        if _fits(left, right, rate):
-            kind = "a fee or discount" if 0.5 < rate < 1 else "a surcharge or rate"
-            window = 2 + abs(left) * 10.0**-RATE_DIGITS
-            found[f"{kind}: {rate - 1:+.2%}, as in other gaps"] = SHARES["a common rate"] * share / window
+        if abs(right - left * rate) <= room:
+            found[_labelled(rate)] = SHARES["a common rate"] * share / window
     total = sum(found.values())
     return tuple(
         Cause(label, weight / total) for label, weight in sorted(found.items(), key=lambda item: (-item[1], item[0]))

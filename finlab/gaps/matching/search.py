@@ -17,7 +17,8 @@ from .candidates import Has, Window, candidates
 from finlab.gaps.matching.explanations import (
     FIRST_RATES, PAIR, Both, Explanations, Rates, copies, grouped, pairs, together,
 )  # fmt: skip
-from ..kernels.cover import Cover, best, cheapest, settle
+from ..kernels.cover import Cover, best, cheapest
+from ..kernels.settling import settle
 from ..kernels.weights import Feature, Weights
 from .rarity import rarity
 from .twins import Counts, set_apart

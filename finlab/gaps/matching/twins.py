@@ -85,13 +85,16 @@ def set_apart(connection: duckdb.DuckDBPyConnection) -> Counts:
         f"FROM ({both}) GROUP BY ALL"
     )
     for side, other in (SIDES, SIDES[::-1]):
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {side}_open AS SELECT * EXCLUDE (turn, others), "
-            f"row_number() OVER (ORDER BY row) - 1 AS place FROM (SELECT t.*, "
-            f"c.{side} AS twins, c.{other} AS others, row_number() OVER (PARTITION BY c.rowid ORDER BY t.row) AS turn "
-            f"FROM {side} AS t JOIN contents AS c ON t.mark = c.mark AND t.cents IS NOT DISTINCT FROM c.cents "
-            f"AND t.day IS NOT DISTINCT FROM c.day AND c.{side} > c.{other}) WHERE turn > others ORDER BY row"
+        like = f"FROM {side} AS t JOIN contents AS c ON t.mark = c.mark AND t.cents IS NOT DISTINCT FROM c.cents "
+        like += f"AND t.day IS NOT DISTINCT FROM c.day AND c.{side} > c.{other}"
+        turn = "row_number() OVER (PARTITION BY c.rowid ORDER BY t.row)"
+        rows = (
+            f"SELECT t.*, c.{side} AS twins {like} WHERE c.{other} = 0 UNION ALL "
+            f"SELECT * EXCLUDE (turn, others) FROM (SELECT t.*, c.{side} AS twins, c.{other} AS others, {turn} AS turn "
+            f"{like} WHERE c.{other} > 0) WHERE turn > others"
         )
+        ordered = f"SELECT *, row_number() OVER () - 1 AS place FROM (SELECT * FROM ({rows}) ORDER BY row)"
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {side}_open AS {ordered}")
     found = _counted(connection)
     connection.execute("DROP TABLE contents")
     return found

@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 from jaxtyping import Bool, Int
 
-from .agreement import LAGS, ROUNDING, SAME, SIGN, UNIT, VALUE
+from .agreement import LAGS, ROUNDING, SAME, VALUE
 from .explanations import MERGE, PAIR, SPLIT
 from ..kernels.cover import Thing
 from .search import Result

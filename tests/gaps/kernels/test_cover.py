@@ -10,8 +10,10 @@ from scipy.optimize import OptimizeResult
 
 from finlab.core.errors import InputError
 from finlab.gaps.kernels import cover as room
+from finlab.gaps.kernels import settling
 from finlab.gaps.kernels.atoms import MOST_BITS, Atoms, atoms_of
-from finlab.gaps.kernels.cover import best, cheapest, settle
+from finlab.gaps.kernels.cover import best, cheapest
+from finlab.gaps.kernels.settling import settle
 
 Problem = list[tuple[float, list[int]]]
 ROWS = 7
@@ -79,7 +81,7 @@ def test_what_is_settled_is_in_every_cover_within_the_depth(problem: Problem, de
 
 @given(PROBLEMS)
 def test_a_first_margin_never_claims_too_much(problem: Problem) -> None:
-    margins, (_, shares) = room._margins(atoms_of(problem)) if problem else [], brute(problem, ROWS)
+    margins, (_, shares) = settling._margins(atoms_of(problem)) if problem else [], brute(problem, ROWS)
     for atom, margin in enumerate(margins):
         assert shares[atom] >= 1 / (1 + 2.0**-margin) - 1e-9
 
