@@ -7,6 +7,7 @@ say so. The rows stand in `gaps_rows/`.
 from gaps_rows.ambiguous import ambiguous_rows
 from gaps_rows.linked import linked_rows
 from gaps_rows.planted import planted_rows
+from gaps_rows.planted_books import book_rows
 from gaps_rows.scale import scale_rows
 from harness import Row, main
 
@@ -14,7 +15,8 @@ PEERS = ("duckdb", "pandas", "scipy", "splink", "datacompy")
 
 
 def measure(quick: bool) -> list[Row]:
-    return [*planted_rows(quick), *ambiguous_rows(quick), *linked_rows(quick), *scale_rows(quick)]
+    rows = [*planted_rows(quick), *book_rows(quick), *ambiguous_rows(quick)]
+    return [*rows, *linked_rows(quick), *scale_rows(quick)]
 
 
 if __name__ == "__main__":

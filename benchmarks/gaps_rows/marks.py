@@ -39,12 +39,12 @@ def _calibration(stated: list[float], true: list[bool]) -> float:
 
 
 def mark(found: Iterable, truth: Iterable) -> Marks:
-    """Mark gaps against the planted ones. Off by one cent counts as another value, as it was planted."""
+    """Mark gaps against the planted ones. Off by one cent counts as another value, unless rounding was planted."""
     open_ = Counter((gap.kind, rows_of(gap.evidence)) for gap in truth)
     planted, hits = Counter(kind for kind, _ in open_.elements()), Counter[str]()
     stated, true, unsure = list[float](), list[bool](), []
     for gap in found:
-        kind = "value" if gap.kind == "rounding" else gap.kind
+        kind = "value" if gap.kind == "rounding" and not planted["rounding"] else gap.kind
         key: Key = kind, rows_of(gap.evidence)
         stated.append(gap.probability)
         true.append(open_[key] > 0)

@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from finlab.core.errors import InputError
 from finlab.data.company import company
-from finlab.gaps.plant import INVOICES, LARGEST, LEAST_GAPS, OTHER_CURRENCY, PLANTED, Columns, Planted, plant
+from finlab.gaps.plant import (
+    BOOK_KINDS,
+    INVOICES,
+    LARGEST,
+    LEAST_GAPS,
+    OTHER_CURRENCY,
+    PLANTED,
+    Columns,
+    Planted,
+    plant,
+)
+from finlab.gaps.record import KINDS
 
 COLUMNS = Columns("party", "reference", "day", "amount", "currency")
 
@@ -79,6 +90,56 @@ def test_the_company_has_every_kind_and_its_table_is_not_touched() -> None:
     assert books.tables["supplier_invoices"].equals(before) and planted.columns == INVOICES
     assert set(planted.truth.by_kind()["kind"]) == set(PLANTED)
     assert (planted.right["currency"] == OTHER_CURRENCY).sum() == sum(gap.kind == "currency" for gap in planted.truth)
+
+
+def test_of_a_company_every_kind_of_the_record_can_be_planted_and_its_books_are_not_touched() -> None:
+    books = company(seed=2)
+    before = {name: table.copy() for name, table in books.tables.items()}
+    planted = plant(books, KINDS, seed=2)
+    assert set(planted.truth.by_kind()["kind"]) == set(KINDS) == {*PLANTED, *BOOK_KINDS}
+    assert all(before[name].equals(table) for name, table in books.tables.items())
+    assert set(planted.tables) == {*books.tables, "quotes", "reports", "claims"}
+    for gap in planted.truth.where(kind=["identity", "rounding", "stale", "restated"]):
+        assert all(max(one.rows) < len(planted.tables[one.source]) for one in gap.evidence)
+    assert planted.truth.records["quotes"] == len(planted.tables["quotes"])
+
+
+@pytest.mark.parametrize("kind", BOOK_KINDS)
+def test_a_kind_is_planted_alike_whichever_others_are(kind: str) -> None:
+    books = company(seed=1, years=1)
+    alone = plant(books, [kind], seed=5)
+    more = plant(books, [kind, "missing", "value"], seed=5)
+    assert set(alone.truth.by_kind()["kind"]) == {kind} and len(alone.left) == len(alone.right)
+    assert list(alone.truth) == list(more.truth.where(kind=kind))
+    assert all(table.equals(more.tables[name]) for name, table in alone.tables.items())
+
+
+def test_what_is_planted_between_copies_does_not_depend_on_what_is_planted_in_the_books() -> None:
+    books = company(seed=1)
+    some, every = plant(books, PLANTED, seed=3), plant(books, KINDS, seed=3)
+    assert some.left.equals(every.left) and some.right.equals(every.right)
+    assert list(some.truth) == list(every.truth.where(kind=PLANTED)) == list(plant(books, seed=3).truth)
+
+
+def test_no_kind_leaves_the_books_clean() -> None:
+    books = company(seed=1)
+    planted = plant(books, [])
+    assert len(planted.truth) == 0
+    assert all(table.equals(planted.tables[name]) for name, table in books.tables.items())
+    assert planted.tables["bank_statements"] is not books.tables["bank_statements"]
+
+
+def test_a_frame_has_no_books() -> None:
+    assert plant(table(), columns=COLUMNS).tables == {}
+    with pytest.raises(InputError, match="needs a sample company"):
+        plant(table(), ["stale"], columns=COLUMNS)
+    with pytest.raises(InputError, match="did you mean 'identity'"):
+        plant(company(seed=1), ["identty"])
+
+
+def test_a_share_that_the_books_cannot_hold_is_refused() -> None:
+    with pytest.raises(InputError, match="no room for another stale run"):
+        plant(company(seed=1, size="medium", years=1), ["stale"], share=0.1)
 
 
 def test_amounts_stay_exact_up_to_the_largest() -> None:

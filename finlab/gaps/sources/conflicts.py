@@ -144,7 +144,8 @@ def _alternatives(judgement: Judgement, fact: np.ndarray) -> pa.Array:
     claims = np.flatnonzero(other[votes.value])
     sizes = np.bincount(votes.value[claims], minlength=len(votes.fact))[value]
     rows = _lists(sizes, _rows(judgement, claims, "states another value"))
-    each = pa.StructArray.from_arrays([pa.array(judgement.probability[value]), rows], fields=list(_ALTERNATIVE))
+    columns = [pa.array(judgement.probability[value]), rows, _constant("", len(value))]
+    each = pa.StructArray.from_arrays(columns, fields=list(_ALTERNATIVE))
     return _lists(np.bincount(votes.fact[value], minlength=len(votes.first_value))[fact], each)
 
 
