@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from .agreement import LAGS, ROUNDING, SAME, VALUE
-from .explanations import MERGE, PAIR, SPLIT
+from .explanations import MANY, MERGE, PAIR, SPLIT
 from ..kernels.cover import Thing
 from .search import Result
 
@@ -83,7 +83,8 @@ _CURRENCY, _TIMING, _SPLIT, _MERGE, _COPY = (
 def _kinds(result: Result, usual: tuple[int, int], converted: bool) -> Int[np.ndarray, " explanation"]:
     """The place of each explanation's kind in KINDS; 0 is no gap."""
     found, features, rows = result.explanations, result.features, result.both
-    codes = np.select([found.event == SPLIT, found.event == MERGE], [_SPLIT, _MERGE], _COPY)
+    several = (found.event == MERGE) | ((found.event == MANY) & (found.left >= found.right))
+    codes = np.select([several, (found.event == SPLIT) | (found.event == MANY)], [_MERGE, _SPLIT], _COPY)
     at = np.flatnonzero(found.event == PAIR)
     first = found.atoms.starts[at]
     left, right = found.atoms.rows[first], found.atoms.rows[first + 1] - len(rows.left.row)

@@ -25,6 +25,7 @@ from finlab.gaps.matching.explanations import (
     Rest,
     copies,
     grouped,
+    rests_of,
     groups_of,
     together,
 )  # fmt: skip
@@ -112,7 +113,8 @@ def sums(left: list[Row], right: list[Row], tolerance: int = 0) -> list[Explanat
     sides = open_rows(connection, "l"), open_rows(connection, "r")
     free = [np.ones(len(side.row), bool) for side in sides]
     rare = rarity(connection, parties=True, references=True)
-    return grouped(connection, Both(*sides, *rare, free[0], free[1]), tolerance)
+    both = Both(*sides, *rare, free[0], free[1])
+    return grouped(rests_of(connection, both), both, tolerance)
 
 
 def test_a_merge_and_its_mirror_image_a_split() -> None:
