@@ -57,11 +57,11 @@ class _Asked(NamedTuple):
 
 
 def _with_record(draft: Draft, amounts: Amounts) -> Draft:
-    """The amount of the record is at stake; of a missing one it is the residual, too."""
+    """The amount of the record is at stake; of a missing one it is the residual too, right minus left."""
     stake = money_of(amounts.numbers, amounts.digits, amounts.known)
     if draft.field:
         return draft._replace(stake=stake)
-    sign = np.where(draft.left >= 0, 1.0, -1.0) / 10.0**amounts.digits
+    sign = np.where(draft.left >= 0, -1.0, 1.0) / 10.0**amounts.digits
     residual = pa.array(amounts.numbers.astype(np.float64) * sign, mask=~amounts.known)
     place = draft.verdicts.column_names.index("residual")
     return draft._replace(stake=stake, verdicts=draft.verdicts.set_column(place, "residual", residual))

@@ -101,7 +101,7 @@ def explain_cells(
     """Explain the cells of a field; the table has kind, probability, bits, causes and residual, a cell a row.
 
     `rates` gives, for the pairs of cells, the rates at which an amount may have been changed on its day.
-    The residual is left minus right: in the unit of the field, or in days.
+    The residual is right minus left: in the unit of the field, or in days.
     """
     parts = _parted(cells)
     told = list[tuple[Int[np.ndarray, " some"], pa.Table]]()
@@ -155,11 +155,11 @@ def _stated(connection: duckdb.DuckDBPyConnection, cells: Cells) -> int:
 
 
 def _residuals(cells: Cells, parts: _Parts) -> pa.Array:
-    """Left minus right for numbers, in their unit, and for days and moments, in days; else NULL."""
+    """Right minus left for numbers, in their unit, and for days and moments, in days; else NULL."""
     common, read = cells.common, cells.read
     if common is None or read is None or common.label or common.kind not in ("number", "day", "moment"):
         return pa.nulls(len(cells), pa.float64())
-    apart = (counted(read[0], common) - counted(read[1], common)).astype(np.float64)
+    apart = (counted(read[1], common) - counted(read[0], common)).astype(np.float64)
     unit = {"number": 10.0**common.left.form.digits, "moment": float(A_DAY)}.get(common.kind, 1.0)
     nothing = parts.unread | parts.only[0] | parts.only[1]
     return pa.array(apart / unit, mask=nothing)
