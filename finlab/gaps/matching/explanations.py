@@ -173,9 +173,10 @@ class Rest(NamedTuple):
 
 
 def rest_of(connection: duckdb.DuckDBPyConnection, side: str, rows: Open, free: Bool[np.ndarray, " row"]) -> Rest:
-    """Put the free rows of a side in order of party and day."""
-    query = f"SELECT place, party FROM {side}_open ORDER BY party, day, place"
-    found = [(place, party) for place, party in connection.execute(query).fetchall() if free[place]]
+    """Put the free rows of a side that have an amount in order of party and day; those without a day come first."""
+    parts = free & (rows.cents != 0)  # what is nothing, or unknown, adds nothing to a sum but ways to write it
+    query = f"SELECT place, party FROM {side}_open ORDER BY party, day NULLS FIRST, place"
+    found = [(place, party) for place, party in connection.execute(query).fetchall() if parts[place]]
     places = np.array([place for place, _ in found], np.int64)
     spans: dict[str, tuple[int, int]] = {}
     for at, (_, party) in enumerate(found):
