@@ -108,25 +108,33 @@ def whole(decimals: pa.ChunkedArray, digits: int, name: str) -> pa.Array:
 
 # %% ../../../nbs/gaps/matching/books.ipynb #a1e9b6e7
 class _Values(NamedTuple):
-    """The values of a column in the form of its role, and how many of them could not be read."""
+    """The values of a column in the form of its role, how many of them could not be read, and how many are none."""
 
     values: Any
     lost: int
+    none: int
+
+
+_WITHOUT = {
+    "amount": "no amount: they count as nothing",
+    "date": "no day: they are in no window",
+    "party": "no party: they are only laid beside rows without one",
+}
 
 
 def _values(connection: duckdb.DuckDBPyConnection, side: Side, name: str, way: Way, role: str) -> _Values:
     column = _column(side, name)
     found = read(connection, column.values, way)
-    lost = int(found.unread.sum())
-    if lost and found.values.null_count == len(found.values):
+    lost, none = int(found.unread.sum()), found.values.null_count
+    if lost and none == len(found.values):
         first = column.values[int(np.argmax(found.unread))].as_py()
         told = f"no value of {name!r} of {side.source}, such as {str(first)[:40]!r}, can be read as a {KINDS[role]}"
         raise InputError(f"{told}; expected another column for {role!r}, or a Reading of it in readings")
     if role == "amount":
-        return _Values(whole(found.values, way.form.digits, name), lost)
+        return _Values(whole(found.values, way.form.digits, name), lost, none)
     if role == "date":
-        return _Values(found.values.cast(pa.date32()).cast(pa.int32()), lost)
-    return _Values(_compute.fill_null(_compute.utf8_upper(found.values.cast(pa.string())), ""), 0)
+        return _Values(found.values.cast(pa.date32()).cast(pa.int32()), lost, none)
+    return _Values(_compute.fill_null(_compute.utf8_upper(found.values.cast(pa.string())), ""), 0, none)
 
 
 def _counted(side: Side, name: str, role: str, found: _Values) -> list[str]:
@@ -134,9 +142,8 @@ def _counted(side: Side, name: str, role: str, found: _Values) -> list[str]:
     notes = list[str]()
     if found.lost:
         notes.append(f"{side.source}: {found.lost:,} values of {name!r} could not be read as {KINDS[role]}")
-    if role in ("amount", "date") and (none := found.values.null_count):
-        means = "no amount: they count as nothing" if role == "amount" else "no day: they are in no window"
-        notes.append(f"{side.source}: {none:,} of {len(side):,} rows have {means}")
+    if (none := found.none) and role in _WITHOUT:
+        notes.append(f"{side.source}: {none:,} of {len(side):,} rows have {_WITHOUT[role]}")
     return notes
 
 # %% ../../../nbs/gaps/matching/books.ipynb #2d79d07d

@@ -248,7 +248,7 @@ def _lacking(case: Case, facts: Both, what: str, said: str) -> tuple[Cause, ...]
     """Which of the sources does not say something of the rows of a case."""
     sides = zip(facts, case.verdict[1:3], strict=True)
     none = [one.source for one, rows in sides if any(row not in getattr(one, what) for row in rows)]
-    return (Cause(f"{' and '.join(none)} has no {said} there", 1.0),) if none else ()
+    return (Cause(f"{' and '.join(none)} has no {said} that can be read", 1.0),) if none else ()
 
 
 def _amounts(cases: Sequence[Case], facts: Both, kinds: Sequence[str]) -> dict[int, tuple[int, int]]:
