@@ -94,7 +94,7 @@ def open_rows(connection: duckdb.DuckDBPyConnection, side: str) -> Open:
 # %% ../../../nbs/gaps/matching/agreement.ipynb #2c96d617
 TEXT_STEPS = (0.5, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19, 22)  # bits that texts share
 _FIRST_LAG = 0.9  # share of pairs of the same day that one begins with
-_FIRST_UNDATED = 0.01  # share of pairs of which one has no day that one begins with
+_FIRST_UNDATED = 0.01  # share of pairs of which only one has a day that one begins with
 
 
 def _texts(connection: duckdb.DuckDBPyConnection, side: str) -> list[str]:
@@ -121,13 +121,16 @@ def _known(levels: int, certain: int) -> np.ndarray:
 
 
 def _day_feature(left: np.ndarray, right: np.ndarray, found: Found, certain: int) -> Feature:
-    """How the days agree. Where a row has none, nothing is known: to tell the other's day takes any of all days."""
+    """How the days agree. Where one row has none, the other's may be any; that both have none says how rare that is."""
     days = left[found.left], right[found.right]
     level, bits = lag_levels(days[1] - days[0])
     shares = np.r_[_FIRST_LAG, np.full(_LAG_LEVELS - 1, (1 - _FIRST_LAG) / (_LAG_LEVELS - 1))]
-    if (undated := (days[0] == NO_DAY) | (days[1] == NO_DAY)).any():
-        level = np.where(undated, _LAG_LEVELS, level)
-        bits = np.where(undated, np.log2(len(np.unique(np.r_[left, right]))), bits)
+    none = np.concatenate([left, right]) == NO_DAY
+    if none.any():
+        one, both = ((days[0] == NO_DAY) != (days[1] == NO_DAY)), (days[0] == NO_DAY) & (days[1] == NO_DAY)
+        any_day = np.log2(max(len(np.unique(np.concatenate([left, right])[~none])), 1))
+        level = np.where(one, _LAG_LEVELS, level)
+        bits = np.where(one, any_day, np.where(both, max(any_day + np.log2(none.mean()), 0.0), bits))
         shares = np.r_[shares, _FIRST_UNDATED]
     return Feature("day", level, bits, shares, _known(len(shares), certain))
 

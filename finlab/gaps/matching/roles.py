@@ -21,6 +21,7 @@ from ..comparing.sides import Side
 Named = str | tuple[str, str] | None  # one name for both tables, one for each, or to be found
 
 
+@no_type_check  # by hooks: what is no name is told in words
 @dataclass(frozen=True, kw_only=True)
 class Roles:
     """Which columns say what: a name for both tables, a pair (left, right), "" for none, or None: to be found.
