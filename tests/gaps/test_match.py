@@ -226,6 +226,23 @@ def test_what_a_bank_takes_is_named_as_a_fee() -> None:
     assert {gap.causes[0].label for gap in found.gaps} == {"a fee or discount: -0.15%, as in other gaps"}
 
 
+@pytest.mark.parametrize("share", ["0.9985", "0.99875", "0.98", "1.03"])
+def test_a_batch_less_a_fee_that_single_payments_have_too_is_one_payment(share: str) -> None:
+    left, right = fees(Decimal(share))
+    parts = [("2001.10", day(30), "e", "x1"), ("3112.25", day(30), "e", "x2"), ("870.03", day(31), "e", "x3")]
+    whole = sum(Decimal(amount) for amount, *_ in parts) * Decimal(share)
+    split = [((Decimal(amount) * Decimal(share)).quantize(Decimal("0.01")), *rest) for amount, *rest in parts[:2]]
+    left = and_rows(left, *parts, ("5113.35", day(30), "f", "y"))
+    right = and_rows(right, (str(whole.quantize(Decimal("0.01"))), day(31), "e", None))
+    right = and_rows(right, *((str(amount), when, "f", None) for amount, when, *_ in split))
+    found = matched(left, right)
+    sums = {gap.kind: gap for gap in found.gaps if gap.kind in ("merge", "split")}
+    assert sums["merge"].rows("ledger") == (100, 101, 102) and sums["merge"].rows("bank") == (100,)
+    assert sums["split"].rows("ledger") == (103,) and sums["split"].rows("bank") == (101, 102)
+    assert all("as in other gaps" in gap.causes[0].label and gap.n_explanations == 1 for gap in sums.values())
+    assert len(found.gaps) == 22
+
+
 def batch(paid: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Three invoices of a supplier, paid in one sum."""
     parts = [("200.10", day(30), "e", "x1"), ("311.25", day(30), "e", "x2"), ("87.03", day(31), "e", "x3")]

@@ -38,15 +38,20 @@ def common_rates(left: Int[np.ndarray, " gap"], right: Int[np.ndarray, " gap"]) 
     """The ratios that gaps share, with the share of the gaps that have each: the most frequent MOST_RATES.
 
     A ratio counts as shared if LEAST_ALIKE gaps have it, and STANDING_OUT times as many as the middle one of all.
+    Ratios a step apart are one: a rate of 99.875% is rounded half up and half down.
     """
     there = left != 0
-    ratios = Counter(np.round(right[there] / left[there], RATE_DIGITS).tolist())
-    counts = sorted(ratios.values())
-    usual = counts[(len(counts) - 1) // 2] if counts else 0
-    found = [(ratio, count) for ratio, count in ratios.most_common(MOST_RATES + 1) if ratio != 1.0]
+    counts = Counter(np.rint(right[there] / left[there] * 10**RATE_DIGITS).tolist())
+    counts.pop(10.0**RATE_DIGITS, None)  # the same amount, nearly
+    for step, _ in counts.most_common():
+        for near in (step - 1, step + 1):
+            if step in counts and near in counts:
+                counts[step] += counts.pop(near)
+    ordered = sorted(counts.values())
+    usual = ordered[(len(ordered) - 1) // 2] if ordered else 0
     return {
-        ratio: count / len(left)
-        for ratio, count in found[:MOST_RATES]
+        step / 10**RATE_DIGITS: count / len(left)
+        for step, count in counts.most_common(MOST_RATES)
         if count >= max(LEAST_ALIKE, STANDING_OUT * usual) or count == len(left) >= LEAST_ALIKE
     }
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PAIR', 'COPY_LEFT', 'LATER_LEFT', 'COPY_RIGHT', 'LATER_RIGHT', 'SPLIT', 'MERGE', 'FIRST_RATES', 'WORST', 'BEHIND',
-           'SPELLS', 'MOST_OPEN', 'MOST_PARTS', 'Rates', 'Explanations', 'together', 'pairs', 'copies', 'Group', 'Rest',
-           'rest_of', 'groups_of', 'Both', 'grouped']
+           'SPELLS', 'MOST_OPEN', 'MOST_PARTS', 'FEE_BITS', 'FEE_ROUNDING', 'Rates', 'Explanations', 'together',
+           'pairs', 'copies', 'Group', 'Rest', 'rest_of', 'groups_of', 'Both', 'grouped']
 
 # %% ../../../nbs/gaps/matching/explanations.ipynb #74176dfc
 from bisect import bisect_left, bisect_right
@@ -245,27 +245,43 @@ def _listed(groups: list[tuple[float, tuple[int, ...], int]], event: int) -> Exp
     return _stacked(atoms, np.full(len(groups), event), left, right, sums=sums)
 
 
-def _grouped(one: Rest, many: Rest, tolerance: int) -> Iterator[tuple[int, int, Group]]:
-    """For the rows of `one`, by place and cents, the groups of rows of `many` of the same party that add up to them."""
+def _grouped(one: Rest, many: Rest, tolerance: int, factor: float = 1.0) -> Iterator[tuple[int, int, Group]]:
+    """For the rows of `one`, by place and cents, the groups of rows of `many` of their party that add up to them.
+
+    With a factor, to so many times their amount.
+    """
     for party, (start, end) in one.spans.items():
         for at in range(start, end) if party in many.spans else ():
-            cents = int(one.cents[at])
+            cents = round(int(one.cents[at]) * factor)
             for group in groups_of(many, party, one.day[at], cents, tolerance):
                 yield int(one.place[at]), cents, group
 
 # %% ../../../nbs/gaps/matching/explanations.ipynb #49fff494
-def grouped(connection: duckdb.DuckDBPyConnection, both: Both, tolerance: int = 0) -> list[Explanations]:
-    """Right rows that are several left ones together, and left rows that are several right ones, within `tolerance`."""
+FEE_BITS = 3.0  # to say that a sum is less a fee that other gaps have too: one sum in eight
+FEE_ROUNDING = 2  # units by which a sum less a fee is off, since parts are rounded
+
+
+def grouped(
+    connection: duckdb.DuckDBPyConnection, both: Both, tolerance: int = 0, factor: float = 1.0
+) -> list[Explanations]:
+    """Right rows that are several left ones together, and left rows that are several right ones, within `tolerance`.
+
+    `factor` is what the right has of an amount of the left: below one, a fee was taken of the sum.
+    """
+    cost = 0.0
+    if factor != 1.0:
+        tolerance = max(tolerance, FEE_ROUNDING)
+        cost = FEE_BITS + log2(2 * tolerance + 1)
     left = rest_of(connection, "l", both.left, both.left_free)
     right = rest_of(connection, "r", both.right, both.right_free)
     offset, rare = len(both.left.row), both.right_rare.bits
     merges = [
-        (float(rare[place]) - _merge_bits(group), (offset + place, *group.rows), group.sums)
-        for place, _, group in _grouped(right, left, tolerance)
+        (float(rare[place]) - _merge_bits(group) - cost, (offset + place, *group.rows), group.sums)
+        for place, _, group in _grouped(right, left, tolerance, 1 / factor)
     ]
     splits = [
-        (float(rare[list(group.rows)].sum()) - _split_bits(group, cents),
+        (float(rare[list(group.rows)].sum()) - _split_bits(group, cents) - cost,
          (place, *(offset + row for row in group.rows)), group.sums)
-        for place, cents, group in _grouped(left, right, tolerance)
+        for place, cents, group in _grouped(left, right, tolerance, factor)
     ]  # fmt: skip
     return [_listed(merges, MERGE), _listed(splits, SPLIT)]
