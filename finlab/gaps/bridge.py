@@ -99,7 +99,7 @@ def bridge(
         if sizes != dict(found.gaps.records):
             told = ", ".join(f"{count:,} rows of {source}" for source, count in found.gaps.records.items())
             raise InputError(f"these are not the tables that were matched; expected {told}")
-        books = lay(connection, sides, found.roles, readings, rates)
+        books = lay(connection, sides, found.roles, readings, rates, currency)
         lines = _steps(connection, _flat(found, sides, books.digits), books, found.sources)
     frame = pd.DataFrame(lines, columns=pd.Index(COLUMNS))
     return frame.assign(currency=frame["currency"].replace("", currency), gaps=frame["gaps"].astype("Int64"))

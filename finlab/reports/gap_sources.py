@@ -198,7 +198,7 @@ def compare(
 
 def _as_parameter(message: str) -> str:
     """Say the name of the report's parameter where a message names an argument that the report does not have."""
-    told, sign, call = message.partition("; say columns=")
+    told, sign, call = message.partition("; say readings=")
     wanted = next((name for name in ("date_order", "decimal", "timezone") if f"{name}=" in call), "")
     options = {"date_order": "dmy or mdy", "decimal": ". or ,", "timezone": "such as Europe/London"}
     return f"{told}; say it with the parameter {wanted} ({options[wanted]})" if sign and wanted else message

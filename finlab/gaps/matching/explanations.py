@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['PAIR', 'COPY_LEFT', 'LATER_LEFT', 'COPY_RIGHT', 'LATER_RIGHT', 'SPLIT', 'MERGE', 'MANY', 'FIRST_RATES', 'WORST',
-           'BEHIND', 'SPELLS', 'MOST_OPEN', 'MOST_PARTS', 'COUNT_BITS', 'SPELL_BITS', 'Rates', 'Explanations',
-           'stacked', 'together', 'pairs', 'copies', 'Group', 'Rest', 'rest_of', 'around', 'groups_of', 'merge_bits',
-           'split_bits', 'Both', 'listed', 'rests_of', 'grouped']
+           'BEHIND', 'SPELLS', 'MOST_OPEN', 'MOST_PARTS', 'COUNT_BITS', 'SPELL_BITS', 'FEE_BITS', 'FEE_ROUNDING',
+           'Rates', 'Explanations', 'stacked', 'together', 'pairs', 'copies', 'Group', 'Rest', 'rest_of', 'around',
+           'groups_of', 'Both', 'rests_of', 'grouped']
 
 # %% ../../../nbs/gaps/matching/explanations.ipynb #74176dfc
 from bisect import bisect_left, bisect_right
@@ -174,9 +174,10 @@ class Rest(NamedTuple):
 
 
 def rest_of(connection: duckdb.DuckDBPyConnection, side: str, rows: Open, free: Bool[np.ndarray, " row"]) -> Rest:
-    """Put the free rows of a side in order of party and day."""
-    query = f"SELECT place, party FROM {side}_open ORDER BY party, day, place"
-    found = [(place, party) for place, party in connection.execute(query).fetchall() if free[place]]
+    """Put the free rows of a side that have an amount in order of party and day; those without a day come first."""
+    parts = free & (rows.cents != 0)  # what is nothing, or unknown, adds nothing to a sum but ways to write it
+    query = f"SELECT place, party FROM {side}_open ORDER BY party, day NULLS FIRST, place"
+    found = [(place, party) for place, party in connection.execute(query).fetchall() if parts[place]]
     places = np.array([place for place, _ in found], np.int64)
     spans: dict[str, tuple[int, int]] = {}
     for at, (_, party) in enumerate(found):
@@ -211,12 +212,12 @@ def groups_of(many: Rest, party: str, day: int, cents: int, tolerance: int) -> I
                 yield Group(rows, spell, count, sums.count)
 
 
-def merge_bits(group: Group) -> float:
+def _merge_bits(group: Group) -> float:
     """The bits that it takes to say which rows were put together."""
     return SPELL_BITS[group.spell] + COUNT_BITS + log2(comb(group.among, len(group.rows)))
 
 
-def split_bits(group: Group, cents: int) -> float:
+def _split_bits(group: Group, cents: int) -> float:
     """The bits that it takes to say into which parts, and on which days, an amount was split."""
     parts, days = len(group.rows), 2 * SPELLS[group.spell] + 1
     return SPELL_BITS[group.spell] + COUNT_BITS + (parts - 1) * log2(max(abs(cents), 2)) + parts * log2(days)
@@ -233,7 +234,7 @@ class Both(NamedTuple):
     right_free: Bool[np.ndarray, " row"]
 
 
-def listed(groups: list[tuple[float, tuple[int, ...], int]], event: int) -> Explanations:
+def _listed(groups: list[tuple[float, tuple[int, ...], int]], event: int) -> Explanations:
     """Groups, each (bits, places with the single row first, how many fit), as explanations."""
     sizes = np.array([len(rows) for _, rows, _ in groups], np.int64)
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -245,32 +246,46 @@ def listed(groups: list[tuple[float, tuple[int, ...], int]], event: int) -> Expl
     return stacked(atoms, np.full(len(groups), event), left, right, sums=sums)
 
 
-def _grouped(one: Rest, many: Rest, tolerance: int) -> Iterator[tuple[int, int, Group]]:
-    """For the rows of `one`, by place and cents, the groups of rows of `many` of the same party that add up to them."""
+def _grouped(one: Rest, many: Rest, tolerance: int, factor: float = 1.0) -> Iterator[tuple[int, int, Group]]:
+    """For the rows of `one`, by place and cents, the groups of rows of `many` of their party that add up to them.
+
+    With a factor, to so many times their amount.
+    """
     for party, (start, end) in one.spans.items():
         for at in range(start, end) if party in many.spans else ():
-            cents = int(one.cents[at])
+            cents = round(int(one.cents[at]) * factor)
             for group in groups_of(many, party, one.day[at], cents, tolerance):
                 yield int(one.place[at]), cents, group
 
 # %% ../../../nbs/gaps/matching/explanations.ipynb #49fff494
+FEE_BITS = 3.0  # to say that a sum is less a fee that other gaps have too: one sum in eight
+FEE_ROUNDING = 2  # units by which a sum less a fee is off, since parts are rounded
+
+
 def rests_of(connection: duckdb.DuckDBPyConnection, both: Both) -> tuple[Rest, Rest]:
     """The free rows of the left and of the right."""
     left = rest_of(connection, "l", both.left, both.left_free)
     return left, rest_of(connection, "r", both.right, both.right_free)
 
 
-def grouped(rests: tuple[Rest, Rest], both: Both, tolerance: int = 0) -> list[Explanations]:
-    """Right rows that are several left ones together, and left rows that are several right ones, within `tolerance`."""
+def grouped(rests: tuple[Rest, Rest], both: Both, tolerance: int = 0, factor: float = 1.0) -> list[Explanations]:
+    """Right rows that are several left ones together, and left rows that are several right ones, within `tolerance`.
+
+    `factor` is what the right has of an amount of the left: below one, a fee was taken of the sum.
+    """
     left, right = rests
+    cost = 0.0
+    if factor != 1.0:
+        tolerance = max(tolerance, FEE_ROUNDING)
+        cost = FEE_BITS + log2(2 * tolerance + 1)
     offset, rare = len(both.left.row), both.right_rare.bits
     merges = [
-        (float(rare[place]) - merge_bits(group), (offset + place, *group.rows), group.sums)
-        for place, _, group in _grouped(right, left, tolerance)
+        (float(rare[place]) - _merge_bits(group) - cost, (offset + place, *group.rows), group.sums)
+        for place, _, group in _grouped(right, left, tolerance, 1 / factor)
     ]
     splits = [
-        (float(rare[list(group.rows)].sum()) - split_bits(group, cents),
+        (float(rare[list(group.rows)].sum()) - _split_bits(group, cents) - cost,
          (place, *(offset + row for row in group.rows)), group.sums)
-        for place, cents, group in _grouped(left, right, tolerance)
+        for place, cents, group in _grouped(left, right, tolerance, factor)
     ]  # fmt: skip
-    return [listed(merges, MERGE), listed(splits, SPLIT)]
+    return [_listed(merges, MERGE), _listed(splits, SPLIT)]

@@ -6,20 +6,22 @@
 __all__ = ['Named', 'ROLES', 'SAMPLED', 'Roles', 'Pair', 'find_roles']
 
 # %% ../../../nbs/gaps/matching/roles.ipynb #3371ed7b
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
-from ...core.checks import check_columns
+from ...core.checks import check_choice, check_columns
 from ...core.errors import InputError
 from ...data.contracts import Contract, Field
 from ...data.mapping import ACCEPT, propose
+from ...data.relation import quoted
 from ..comparing.sides import Side
 
 # %% ../../../nbs/gaps/matching/roles.ipynb #dd834cbc
 Named = str | tuple[str, str] | None  # one name for both tables, one for each, or to be found
 
 
+@no_type_check  # by hooks: what is no name is told in words
 @dataclass(frozen=True, kw_only=True)
 class Roles:
     """Which columns say what: a name for both tables, a pair (left, right), "" for none, or None: to be found.
@@ -43,6 +45,36 @@ class Pair(NamedTuple):
 
 
 ROLES = tuple(field.name for field in fields(Roles))
+
+# %% ../../../nbs/gaps/matching/roles.ipynb #c6e38857
+def _roles_of(roles: object) -> Roles:
+    """Roles as they are, of a mapping, or none said; InputError for a role that there is not."""
+    if roles is None or isinstance(roles, Roles):
+        return roles or Roles()
+    if not isinstance(roles, Mapping):
+        raise InputError.of("roles", roles, "Roles, or a mapping from roles to names of columns")
+    return Roles(**{check_choice("a role", role, ROLES): named for role, named in roles.items()})
+
+# %% ../../../nbs/gaps/matching/roles.ipynb #615d7696
+def _pair_of(role: str, named: object) -> Pair:
+    """A name for both or a pair of names, as a pair."""
+    pair = (named, named) if isinstance(named, str) else named
+    if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(name, str) for name in pair):
+        raise InputError.of(role, named, "the name of a column, or a pair of names, left and right")
+    return Pair(*pair)
+
+
+def _said(roles: Roles, sides: tuple[Side, Side]) -> dict[str, Pair | None]:
+    """The roles that the user has given: checked against the tables."""
+    found: dict[str, Pair | None] = {}
+    for role in (role for role in ROLES if getattr(roles, role) is not None):
+        pair = _pair_of(role, getattr(roles, role))
+        for name, side in zip(pair, sides, strict=True):
+            check_columns(side.relation.columns, [name] if name else [], f"the table {side.source!r}")
+        found[role] = pair if all(pair) else None
+    return found
+
+# %% ../../../nbs/gaps/matching/roles.ipynb #cbbb8aea
 _PARTY = ("supplier", "vendor", "customer", "partner", "payee", "counterparty", "vendor number", "supplier number")
 _REFERENCE = ("invoice", "invoice number", "inv num", "document", "document number", "voucher", "reference number")
 _BOOKS = Contract(
@@ -58,55 +90,18 @@ _BOOKS = Contract(
 )  # fmt: skip
 SAMPLED = 200  # rows whose values are looked at
 
-# %% ../../../nbs/gaps/matching/roles.ipynb #615d7696
-def _said(roles: Roles, sides: tuple[Side, Side]) -> dict[str, Pair | None]:
-    """The roles that the user has given: checked against the tables."""
-    found: dict[str, Pair | None] = {}
-    for role in ROLES:
-        named = getattr(roles, role)
-        if named is None:
-            continue
-        pair = (named, named) if isinstance(named, str) else named
-        if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(name, str) for name in pair):
-            raise InputError.of(role, named, "the name of a column, or a pair of names, left and right")
-        for name, side in zip(pair, sides, strict=True):
-            check_columns(side.relation.columns, [name] if name else [], f"the table {side.source!r}")
-        found[role] = Pair(*pair) if all(pair) else None
-    return found
-
 
 def _proposed(side: Side, taken: Sequence[str]) -> dict[str, tuple[str, float]]:
     """What names and values of a table propose: for each role a column and a confidence."""
     names = [name for name in side.relation.columns if name not in taken]
     if not names:
         return {}
-    columns = ", ".join(f'CAST("{name.replace(chr(34), chr(34) * 2)}" AS VARCHAR)' for name in names)
+    columns = ", ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in names)
     rows = side.relation.ask(f"SELECT {columns} FROM {side.relation.name} LIMIT {SAMPLED}")
     found = propose(names, rows, _BOOKS).proposals
     return {one.field: (one.column, one.confidence) for one in found if one.field}
 
-
-def find_roles(sides: tuple[Side, Side], roles: Roles | None = None) -> tuple[dict[str, Pair], tuple[str, ...]]:
-    """The columns of two tables that play each role, and in notes what was found without being said.
-
-    A role that only one table has is left out. Raises InputError for a column that a table does not have, and if no
-    amount is said and none is certain.
-    """
-    said = _said(roles or Roles(), sides)
-    taken = [[pair[place] for pair in said.values() if pair] for place in (0, 1)]
-    proposed = [_proposed(side, some) for side, some in zip(sides, taken, strict=True)]
-    found = {role: pair for role, pair in said.items() if pair}
-    notes = list[str]()
-    for role in (role for role in ROLES if role not in said):
-        both = [one.get(role) for one in proposed]
-        if all(one is not None and one[1] >= ACCEPT for one in both):
-            found[role] = Pair(*(one[0] for one in both if one))
-            notes.append(f"{role}: {_told(found[role], sides)}, by names and values")
-    if "amount" not in found:
-        raise InputError(_question(sides, proposed))
-    return {role: found[role] for role in ROLES if role in found}, tuple(notes)
-
-
+# %% ../../../nbs/gaps/matching/roles.ipynb #69da4762
 def _told(pair: Pair, sides: tuple[Side, Side]) -> str:
     if pair.left == pair.right:
         return repr(pair.left)
@@ -120,3 +115,27 @@ def _question(sides: tuple[Side, Side], proposed: list[dict[str, tuple[str, floa
         near = f" (perhaps {one['amount'][0]!r})" if "amount" in one else ""
         parts.append(f"{side.source} has {', '.join(map(repr, list(side.relation.columns)[:8]))}{near}")
     return f"nothing says which column is the amount: {'; '.join(parts)}; say amount=..., a name or (left, right)"
+
+# %% ../../../nbs/gaps/matching/roles.ipynb #0d4cd9fb
+@no_type_check  # by hooks: what is no Roles is told in words
+def find_roles(
+    sides: tuple[Side, Side], roles: Roles | Mapping[str, Named] | None = None
+) -> tuple[dict[str, Pair], tuple[str, ...]]:
+    """The columns of two tables that play each role, and in notes what was found without being said.
+
+    A role that only one table has is left out. Raises InputError for a role that there is not, for a column that a
+    table does not have, and if no amount is said and none is certain.
+    """
+    said = _said(_roles_of(roles), sides)
+    taken = [[pair[place] for pair in said.values() if pair] for place in (0, 1)]
+    proposed = [_proposed(side, some) for side, some in zip(sides, taken, strict=True)]
+    found = {role: pair for role, pair in said.items() if pair}
+    notes = list[str]()
+    for role in (role for role in ROLES if role not in said):
+        both = [one.get(role) for one in proposed]
+        if all(one is not None and one[1] >= ACCEPT for one in both):
+            found[role] = Pair(*(one[0] for one in both if one))
+            notes.append(f"{role}: {_told(found[role], sides)}, by names and values")
+    if "amount" not in found:
+        raise InputError(_question(sides, proposed))
+    return {role: found[role] for role in ROLES if role in found}, tuple(notes)

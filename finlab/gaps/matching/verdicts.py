@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 from jaxtyping import Bool, Int
 
-from .agreement import LAGS, ROUNDING, SAME, VALUE
+from .agreement import LAGS, NO_DAY, ROUNDING, SAME, VALUE
 from .explanations import MANY, MERGE, PAIR, SPLIT
 from ..kernels.cover import Thing
 from .search import Result
@@ -88,12 +88,14 @@ def _kinds(result: Result, usual: tuple[int, int], converted: bool) -> Int[np.nd
     at = np.flatnonzero(found.event == PAIR)
     first = found.atoms.starts[at]
     left, right = found.atoms.rows[first], found.atoms.rows[first + 1] - len(rows.left.row)
-    lag = rows.right.day[right] - rows.left.day[left]
+    days = rows.left.day[left], rows.right.day[right]
+    lag, undated = days[1] - days[0], (days[0] == NO_DAY) | (days[1] == NO_DAY)
+    late = np.where(undated, days[0] != days[1], (lag < usual[0]) | (lag > usual[1]))
     level = features["amount"].levels[found.pair[at]]
     other = features["currency"].levels[found.pair[at]] == 1 if "currency" in features else np.zeros(len(at), bool)
     near = np.isin(level, (SAME, *NEAR)) & converted
     named = np.where(other & near, np.int8(SAME), _AMOUNTS[np.minimum(level, VALUE)])
-    named = np.where((named == SAME) & ((lag < usual[0]) | (lag > usual[1])), _TIMING, named)
+    named = np.where((named == SAME) & late, _TIMING, named)
     codes[at] = np.where(other & ~near, _CURRENCY, named)
     return codes
 
@@ -117,7 +119,7 @@ class Judge:
     def __init__(self, result: Result, *, converted: bool = False) -> None:
         self.result = result
         day = result.weights.shares.get("day")
-        self.usual = (-(10**9), 10**9) if day is None else usual_lags(day)
+        self.usual = (-(10**9), 10**9) if day is None else usual_lags(day[: 2 * len(LAGS) - 1])
         self.kinds = _kinds(result, self.usual, converted)
         self.sides = tuple(Lines(*(values.tolist() for values in rows)) for rows in result.both[:2])
         self._bits = result.both.right_rare.bits.tolist()

@@ -24,11 +24,12 @@ def agree(left: Row, right: Row, has: Has, window: Window) -> bool:
         return False
     days = lag(left, right)
     later = not has.day or (days is not None and window.first <= days <= window.last)
+    undated = has.day and None in (left.day, right.day)
     amounts = left.cents is not None and right.cents is not None
     digits = amounts and str(abs(left.cents)).rstrip("0") == str(abs(right.cents)).rstrip("0")
     near = amounts and abs(right.cents - left.cents) <= NEAR_SHARE * abs(left.cents) and left.text[:1] == right.text[:1]
     return bool(
-        (digits and later)
+        (digits and (later or undated))
         or (has.reference and left.reference == right.reference != "")
         or (has.day and has.party and days is not None and abs(days) <= NEAR_DAYS)
         or (has.text and not has.party and near and later)
