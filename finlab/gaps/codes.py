@@ -33,6 +33,10 @@ class Coded(NamedTuple):
 _FRACTIONS = ("DOUBLE", "FLOAT", "DECIMAL")  # types that may hold more than whole numbers
 
 
+def _fractions(kind: str) -> bool:
+    return kind.startswith(_FRACTIONS) and not kind.endswith((",0)", "]"))
+
+
 def _hashed(relation: Relation, name: str) -> Coded:
     """The codes of any column: a value is its hash, and a missing value is one of its own."""
     column = quoted(name)
@@ -102,8 +106,10 @@ def columns_of(relation: Relation, wanted: Names, name: str, side: str) -> list[
 def read_codes(relation: Relation, names: Sequence[str], bins: int = BINS) -> list[Coded]:
     """Read columns of a table as codes, in the order of its rows; numbers with fractions in so many `bins`."""
     bins = check_positive_int("bins", bins, 2, 1000)
-    kinds = [(_numbers, (bins,)) if relation.columns[name].startswith(_FRACTIONS) else (_hashed, ()) for name in names]
-    return [read(relation, name, *more) for name, (read, more) in zip(names, kinds, strict=True)]
+    return [
+        _numbers(relation, name, bins) if _fractions(relation.columns[name]) else _hashed(relation, name)
+        for name in names
+    ]
 
 # %% ../../nbs/gaps/codes.ipynb #18893d57
 def joint(columns: Sequence[Int[np.ndarray, " row"]]) -> Int[np.ndarray, " row"]:
@@ -126,15 +132,29 @@ class Matched(NamedTuple):
 Keys = str | Sequence[str] | Mapping[str, str] | Sequence[tuple[int, int]] | Int[np.ndarray, "pair 2"] | None
 
 
+_COMMON = "DECIMAL(38,12)"  # of texts and whole numbers: "8.4" must not become 8
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U")
+
+
+def _key_type(left: Relation, kinds: tuple[str, str]) -> str:
+    """The type in which keys of two types are compared."""
+    if kinds[0] == kinds[1]:
+        return kinds[0]
+    if "VARCHAR" in kinds:
+        other = kinds[0] if kinds[1] == "VARCHAR" else kinds[1]
+        return _COMMON if other.startswith(_WHOLE) and other != "UUID" else other
+    return str(left.ask(f"SELECT typeof(coalesce(NULL::{kinds[0]}, NULL::{kinds[1]}))")[0][0])
+
+
 def _key_codes(left: Relation, right: Relation, keys: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of the keys on both sides; -1 where one is missing."""
+    """Codes of the keys on both sides; -1 where one is missing. Blanks around a text do not count."""
     joined, lost = [], np.zeros(left.rows + right.rows, bool)
     for own, other in keys.items():
-        kinds = (left.columns[own], right.columns[other])
-        kind = kinds[1] if kinds[0] == "VARCHAR" else kinds[0]
+        kind = _key_type(left, (left.columns[own], right.columns[other]))
         texts = []
         for side, name in ((left, own), (right, other)):
-            query = f"SELECT CAST(TRY_CAST({quoted(name)} AS {kind}) AS VARCHAR) AS k FROM {side.name} ORDER BY {ROW}"
+            value = f"nullif(trim({quoted(name)}), '')" if side.columns[name] == "VARCHAR" else quoted(name)
+            query = f"SELECT CAST(TRY_CAST({value} AS {kind}) AS VARCHAR) AS k FROM {side.name} ORDER BY {ROW}"
             texts.append(side.connection.execute(query).df()["k"])
         codes, _ = pd.factorize(pd.concat(texts, ignore_index=True))
         lost |= codes < 0

@@ -23,7 +23,9 @@ from ..data.relation import Tabular
 from finlab.gaps.codes import (
     BINS, Coded, Keys, Matched, Names, but_keys, columns_of, joint, key_names, match_rows, named, picked, read_codes,
 )  # fmt: skip
-from .kernels.entropy import SHUFFLES, Interval, Knowledge, crosstab, independence, knowledge
+from finlab.gaps.kernels.entropy import (
+    SHUFFLES, Interval, Knowledge, cautious, crosstab, doubts, independence, knowledge, promised,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -67,6 +69,9 @@ def _notes(columns: Sequence[Coded], matched: Matched | None) -> tuple[str, ...]
     if matched is not None and (matched.alone_left or matched.alone_right):
         alone = f"{matched.alone_left:,} rows of left and {matched.alone_right:,} of right"
         notes.append(f"{alone} have no partner and are left out.")
+    if matched is not None and (often := max(len(one) / max(len(np.unique(one)), 1) for one in matched[:2])) > 1:
+        told = f"A row of one side belongs to {often:.2g} of the other on average"
+        notes.append(f"{told}: if these are alike, they are fewer rows than they seem, and intervals are too narrow.")
     for column in columns:
         if column.missing:
             notes.append(f"{column.name}: {column.missing:,} rows without a value, taken as a value of their own.")
@@ -101,12 +106,7 @@ def _sided(given: list[Coded], about: list[Coded], matched: Matched | None, rows
     return _Sides(given, about, rows, _notes([*given, *about], matched))
 
 # %% ../../nbs/gaps/information.ipynb #77ffa538
-_NAMES = {
-    "entropy": "entropy of B",
-    "conditional": "left open by A",
-    "information": "told by A",
-    "share": "share told by A",
-}
+_NAMES = {"entropy": "entropy of B", "conditional": "left open", "information": "told", "share": "share told"}
 NEXT_TO_NOTHING = 0.05  # share of B below which it does not matter whether A tells something
 BY_CHANCE = 0.05  # p-value from which a table could well be chance
 MOST_ALONE = 0.5  # share of rows with a value of A of their own from which A is called an identifier
@@ -117,6 +117,7 @@ class Information:
     """What A (`given`) says about B (`about`): bits with intervals, and the p-value of a test of independence.
 
     `conditional` is H(B|A), what A leaves open; `information` what it tells; `share` the same as a share of `entropy`.
+    Unless `promised`, the intervals take rows whose value of A is alone to be like others; `cautious` does without.
     """
 
     given: tuple[str, ...]
@@ -128,6 +129,8 @@ class Information:
     conditional: Interval
     information: Interval
     share: Interval
+    cautious: Interval
+    promised: bool
     p_value: float
     level: float
     notes: tuple[str, ...] = ()
@@ -144,12 +147,7 @@ class Information:
 
     def summary(self) -> str:
         """Say in two sentences how much is left open, and what follows."""
-        a, b = " with ".join(self.given), " with ".join(self.about)
-        open, share, level = self.conditional, self.share, f"{self.level:g}%"
-        told = f"{b} has {self.entropy.value:.3g} bits; {a} leaves {open.value:.3g} of them open"
-        told += f" ({open.low:.3g} to {open.high:.3g}, {level}) and tells {share.value:.0%}"
-        told += f" ({share.low:.0%} to {share.high:.0%})"
-        return f"{told}, in {self.rows:,} rows, p = {self.p_value:.3g}. {self.verdict}"
+        return _summary(self)
 
     def table(self) -> pd.DataFrame:
         """The four numbers with their intervals."""
@@ -164,27 +162,54 @@ class Information:
         return f"<Information: {self.summary()}>"
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        shown = self.table().to_html(index=False, float_format="{:.3f}".format)
-        return f"<p>{escape(self.summary())}</p>{shown}{notes}"
+        return _html(self.summary(), self.table(), self.notes)
 
 # %% ../../nbs/gaps/information.ipynb #8eebeb8e
+_DOUBT = "The intervals cannot be promised: see the notes."
+
+
+def _summary(found: Information) -> str:
+    a, b = " with ".join(found.given), " with ".join(found.about)
+    open, share, level = found.conditional, found.share, f"{found.level:g}%"
+    told = f"{b} has {found.entropy.value:.3g} bits; {a} leaves {open.value:.3g} of them open"
+    told += f" ({open.low:.3g} to {open.high:.3g}, {level}) and tells {share.value:.0%}"
+    told += f" ({share.low:.0%} to {share.high:.0%})"
+    doubt = "" if found.promised else f" {_DOUBT}"
+    return f"{told}, in {found.rows:,} rows, p = {found.p_value:.3g}. {found.verdict}{doubt}"
+
+
+def _html(summary: str, table: pd.DataFrame, notes: Sequence[str]) -> str:
+    """The page of a result, with all its texts escaped."""
+    shown = table.to_html(index=False, float_format="{:.3f}".format)
+    return f"<p>{escape(summary)}</p>{shown}{''.join(f'<p>{escape(note)}</p>' for note in notes)}"
+
+
 def _verdict(found: Information) -> str:
     if found.kinds <= 1:
         return "It never varies: there is nothing to tell, and no evidence of anything."
     if found.values == found.rows:
         return "Each row has a value of its own: an identifier tells everything about itself. No evidence."
-    if found.share.high <= NEXT_TO_NOTHING:
+    low, high = _sure(found.entropy, found.share, None if found.promised else found.cautious)
+    if high <= NEXT_TO_NOTHING:
         return "It is news: next to nothing of it is known."
     if not found.evidence:
         return "No evidence that anything of it is known."
-    if found.share.low >= 1 - NEXT_TO_NOTHING:
+    if low >= 1 - NEXT_TO_NOTHING:
         return "It is no news: nearly all of it is known."
-    if found.share.low <= 0:
+    if low <= 0:
         return "Something of it is known; how much, so few rows cannot say."
-    return f"At least {found.share.low:.0%} of it is known."
+    return f"At least {low:.0%} of it is known."
 
 
+def _sure(whole: Interval, share: Interval, wide: Interval | None) -> tuple[float, float]:
+    """The least and the most of B that A tells, as shares; where `wide` is what may be left open, as far as that."""
+    if wide is None:
+        return share.low, share.high
+    least = 1 - wide.high / whole.low if whole.low > 0 else 0.0
+    most = 1 - wide.low / whole.high if whole.high > 0 else 1.0
+    return min(share.low, max(least, 0.0)), max(share.high, most)
+
+# %% ../../nbs/gaps/information.ipynb #a6646302
 def _drawn(lines: Sequence[tuple[str, str, Interval, Interval]]) -> "matplotlib.figure.Figure":
     """Bars of bits: what is left open, with its interval, and beyond it what is known."""
     size = (7.6, max(2.4, 0.5 * len(lines) + 1.6))
@@ -209,8 +234,10 @@ def _asked(given: Sequence[Coded], about: Sequence[Coded], how: Reading, notes: 
     known = knowledge(table, how.level)
     p_value = independence(a, b, shuffles=how.shuffles, seed=how.seed)
     names, wanted = (tuple(column.name for column in side) for side in (given, about))
-    values, kinds = len(table.sizes), len(table.alone.counts)
-    return Information(names, wanted, len(a), values, kinds, *known, p_value=p_value, level=how.level, notes=notes)
+    return Information(
+        names, wanted, len(a), len(table.sizes), len(table.alone.counts), *known, cautious(table, known),
+        promised(table, known), p_value, how.level, (*notes, *doubts(table, known)),
+    )  # fmt: skip
 
 
 @no_type_check  # by hooks: what is no column is told in words
@@ -235,27 +262,30 @@ def information(
     return _asked(sides.given, sides.about, how, sides.notes)
 
 # %% ../../nbs/gaps/information.ipynb #06dacfdc
-_HEADER = ["about", "given", "entropy", "open", "open_low", "open_high", "share", "share_low", "share_high", "verdict"]
+_BITS = ["entropy", "open", "open_low", "open_high", "share", "share_low", "share_high"]
+_HEADER = ["about", "given", *_BITS, "promised", "verdict"]
 
 
-def _pair_verdict(found: Knowledge, given: Coded, about: Coded, rows: int) -> str:
+def _pair_verdict(found: Knowledge, given: Coded, about: Coded, wide: Interval | None) -> str:
     """What follows for a pair of columns, in a word or two."""
+    low, high = _sure(found.entropy, found.share, wide)
     if about.kinds == 1:
         return "constant"
-    if given.kinds >= MOST_ALONE * rows:
+    if given.kinds >= MOST_ALONE * len(given.codes):
         return "identifier"
-    if found.share.low >= 1 - NEXT_TO_NOTHING:
+    if low >= 1 - NEXT_TO_NOTHING:
         return "known"
-    if found.information.low > 0 and found.share.high > NEXT_TO_NOTHING:
+    if found.information.low > 0 and low > 0 and high > NEXT_TO_NOTHING:
         return "partly known"
-    return "news" if found.share.high <= NEXT_TO_NOTHING else "no evidence"
+    return "news" if high <= NEXT_TO_NOTHING else "no evidence"
 
-
+# %% ../../nbs/gaps/information.ipynb #fde6292f
 @dataclass(frozen=True, repr=False)
 class InformationGaps:
     """What columns of one source leave open of the columns of another: `pairs`, with a row for each pair of columns.
 
-    Columns: about, given, entropy, open (with _low and _high, bits), share (of 0 to 1, with _low and _high), verdict.
+    Columns: about, given, entropy, open (with _low and _high, bits), share (of 0 to 1, with _low and _high),
+    promised (whether the interval holds whatever rows with a value of their own are like), verdict.
     """
 
     pairs: pd.DataFrame
@@ -292,9 +322,7 @@ class InformationGaps:
         return f"<InformationGaps: {self.summary()}>"
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        shown = self.worst().to_html(index=False, float_format="{:.3f}".format)
-        return f"<p>{escape(self.summary())}</p>{shown}{notes}"
+        return _html(self.summary(), self.worst(), self.notes)
 
 # %% ../../nbs/gaps/information.ipynb #d5cbd03b
 _GROUPS = {
@@ -318,12 +346,20 @@ def _gaps_summary(gaps: InformationGaps) -> str:
     return f"{opened:.3g} bits a row are left open by {gaps.rows:,} rows. {'; '.join(parts)}."
 
 
-def _pair(given: Coded, about: Coded, level: float, rows: int) -> tuple[object, ...]:
-    found = knowledge(crosstab(given.codes, about.codes), level)
-    open, share = found.conditional, found.share
-    verdict = _pair_verdict(found, given, about, rows)
-    numbers = (found.entropy.value, open.value, open.low, open.high, share.value, share.low, share.high)
-    return (about.name, given.name, *numbers, verdict)
+def _pair(given: Coded, about: Coded, level: float) -> tuple[object, ...]:
+    table = crosstab(given.codes, about.codes)
+    found = knowledge(table, level)
+    kept = promised(table, found)
+    verdict = _pair_verdict(found, given, about, None if kept else cautious(table, found))
+    return (about.name, given.name, found.entropy.value, *found.conditional, *found.share, kept, verdict)
+
+
+def _unsure_note(pairs: pd.DataFrame) -> tuple[str, ...]:
+    unsure = pairs[~pairs["promised"].astype(bool) & ~pairs["verdict"].isin(["constant", "identifier"])]
+    if unsure.empty:
+        return ()
+    told = "intervals cannot be promised, since they rest on rows whose value of A is alone; verdicts allow for that"
+    return (f"{len(unsure)} of {len(pairs)} {told}.",)
 
 
 @no_type_check  # by hooks: what is no column is told in words
@@ -345,5 +381,6 @@ def information_gaps(
     sides = _sides(left, right, on, (given, about), how)
     level = 100 - (100 - how.level) / len(sides.given)
     pairs = [(one, other) for other in sides.about for one in sides.given]
-    lines = [_pair(one, other, level, sides.rows) for one, other in progress(pairs, title="columns compared")]
-    return InformationGaps(pd.DataFrame(lines, columns=pd.Index(_HEADER)), sides.rows, how.level, sides.notes)
+    lines = [_pair(one, other, level) for one, other in progress(pairs, title="columns compared")]
+    found = pd.DataFrame(lines, columns=pd.Index(_HEADER))
+    return InformationGaps(found, sides.rows, how.level, (*sides.notes, *_unsure_note(found)))

@@ -134,7 +134,9 @@ def _guesses(
     outcome, rows = problem.outcome, len(problem.outcome)
     combinations = _combined(features if model == "tables" else (), rows)
     tables = _fit_tables(combinations[train], outcome[train], (int(combinations.max()) + 1, problem.kinds))
-    if model == "tables" or not features or len(np.unique(outcome[train])) == 1:
+    if not features:
+        return np.tile(tables.overall, (rows, 1))
+    if model == "tables" or len(np.unique(outcome[train])) == 1:
         return tables.chances(combinations)
     values = np.column_stack([one.values for one in features])
     categories = np.array([one.category for one in features])
@@ -241,7 +243,7 @@ def _chosen_model(problem: _Problem, how: Guessing) -> str:
         return how.model
     both = [*problem.base, *problem.extra]
     rows = len(problem.outcome)
-    plain = all(one.category or one.coded.kinds <= MOST_OUTCOMES for one in both)
+    plain = all(one.category or (one.coded.kinds <= MOST_OUTCOMES and not one.coded.bins) for one in both)
     few = plain and int(_combined(both, rows).max()) + 1 <= rows / ROWS_A_CELL
     return "tables" if few else "trees"
 
