@@ -39,7 +39,7 @@ def write(path: str, header: tuple[str, ...], rows: list[tuple]) -> None:
 
 @pytest.fixture
 def finlab(workbench: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Told]:
-    """Call `finlab gaps run` where a ledger and a bank lie that differ in five ways."""
+    """Call `finlab gaps run` where a ledger and a bank lie that differ in five ways; a free bank takes no fees."""
     monkeypatch.setenv("FINLAB_USER", "Nora")
     ledger, bank, chance = list[tuple](), list[tuple](), random.Random(5)
     for n in range(20):
@@ -50,6 +50,8 @@ def finlab(workbench: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
         bank += [line] * {7: 0, 9: 2}.get(n, 1)
     write("ledger.csv", LEDGER, ledger)
     write("bank.csv", BANK, bank)
+    booked = {row[2]: row[3] for row in ledger}
+    write("free.csv", BANK, [row if row[3].startswith("-") else (*row[:3], booked[row[2]]) for row in bank])
     Path("statements.csv").write_text(STATEMENTS)
 
     def call(*arguments: str) -> Told:
@@ -69,18 +71,20 @@ FIVE = ["duplicate", "missing", "sign", "value", "value"]
 
 
 def test_two_files_are_matched_and_a_second_run_knows_what_it_found(finlab) -> None:
-    code, out, err = finlab("ledger.csv", "bank.csv", *ROLES, "--name", "March")
-    assert code == OK and "March, run 1: 5 gaps: 5 new" in out and "20 rows of ledger and 20 rows of bank" in out
-    assert "note: amount: 'amount', by names and values" in out and "finlab gaps ls --name March" in err
-    assert kinds("March") == FIVE and {gap.currency for gap in Worklist().gaps()} == {"EUR"}
-    assert {gap.age for gap in Worklist().gaps()} == {0}  # found today, whatever days the books are of
-    rows = Path("bank.csv").read_text() + "2026-03-09,Corvin Freight,INV-1008,"
-    missing = next(gap for gap in Worklist().gaps() if gap.kind == "missing")
-    Path("bank_april.csv").write_text(f"{rows}{missing.values[0]}\n")
+    code, out, err = finlab("ledger.csv", "free.csv", *ROLES, "--name", "March")
+    found = list(Worklist().gaps(name="March"))
+    assert code == OK and "March, run 1: 3 gaps: 3 new" in out
+    assert "20 rows of ledger and 20 rows of free" in out and "finlab gaps ls --name March" in err
+    assert "note: amount: 'amount', by names and values" in out
+    assert kinds("March") == ["duplicate", "missing", "sign"] and {gap.currency for gap in found} == {"EUR"}
+    assert {gap.age for gap in found} == {0}  # found today, whatever days the books are of
+    (late,) = [gap for gap in found if "INV-1008" in gap.key]
+    rows = Path("free.csv").read_text() + f"2026-03-09,Corvin Freight,INV-1008,{late.values[0]}\n"
+    Path("bank_april.csv").write_text(rows)
     code, out, err = finlab("ledger.csv", "bank_april.csv", *ROLES, "--name", "March")
-    assert code == OK and "4 gaps: 4 seen again, 1 fixed" in out and "note" not in out
-    assert "called ledger, bank, as in the last run of March" in err  # else every gap would be another one
-    assert kinds("March", status="fixed") == ["missing"]
+    assert code == OK and "2 seen again, 1 fixed" in out and "note" not in out
+    assert "called ledger, free, as in the last run of March" in err  # else every gap would be another one
+    assert [gap.id for gap in Worklist().gaps(name="March", status="fixed")] == [late.id]
 
 
 def test_two_files_are_compared_by_their_key(finlab) -> None:
@@ -114,8 +118,8 @@ def test_facts_are_checked_against_formulas_and_against_later_reports(finlab) ->
         ("Assets", 100, "2026-02-01", "10-K"), ("Assets", 110, "2026-08-01", "10-Q"),
         ("LiabilitiesAndStockholdersEquity", 90, "2026-02-01", "10-K"))]  # fmt: skip
     write("facts.csv", header, rows)
-    code, out, _ = finlab("facts.csv", "--search", "restated")
-    assert code == OK and kinds("facts: restated") == ["restated"]
+    assert finlab("facts.csv", "--search", "restated")[0] == OK
+    assert kinds("facts: restated") == ["restated"]
     write("once.csv", header, rows[::2])
     assert finlab("once.csv", "--identities", "us-gaap")[0] == OK
     assert "identity" in kinds("once: us-gaap")
@@ -165,9 +169,8 @@ def test_a_worklist_is_of_one_search(finlab) -> None:
     assert finlab("ledger.csv", "bank.csv", *ROLES, "--name", "March")[0] == OK
     said = ("--key", "invoice", "-o", "columns=invoice:reference", "--name", "March")
     code, _, err = finlab("ledger.csv", "bank.csv", *said)
-    assert (
-        code == WRONG_INPUT and "which would call all its gaps fixed" in err and kinds("March", status="open") == FIVE
-    )
+    assert code == WRONG_INPUT and "which would call all its gaps fixed" in err
+    assert kinds("March", status="open") == kinds("March") != []
 
 
 def test_each_source_may_be_written_in_its_own_way(finlab) -> None:
@@ -196,7 +199,7 @@ SLIPS = [
     ("--key date -o tolerances=amuont:1", "did you mean 'amount'?"),
     ("--key date -o columns=customer:payr", "did you mean 'payer'?"),
     ("--key date -o kinds=amount:nmber", "did you mean 'number'?"),
-    ("--key date -o amount= ", "-o amount is ''"),
+    ("--key date -o amount=", "-o amount is ''"),
     ("--key ,", "expected a name"),
     ("--key date --search match", "--search match needs no --key"),
     ("--search stal", "did you mean 'stale'?"),
