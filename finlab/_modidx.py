@@ -6369,6 +6369,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'finlab/gaps/worklist.py'),
                                       'finlab.gaps.worklist.WorklistReader.show': ( 'gaps/worklist.html#worklistreader.show',
                                                                                     'finlab/gaps/worklist.py'),
+                                      'finlab.gaps.worklist.WorklistReader.sources': ( 'gaps/worklist.html#worklistreader.sources',
+                                                                                       'finlab/gaps/worklist.py'),
                                       'finlab.gaps.worklist.WorklistRules': ('gaps/worklist.html#worklistrules', 'finlab/gaps/worklist.py'),
                                       'finlab.gaps.worklist.WorklistRules._apply': ( 'gaps/worklist.html#worklistrules._apply',
                                                                                      'finlab/gaps/worklist.py'),

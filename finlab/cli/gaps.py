@@ -1,22 +1,18 @@
 """`finlab gaps`: what differs between two sources, what was decided about it, and the rules that explain it."""
 
-import shutil
-import sys
-from itertools import pairwise
-from collections.abc import Callable, Iterable, Sequence
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from finlab.cli.console import WIDEST_TEXT, on_one_line, pairs, say, show, text_width, wrap
+from finlab.cli.console import on_one_line, pairs, say, show, wrap
+from finlab.cli.gap_tables import history_of, lines_of, list_gaps, on_lines, to_the_right, widest_cell, widest_name
 from finlab.core.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from finlab.gaps.workflow.cases import Case
-    from finlab.gaps.record import Gap, Gaps
+    from finlab.gaps.record import Gaps
     from finlab.gaps.worklist import Worklist
 
 app = typer.Typer(
@@ -32,7 +28,6 @@ rules = typer.Typer(
 app.add_typer(rules, name="rules")
 
 AS_IT_STANDS = "\b\n"  # in a help text, lines after this mark stand as they are
-SHORTEST_ID = 6  # letters of an id in a list; more where two gaps begin so
 RULES_EXAMPLE = f"""{AS_IT_STANDS}The first rule that fits explains a gap. Their file:
 
 {AS_IT_STANDS}  [[rule]]
@@ -49,17 +44,25 @@ RULES_EXAMPLE = f"""{AS_IT_STANDS}The first rule that fits explains a gap. Their
   finlab gaps rules apply bank
   finlab gaps rules retire "Fees of the bank are 0.15%" -m "a new contract" """
 RUN_EXAMPLES = f"""{AS_IT_STANDS}Examples:
-  finlab gaps run ledger.csv bank.csv
-  finlab gaps run ledger bank --name "bank, March"
+  finlab gaps run ledger.csv bank.csv -o amount=amount,betrag -o window=-3,30
+  finlab gaps run old.csv new.csv --key invoice -o tolerances=amount:0.01
+  finlab gaps run statements.csv --identities banks --key account -o period=day
+  finlab gaps run books.xlsx --identities mine.toml
+  finlab gaps run prices.csv --search stale --key code -o period=day -o value=close
+
+{AS_IT_STANDS}Options -o, by search:
+  without a key  amount, date, party, reference, text, currency (COLUMN or LEFT,RIGHT),
+                 window (days, -3,30), tolerance (last digits), as_of, rates, base
+  with --key     amount, date, currency, tolerances (COLUMN:NUMBER), columns (LEFT:RIGHT),
+                 kinds (COLUMN:KIND), without, rates
+  identities     period, currency; of facts: item, value, start, end, unit, dimensions
+  stale, scaled  value, period, currency, often
+  restated       filed, by, and those of facts
+  conflicts      source, attribute, value, each, money, currency, period
+
+{AS_IT_STANDS}Then:
   finlab gaps ls
   finlab gaps show 3fa9c1"""
-
-
-def search(left: Any, right: Any, **options: Any) -> "Gaps":
-    """Find the gaps between two tables; `options` are those of the search."""
-    from importlib import import_module
-
-    return import_module("finlab.gaps.compare").compare(left, right, **options)
 
 
 Ids_ = Annotated[list[str], typer.Argument(metavar="ID...", help="ids of gaps, or how they begin")]
@@ -73,15 +76,29 @@ Currency_ = Annotated[list[str] | None, typer.Option("--currency", help="such as
 
 @app.command(epilog=RUN_EXAMPLES)
 def run(
-    left: Annotated[str, typer.Argument(help="a file, a table of the store, sample:NAME, or a database URL")],
-    right: Annotated[str, typer.Argument(help="the same, for the other source")],
-    name: Annotated[str | None, typer.Option("--name", help="the worklist; the names of both when left out")] = None,
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="LEFT RIGHT", help="files, tables of the store, sample:NAME, or database URLs"),
+    ],
+    name: Annotated[str | None, typer.Option("--name", help="the worklist; after its sources when left out")] = None,
     names: Annotated[
         str | None, typer.Option("--names", metavar="LEFT,RIGHT", help="what the sources are called")
     ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="COL[,COL]", help="the columns that name a record on both sides")
+    ] = None,
+    identities: Annotated[
+        str | None,
+        typer.Option("--identities", metavar="NAME|FILE", help="statements, ledgers, banks, us-gaap, or a TOML file"),
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", metavar="NAME", help="stale, scaled, restated or conflicts, of one table")
+    ] = None,
     read: Annotated[
         list[str] | None,
-        typer.Option("-r", "--read", metavar="NAME=VALUE", help="how the files are written, as `finlab data load -o`"),
+        typer.Option(
+            "-r", "--read", metavar="[SOURCE.]NAME=VALUE", help="how the files are written, as `finlab data load -o`"
+        ),
     ] = None,
     option: Annotated[
         list[str] | None, typer.Option("-o", "--option", metavar="NAME=VALUE", help="of the search; may be repeated")
@@ -89,41 +106,37 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only show what is found; record nothing")] = False,
     who: Who_ = None,
 ) -> None:
-    """Search two sources for gaps and record them in a worklist. A second run recognises what it found before."""
-    from finlab.data.sources import options_from_texts
-    from finlab.gaps.workflow.exhibits import read_side
+    """Search sources for gaps and record them in a worklist. A second run recognises what it found before.
+
+    Two tables are matched without a key by amounts, days, parties and texts; with --key they are compared.
+    """
+    from finlab.cli.gap_searches import Asked, check_count, names_in, search_gaps, search_named
+    from finlab.cli.gap_sources import check_same_search, names_of, read_sides, with_new_notes, worklist_name
     from finlab.gaps.worklist import Worklist
 
-    called = names_of(left, right, names)
-    how, options = options_from_texts(pairs(read or [], "-r")), pairs(option or [], "-o")
-    sides = {title: read_side(source, **how) for title, source in zip(called, (left, right), strict=True)}
-    tables = [side.table for side in sides.values()]
-    found = search(*tables, names=called, **options)
-    if dry_run:
-        list_gaps(found)
-        return
+    by = names_in("--key", key) if key is not None else ()
+    meant, options = search_named(search, by, identities), pairs(option or [], "-o")
+    check_count(meant, len(sources))
     worklist = Worklist()
-    done = worklist.record(found, name=name or " against ".join(called), sources=sides, parameters=options, who=who)
-    print(on_lines(str(done)))
-    say("what is open:  finlab gaps ls" if done.gaps else f"the two sources agree: {found.summary()}")
-
-
-def names_of(left: str, right: str, names: str | None) -> tuple[str, str]:
-    """What two sources are called: as was said, or by the names of their files and tables."""
-    from finlab.cli.data import name_of
-
-    if names is None:
-        first, second = name_of(left), name_of(right)
-        return (first, second) if first != second else (f"{first}_1", f"{second}_2")
-    called = [name.strip() for name in names.split(",")]
-    if len(called) != 2 or not all(called) or called[0] == called[1]:
-        raise InputError.of("--names", names, "two names that differ, such as ledger,bank")
-    return called[0], called[1]
-
-
-def on_lines(text: str) -> str:
-    """A text of several lines, each broken at the terminal's width."""
-    return "\n".join(wrap(line, "    ") for line in text.split("\n"))
+    titles = names_of(sources, names, worklist, name)
+    called = name or worklist_name(titles, meant, identities)
+    check_same_search(worklist, called, meant)
+    sides = read_sides(titles, sources, pairs(read or [], "-r"))
+    found = search_gaps(
+        meant, Asked({title: side.table for title, side in sides.items()}, options, by, identities or "")
+    )
+    if dry_run:
+        list_gaps(found.gaps)
+        return
+    if not set(sides) & set(found.gaps.records):  # many sources that speak in one table
+        sides = dict.fromkeys(found.gaps.records, next(iter(sides.values())))
+    settings = {"search": meant, **({"key": list(by)} if by else {}), **options}
+    settings |= {"identities": identities} if identities else {}
+    done = worklist.record(found.gaps, name=called, sources=sides, parameters=settings, who=who)
+    print(on_lines(str(with_new_notes(done, worklist))))
+    print(on_lines(found.summary))
+    if done.gaps:
+        say(f"what is open:  finlab gaps ls --name {shlex.quote(called)}")
 
 
 @app.command(epilog="Example:  finlab gaps ls --kind missing --status open --rows 50")
@@ -156,76 +169,6 @@ def opened() -> "Worklist":
     return Worklist()
 
 
-def list_gaps(gaps: "Gaps", most: int = 20, stated: bool = False, ids: Iterable[str] = ()) -> None:
-    """Print gaps as a table that fits the terminal: of its columns, those that say least are left out first.
-
-    Of each id so many letters are shown as tell it from the other `ids`.
-    """
-    import pandas as pd
-
-    from finlab.gaps.record import money, percent
-
-    shown, length = list(gaps.top(most)), id_length(ids)
-    amounts = [money(gap.amount_at_stake, gap.currency) if gap.amount_at_stake is not None else "" for gap in shown]
-    columns = {
-        "id": [gap.id[:length] for gap in shown],
-        "kind": [gap.kind for gap in shown],
-        "key": [gap.key for gap in shown],
-        "field": [gap.field for gap in shown],
-        "at stake": to_the_right(amounts),
-        "sure": to_the_right([percent(gap.probability) for gap in shown]),
-        "days": to_the_right(["" if gap.age is None else f"{gap.age:,}" for gap in shown]),
-        "status": [gap.status for gap in shown],
-        "cause": [gap.causes[0].label if gap.causes else "" for gap in shown],
-        "period": [gap.period for gap in shown],
-    }
-    kept = {title: cells for title, cells in columns.items() if any(cells) and (stated or title != "status")}
-    show(fitted(pd.DataFrame(kept, dtype=object)), rows=most)
-    print()
-    print(on_lines(f"{gaps.summary()}{f' The first {most:,} are shown.' if len(gaps) > most else ''}"))
-
-
-def id_length(ids: Iterable[str]) -> int:
-    """How many letters tell each id from all others, so that they may be typed."""
-    ordered = sorted(set(ids))
-    return max(SHORTEST_ID, 1 + max((shared(one, other) for one, other in pairwise(ordered)), default=0))
-
-
-def shared(one: str, other: str) -> int:
-    """How many letters two texts have in common from their beginning."""
-    return next(
-        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-    )
-
-
-def to_the_right(texts: Sequence[str]) -> list[str]:
-    """Write texts one under the other, their ends aligned; empty ones stay empty."""
-    widest = max(map(len, texts), default=0)
-    return [text.rjust(widest) if text else "" for text in texts]
-
-
-LEAST_FIRST = ("period", "days", "cause", "field", "status")  # columns that go first where the terminal is narrow
-NARROWEST_TEXT = 16  # characters that are left of a cut text
-
-
-def fitted(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Make a table of texts fit the terminal: long texts cut first, then columns left out; in a pipe it stays whole."""
-    if not sys.stdout.isatty():
-        return frame
-    width = shutil.get_terminal_size().columns
-    for dropped, most in [((), 36), *((LEAST_FIRST[:count], 24) for count in range(len(LEAST_FIRST) + 1))]:
-        short = frame.drop(columns=list(dropped), errors="ignore").map(lambda text, most=most: on_one_line(text, most))
-        if natural_width(short) <= width:
-            return short
-    return frame.drop(columns=list(LEAST_FIRST), errors="ignore").map(lambda text: on_one_line(text, NARROWEST_TEXT))
-
-
-def natural_width(frame: "pd.DataFrame") -> int:
-    """How wide a table of texts is when it is printed."""
-    widths = [max(map(text_width, [str(name), *frame[name]])) for name in frame.columns]
-    return sum(widths) + 2 * (len(widths) - 1)
-
-
 @app.command("show", epilog="Example:  finlab gaps show 3fa9c1")
 def show_gap(
     id: Annotated[str, typer.Argument(metavar="ID", help="the id of a gap, or how it begins")],
@@ -240,54 +183,6 @@ def show_gap(
     print()
     for line in history_of(case):
         print(wrap(line, "    "))
-
-
-def widest_cell(beside: "pd.DataFrame") -> int:
-    """How many characters of a cell are shown, so that two rows fit beside the names of their columns."""
-    if not sys.stdout.isatty():
-        return WIDEST_TEXT
-    names = max(map(text_width, [str(name)[:NARROWEST_TEXT] for name in beside["field"]]), default=0)
-    return min(WIDEST_TEXT, max(NARROWEST_TEXT, (shutil.get_terminal_size().columns - names) // 2 - 2))
-
-
-def lines_of(case: "Case") -> list[str]:
-    """What a gap says, in a few lines."""
-    from finlab.gaps.record import percent
-
-    gap = case.gap
-    decided = ""
-    for entry in case.history.to_dict("records"):
-        if entry["what"] in ("explained", "accepted", "reopened", "fixed"):
-            again = " again," if entry["what"] == "reopened" else ""
-            decided = f"{again} by {entry['who']} on {entry['at']:%Y-%m-%d}"
-    lines = [f"{gap}", f"{gap.status}{decided}; {days_of(gap)}; worklist {case.name}; id {gap.id}"]
-    if gap.causes:
-        told = ", ".join(f"{cause.label} ({percent(cause.probability)})" for cause in gap.causes)
-        lines.append(f"cause: {told}")
-    for other in gap.alternatives:
-        rows = ", ".join(f"{one.source} {', '.join(map(str, one.rows))}" for one in other.evidence)
-        lines.append(f"or: rows {rows} ({percent(other.probability)})")
-    return lines
-
-
-def days_of(gap: "Gap") -> str:
-    """How long a gap has been known."""
-    age = "today" if not gap.age else "yesterday" if gap.age == 1 else f"{gap.age:,} days ago"
-    return f"first seen {age}"
-
-
-def history_of(case: "Case") -> list[str]:
-    """The history of a gap, a line for each entry; runs that changed nothing are counted."""
-    lines, seen = list[str](), 0
-    for entry in case.history.to_dict("records"):
-        if entry["what"] == "seen again":
-            seen += 1
-            continue
-        change = " -> ".join(text for text in (entry["before"], entry["after"]) if isinstance(text, str))
-        note = entry["note"] if isinstance(entry["note"], str) else ""
-        told = ": ".join(text for text in (change, note) if text)
-        lines.append(f"{entry['at']:%Y-%m-%d %H:%M} UTC  {entry['who']}  {entry['what']}  {told}".rstrip())
-    return [*lines, *([f"seen again by {seen:,} runs" if seen > 1 else "seen again by one run"] if seen else [])]
 
 
 def decide(decision: "Callable[..., Gaps]", *given: Any, done: str, **more: Any) -> None:
@@ -351,7 +246,8 @@ def export(
         raise InputError(at_the_terminal(str(error))) from None
     for note in notes:
         say(note)
-    say(f"{len(worklist.gaps(**wanted)):,} gaps in {path}")
+    count = len(worklist.gaps(**wanted))
+    say(f"{count:,} gap{'' if count == 1 else 's'} in {path}")
 
 
 @app.command(epilog="Example:  finlab gaps runs")
@@ -361,10 +257,10 @@ def runs(name: Name_ = None) -> None:
     if found.empty:
         say("nothing was recorded yet; try: finlab gaps run ledger.csv bank.csv")
         return
-    found["ran_at"] = found["ran_at"].dt.strftime("%Y-%m-%d %H:%M UTC")
-    counts = ["gaps", "new", "changed", "reopened", "fixed", "explained"]
-    found = found.rename(columns={"number": "run", "ran_at": "when"})
-    show(found.loc[:, ["run", "name", "when", "who", *counts]], titled=True)
+    found["ran_at"] = found["ran_at"].dt.strftime("%Y-%m-%d %H:%M")
+    counts = [count for count in ("new", "changed", "reopened", "fixed", "explained") if found[count].to_numpy().any()]
+    found = found.rename(columns={"number": "run", "ran_at": "when (UTC)"})
+    show(found.loc[:, ["run", "name", "when (UTC)", "who", "gaps", *counts]], titled=True)
 
 
 @app.command(epilog="Example:  finlab gaps ageing --since period")
@@ -408,12 +304,6 @@ def list_rules(
     columns += ["retired_at", "retired_by", "why"] if history else []
     found = found.loc[:, columns].rename(columns=lambda column: column.replace("_", " "))
     show(found, most=widest_name(), titled=True)
-
-
-def widest_name() -> int:
-    """How many characters of a rule's name are shown: less on a narrow terminal."""
-    narrow = sys.stdout.isatty() and shutil.get_terminal_size().columns < WIDEST_TEXT * 2
-    return NARROWEST_TEXT + 8 if narrow else WIDEST_TEXT
 
 
 @rules.command("save", epilog=RULES_EXAMPLE)

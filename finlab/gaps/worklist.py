@@ -96,6 +96,14 @@ class WorklistReader:
                 raise InputError.of("id", id, "the id of one gap, or how it begins")
             return case_of(connection, today)
 
+    def sources(self, name: str) -> pd.DataFrame:
+        """The tables of the last run of a worklist: source, origin, sha256, as_of, records, in their order."""
+        with reading(self.path) as connection:
+            _check_names(connection, name)
+            last = "(SELECT max(number) FROM runs WHERE name = ?)"
+            query = f"SELECT source, origin, sha256, as_of, records FROM sources WHERE run = {last} ORDER BY place"
+            return to_pandas(connection.sql(query, params=[name]).to_arrow_table())
+
     def history(self, id: str | Gap, *, name: str | None = None) -> pd.DataFrame:
         """What happened to a gap, oldest first: when (UTC), who, what, before, after, note, run, rule."""
         return self.show(id, name=name).history

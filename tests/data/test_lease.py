@@ -148,6 +148,23 @@ def test_a_connection_of_ones_own_in_the_same_process_is_named(store: Store, mon
     assert len(store.table("t")) == 1
 
 
+@pytest.mark.parametrize("name", ["content", "Catalogue", "history.of.2026", "gaps", "main"])
+def test_a_store_may_have_the_name_of_one_of_its_schemas(workbench: Path, name: str) -> None:
+    (workbench / "x.csv").write_text("a,b\n1, x\n1, x\n")
+    store = Store(workbench / f"{name}.duckdb")
+    store.load("x.csv", "x")
+    store.write("y", pd.DataFrame({"n": [1, 2]}))
+    store.clean("x", '[[rule]]\nkind = "duplicates"\ncolumns = ["a", "b"]')
+    assert len(store.table("x")) == 1 and store.undo("x") and len(store.table("x")) == 2
+    assert store.sql("SELECT sum(n) AS n FROM y")["n"].tolist() == [3]
+    assert store.snapshot().table("y")["n"].tolist() == [1, 2]
+    with lease(store.path) as connection, pytest.raises(duckdb.Error, match="file system operations are disabled"):
+        connection.execute("SELECT * FROM read_csv('x.csv')")  # reading a store opens nothing else
+    again = lease(store.path, write=True, wait_seconds=0.1)
+    with lease(store.path), pytest.raises(StoreError, match="in use by this process itself"), again:
+        pass
+
+
 TRY_TO_OPEN = """
 import sys, duckdb
 try:

@@ -478,6 +478,7 @@ def test_wrong_types_are_refused_in_words_and_change_nothing(workbench: Path) ->
     assert (ended.stdout, ended.returncode) == ("1 open\n", 0), ended.stdout + ended.stderr
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_gaps_are_decided_by_their_ids(workbench: Path) -> None:
     import pyarrow as pa
 

@@ -250,6 +250,7 @@ def test_files_that_cannot_be_written_are_refused(worklist: Worklist) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of an archive that could not end
+@pytest.mark.slow
 def test_a_full_disk_leaves_no_half_file(worklist: Worklist, small_disk: Path) -> None:
     table = pa.concat_tables([Gaps.of([gap("x" * 200)]).arrow] * 30_000)
     words = [f"{n:016x}" for n in range(len(table))]
