@@ -1,4 +1,4 @@
-"""Columns as codes and rows that belong together: pandas and plain Python on the same tables, and bad input in words."""
+"""Columns as codes and rows that belong together: pandas and plain Python on the same tables, bad input in words."""
 
 import datetime as dt
 from decimal import Decimal
@@ -167,7 +167,7 @@ def test_what_is_no_key_is_told_in_words(on: Any, told: str) -> None:
 
 @pytest.mark.parametrize("table", [None, 7, "x", [1, 2], pd.DataFrame(), (1, 2)])
 def test_what_is_no_table_is_told_with_its_side(table: Any) -> None:
-    with pytest.raises(InputError, match="^right: "), named(table, "right"):
+    with pytest.raises(InputError, match=r"^right: "), named(table, "right"):
         pass
 
 

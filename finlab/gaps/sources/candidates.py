@@ -237,7 +237,7 @@ def find_candidates(meanings: Meanings, rules: Rules) -> Candidates:
         number = meanings.numbers[label]
     near, alike = _all_near(votes, number, label, meanings)
     votes = votes._replace(weight=one_voice(votes), near=near)
-    own = meanings.label[order] == label[votes.value]  # what was rounded to another value does not tell how it is written
+    own = meanings.label[order] == label[votes.value]  # what was rounded to another value tells nothing of it
     return Candidates(votes, order, number, _usual_text(votes.value[own], claims.text[order[own]]), alike)
 
 

@@ -18,7 +18,9 @@ from ...core.checks import listed
 from ...core.errors import InputError
 from ...data.lease import connect_memory
 from .claims import Claims
-from .readings import EITHER, Proof, Style, find_kind, prove_style, read_texts, say_nothing, text_keys
+from finlab.gaps.sources.readings import (
+    EITHER, Proof, Style, find_kind, prove_style, read_texts, say_nothing, text_keys,
+)  # fmt: skip
 from .rounding import find_rounding
 from .rules import Rules
 

@@ -55,7 +55,7 @@ def test_the_range_is_in_order_and_finite(counts: list[int], more: float) -> Non
 
 
 def test_the_most_is_that_of_a_search_over_all_spectra() -> None:
-    """The set where the likelihood is high lies in each half-space that its gradient at a point of its border cuts off."""
+    """Where the likelihood is high lies in each half-space that its gradient at a point of its border cuts off."""
     groups = one_group([5, 3, 2, 2, 2] + [1] * 36)
     spectra, start = spectra_of(groups, atoms_of(groups, 1e-4))
     least, most = extremes(spectra, start, FALL)
