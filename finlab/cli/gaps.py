@@ -110,21 +110,20 @@ def run(
 
     Two tables are matched without a key by amounts, days, parties and texts; with --key they are compared.
     """
-    from finlab.cli.gap_searches import Asked, check_count, names_in, search_gaps, search_named
+    from finlab.cli.gap_searches import Asked, check_count, names_in, read_options, search_gaps, search_named
     from finlab.cli.gap_sources import check_same_search, names_of, read_sides, with_new_notes, worklist_name
     from finlab.gaps.worklist import Worklist
 
     by = names_in("--key", key) if key is not None else ()
     meant, options = search_named(search, by, identities), pairs(option or [], "-o")
     check_count(meant, len(sources))
+    known = read_options(meant, options)  # a slip is said before large files are read
     worklist = Worklist()
     titles = names_of(sources, names, worklist, name)
     called = name or worklist_name(titles, meant, identities)
     check_same_search(worklist, called, meant)
     sides = read_sides(titles, sources, pairs(read or [], "-r"))
-    found = search_gaps(
-        meant, Asked({title: side.table for title, side in sides.items()}, options, by, identities or "")
-    )
+    found = search_gaps(meant, Asked({title: side.table for title, side in sides.items()}, known, by, identities or ""))
     if dry_run:
         list_gaps(found.gaps)
         return
