@@ -46,16 +46,18 @@ RULES_EXAMPLE = f"""{AS_IT_STANDS}The first rule that fits explains a gap. Their
 RUN_EXAMPLES = f"""{AS_IT_STANDS}Examples:
   finlab gaps run ledger.csv bank.csv -o amount=amount,betrag -o window=-3,30
   finlab gaps run old.csv new.csv --key invoice -o tolerances=amount:0.01
-  finlab gaps run statements.csv --identities banks --key account -o period=day
+  finlab gaps run lines.csv --identities banks --key account -o period=day
   finlab gaps run books.xlsx --identities mine.toml
-  finlab gaps run prices.csv --search stale --key code -o period=day -o value=close
+  finlab gaps run rates.csv --search stale --key code -o period=day -o value=x
 
 {AS_IT_STANDS}Options -o, by search:
-  without a key  amount, date, party, reference, text, currency (COLUMN or LEFT,RIGHT),
-                 window (days, -3,30), tolerance (last digits), as_of, rates, base
-  with --key     amount, date, currency, tolerances (COLUMN:NUMBER), columns (LEFT:RIGHT),
-                 kinds (COLUMN:KIND), without, rates
-  identities     period, currency; of facts: item, value, start, end, unit, dimensions
+  without a key  amount, date, party, reference, text, currency: COLUMN, or
+                 LEFT,RIGHT; window (days, -3,30), tolerance (last digits),
+                 as_of, rates, base
+  with --key     amount, date, currency, tolerances (COLUMN:NUMBER),
+                 columns (LEFT:RIGHT), kinds (COLUMN:KIND), without, rates
+  identities     period, currency; of facts: item, value, start, end, unit,
+                 dimensions
   stale, scaled  value, period, currency, often
   restated       filed, by, and those of facts
   conflicts      source, attribute, value, each, money, currency, period
@@ -78,7 +80,9 @@ Currency_ = Annotated[list[str] | None, typer.Option("--currency", help="such as
 def run(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="LEFT RIGHT", help="files, tables of the store, sample:NAME, or database URLs"),
+        typer.Argument(
+            metavar="SOURCE...", help="LEFT and RIGHT: files, tables of the store, sample:NAME, database URLs"
+        ),
     ],
     name: Annotated[str | None, typer.Option("--name", help="the worklist; after its sources when left out")] = None,
     names: Annotated[
