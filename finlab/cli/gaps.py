@@ -80,9 +80,7 @@ Currency_ = Annotated[list[str] | None, typer.Option("--currency", help="such as
 def run(
     sources: Annotated[
         list[str],
-        typer.Argument(
-            metavar="SOURCE...", help="LEFT and RIGHT: files, tables of the store, sample:NAME, database URLs"
-        ),
+        typer.Argument(metavar="SOURCE", help="LEFT and RIGHT: files, tables of the store, sample:NAME, database URLs"),
     ],
     name: Annotated[str | None, typer.Option("--name", help="the worklist; after its sources when left out")] = None,
     names: Annotated[
