@@ -100,7 +100,7 @@ def _name_lines(axes: "matplotlib.axes.Axes", names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), list(names))
     for text in axes.get_yticklabels():
         text.set_parse_math(False)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(False, axis="y")
 
 
@@ -130,9 +130,8 @@ def plot_bridge(steps: pd.DataFrame, words: tuple[str, str]) -> "matplotlib.figu
         bars = [place for place in range(len(lines)) if place not in ends and sign * lines[place][2] > 0]
         if bars:
             widths, lefts = [lines[place][2] for place in bars], [levels[place][0] for place in bars]
-            axes.barh(
-                bars, widths, left=lefts, color=colour, height=BAR, label=label(f"gaps.chart.{word}", right=names[1])
-            )
+            told = label(f"gaps.chart.{word}", right=names[1])
+            axes.barh(bars, widths, left=lefts, color=colour, edgecolor=colour, height=BAR, label=told)
     axes.plot([levels[place][1] for place in ends], ends, "D", color=ENDS, label=label("gaps.chart.total"))
     low, high = min(map(min, levels)), max(map(max, levels))
     width = (high - low) or max(abs(high), 1.0)
@@ -150,6 +149,8 @@ SHADES = dict(zip((*AGES, UNKNOWN_AGE), ("#9ECAE1", "#6BAED6", "#3182BD", "#0851
 
 def plot_money(found: pd.DataFrame, code: str) -> "matplotlib.figure.Figure":
     """Draw the money at stake in one currency by kind and age; `found` is what `by_kind_and_age` counts."""
+    from finlab.core.describe import say_number
+
     mine: Any = found[(found["code"] == code) & (found["amount"] > 0)]
     wide = mine.assign(amount=mine["amount"].astype(float)).pivot_table("amount", "kind", "age", "sum", fill_value=0.0)
     order = wide.sum(axis=1).sort_values(ascending=False, kind="stable").index
@@ -161,6 +162,8 @@ def plot_money(found: pd.DataFrame, code: str) -> "matplotlib.figure.Figure":
         sizes = wide[age].tolist()
         axes.barh(range(len(wide)), sizes, left=starts, color=SHADES[age], height=BAR, label=label(f"gaps.age.{age}"))
         starts = [start + size for start, size in zip(starts, sizes, strict=True)]
-    axes.set_xlim(left=0)
+    for place, total in enumerate(starts):
+        axes.annotate(say_number(total), (total, place), (5, 0), textcoords="offset points", va="center")
+    axes.set_xlim(0, (1 + ROOM / 2) * max(starts, default=1.0))
     _name_lines(axes, [label(f"gaps.kind.{kind}") for kind in order])
     return finish(figure)
