@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from ..core.plotting import PALETTE, finish, new_figure
+from ..core.plotting import FEWER_TICKS, PALETTE, SAID_FROM, finish, new_figure
 from ..gaps.bridge import END, REST, START
 from ..gaps.record import money
 from . import gap_terms as _terms  # noqa: F401 (importing it enters the words)
@@ -104,6 +105,15 @@ def _name_lines(axes: "matplotlib.axes.Axes", names: Sequence[str]) -> None:
     axes.grid(False, axis="y")
 
 
+def _group_digits(axes: "matplotlib.axes.Axes") -> None:
+    """Write the ticks of an axis of amounts with commas where they are not said in words, and not too many of them."""
+    from matplotlib.ticker import StrMethodFormatter
+
+    axes.locator_params(axis="x", nbins=FEWER_TICKS)
+    if FEWER_TICKS < max(map(abs, axes.get_xlim())) < SAID_FROM and (np.diff(axes.get_xticks()) >= 1).all():
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+
 def _levels(lines: Sequence[tuple[str, str, float]]) -> list[tuple[float, float]]:
     """Where each line of a bridge begins and ends on the axis of amounts."""
     found, level = list[tuple[float, float]](), 0.0
@@ -140,6 +150,7 @@ def plot_bridge(steps: pd.DataFrame, words: tuple[str, str]) -> "matplotlib.figu
         axes.annotate(f"{sign}{say_number(amount)}", (max(levels[place]), place), (7, 0),
                       textcoords="offset points", va="center")  # fmt: skip
     axes.set_xlim(low - 0.05 * width, high + ROOM * width)
+    _group_digits(axes)
     _name_lines(axes, [step_words(part, step, words) for part, step, _ in lines])
     return finish(figure)
 
@@ -165,5 +176,6 @@ def plot_money(found: pd.DataFrame, code: str) -> "matplotlib.figure.Figure":
     for place, total in enumerate(starts):
         axes.annotate(say_number(total), (total, place), (5, 0), textcoords="offset points", va="center")
     axes.set_xlim(0, (1 + ROOM / 2) * max(starts, default=1.0))
+    _group_digits(axes)
     _name_lines(axes, [label(f"gaps.kind.{kind}") for kind in order])
     return finish(figure)

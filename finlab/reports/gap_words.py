@@ -231,13 +231,13 @@ add_labels(GAP_END, "gaps.")
 
 # %% ../../nbs/reports/gap_words.ipynb #d022f9e3
 GAP_ONE = {
-    "one": ("{what}, {money} at stake, {sure} sure", "{what}，涉及 {money}，把握 {sure}"),
-    "one.free": ("{what}, nothing at stake, {sure} sure", "{what}，不涉及金额，把握 {sure}"),
+    "one": ("{what}, {money} at stake, {sure}\u00a0sure", "{what}，涉及 {money}，把握\u00a0{sure}"),
+    "one.free": ("{what}, nothing at stake, {sure}\u00a0sure", "{what}，不涉及金额，把握 {sure}"),
     "explanations": (
         "One of {count} explanations, at most {most} each.",
         "{count} 种解释之一，各不超过 {most}。",
     ),
-    "or": ("or ({sure}): {what}", "或（{sure}）：{what}"),
+    "or": ("Or, {sure}\u00a0sure: {what} (rows: {rows}).", "或（把握\u00a0{sure}）：{what}（行号：{rows}）。"),
     "same": ("no gap", "并无差异"),
     "cause": ("Probably: {cause} ({sure}).", "可能的原因：{cause}（{sure}）。"),
     "row": ("{source}, row {row}", "{source}，第 {row} 行"),

@@ -155,7 +155,7 @@ def _asked(parameters: Iterable[Mapping[str, Any]], say: Say) -> PageTable:
             Cell(str(parameter["name"])),
             Cell("—" if parameter["value"] in (None, []) else shown_list(parameter["value"]), css="fl-any"),
             Cell(say("given" if parameter.get("given") else "default")),
-            Cell(str(parameter.get("help", "")), css="muted"),
+            Cell(str(parameter.get("help", "")), css="muted fl-long"),
         ]
         for parameter in parameters
     ]
