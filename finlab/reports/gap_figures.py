@@ -114,6 +114,13 @@ def _group_digits(axes: "matplotlib.axes.Axes") -> None:
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
+def _beside(amount: float) -> str:
+    """Write an amount as it stands beside its bar: a small one in cents, a large one rounded."""
+    from finlab.core.describe import say_number
+
+    return f"{amount:,.2f}" if abs(amount) < 1000 else say_number(amount)
+
+
 def _levels(lines: Sequence[tuple[str, str, float]]) -> list[tuple[float, float]]:
     """Where each line of a bridge begins and ends on the axis of amounts."""
     found, level = list[tuple[float, float]](), 0.0
@@ -126,8 +133,6 @@ def _levels(lines: Sequence[tuple[str, str, float]]) -> list[tuple[float, float]
 
 def plot_bridge(steps: pd.DataFrame, words: tuple[str, str]) -> "matplotlib.figure.Figure":
     """Draw the bridge of one currency: a mark for each total, a bar for each step between them."""
-    from finlab.core.describe import say_number
-
     known = zip(steps["part"], steps["step"], steps["amount"], strict=True)
     lines = [(part, step, float(amount)) for part, step, amount in known if part in (START, END) or amount]
     code = steps["currency"].iloc[0]
@@ -147,7 +152,7 @@ def plot_bridge(steps: pd.DataFrame, words: tuple[str, str]) -> "matplotlib.figu
     width = (high - low) or max(abs(high), 1.0)
     for place, (_, _, amount) in enumerate(lines):
         sign = "" if place in ends else "+" if amount > 0 else ""
-        axes.annotate(f"{sign}{say_number(amount)}", (max(levels[place]), place), (7, 0),
+        axes.annotate(f"{sign}{_beside(amount)}", (max(levels[place]), place), (7, 0),
                       textcoords="offset points", va="center")  # fmt: skip
     axes.set_xlim(low - 0.05 * width, high + ROOM * width)
     _group_digits(axes)
@@ -160,8 +165,6 @@ SHADES = dict(zip((*AGES, UNKNOWN_AGE), ("#9ECAE1", "#6BAED6", "#3182BD", "#0851
 
 def plot_money(found: pd.DataFrame, code: str) -> "matplotlib.figure.Figure":
     """Draw the money at stake in one currency by kind and age; `found` is what `by_kind_and_age` counts."""
-    from finlab.core.describe import say_number
-
     mine: Any = found[(found["code"] == code) & (found["amount"] > 0)]
     wide = mine.assign(amount=mine["amount"].astype(float)).pivot_table("amount", "kind", "age", "sum", fill_value=0.0)
     order = wide.sum(axis=1).sort_values(ascending=False, kind="stable").index
@@ -174,7 +177,7 @@ def plot_money(found: pd.DataFrame, code: str) -> "matplotlib.figure.Figure":
         axes.barh(range(len(wide)), sizes, left=starts, color=SHADES[age], height=BAR, label=label(f"gaps.age.{age}"))
         starts = [start + size for start, size in zip(starts, sizes, strict=True)]
     for place, total in enumerate(starts):
-        axes.annotate(say_number(total), (total, place), (5, 0), textcoords="offset points", va="center")
+        axes.annotate(_beside(total), (total, place), (5, 0), textcoords="offset points", va="center")
     axes.set_xlim(0, (1 + ROOM / 2) * max(starts, default=1.0))
     _group_digits(axes)
     _name_lines(axes, [label(f"gaps.kind.{kind}") for kind in order])
