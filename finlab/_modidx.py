@@ -5026,6 +5026,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'finlab/gaps/kernels/entropy.py'),
                                              'finlab.gaps.kernels.entropy._rare_excess': ( 'gaps/kernels/entropy.html#_rare_excess',
                                                                                            'finlab/gaps/kernels/entropy.py'),
+                                             'finlab.gaps.kernels.entropy._renumbered': ( 'gaps/kernels/entropy.html#_renumbered',
+                                                                                          'finlab/gaps/kernels/entropy.py'),
                                              'finlab.gaps.kernels.entropy._share': ( 'gaps/kernels/entropy.html#_share',
                                                                                      'finlab/gaps/kernels/entropy.py'),
                                              'finlab.gaps.kernels.entropy._surprise': ( 'gaps/kernels/entropy.html#_surprise',

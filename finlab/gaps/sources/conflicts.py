@@ -7,7 +7,6 @@ __all__ = ['EACH', 'conflicts_by_fact', 'conflicts_by_source', 'find_conflicts']
 
 # %% ../../../nbs/gaps/sources/conflicts.ipynb #2fbe92eb
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import no_type_check
 
 import duckdb

@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 from jaxtyping import Float, Int
 
-from ...data.frames import to_pandas
 from .candidates import one_voice
 from .judgement import Judgement
 from ..kernels.copying import order_sources, taken_over, weighted_medians
