@@ -65,11 +65,11 @@ def slow(value: int, wanted: int) -> set[str]:
     """The exact reasons for which one whole number may stand instead of another, digit by digit."""
     found, text = set[str](), str(abs(value))
     other = str(abs(wanted))
-    swaps = {other[:k] + other[k + 1] + other[k] + other[k + 2 :] for k in range(len(other) - 1)} - {other}
-    if value * wanted > 0 and text in {swap.lstrip("0") for swap in swaps}:
-        found.add("two digits swapped")
     wide = max(len(text), len(other))
     a, b = text.zfill(wide), other.zfill(wide)
+    swaps = {b[:k] + b[k + 1] + b[k] + b[k + 2 :] for k in range(wide - 1)} - {b}  # zeros in front count as digits
+    if value * wanted > 0 and a in swaps:
+        found.add("two digits swapped")
     if value * wanted > 0 and sum(x != y for x, y in zip(a, b, strict=True)) == 1:
         found.add("one digit mistyped")
     if value * wanted > 0 and any(value == wanted * 10**k or wanted == value * 10**k for k in range(1, 7)):
