@@ -85,6 +85,7 @@ def scale(quick: bool) -> dict[str, Found]:
     small, large = (in_fresh_process(partial(matched, rows)) for rows in sizes)
     a_row = [one.result["seconds"] / rows for one, rows in zip((small, large), sizes, strict=True)]
     there, wanted = large.result["kinds"], large.result["planted"]
+    counts = ", ".join(f"{kind} {count:,}" for kind, count in sorted(there.items()))
     near = [min(there.get(kind, 0), count) / max(there.get(kind, 0), count) for kind, count in wanted.items()]
     note = f"{a_row[0] * 1e6:.1f} and {a_row[1] * 1e6:.1f} microseconds a row of either side"
     return {
