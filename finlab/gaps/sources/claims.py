@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from jaxtyping import Int
 
