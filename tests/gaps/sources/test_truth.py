@@ -88,7 +88,7 @@ def test_three_shapes_of_one_table_have_one_answer() -> None:
     names = ["entity", "attribute", "value", "probability", "n_sources"]
     first, *rest = (one.values[names].sort_values(names[:2], ignore_index=True) for one in found)
     for other in rest:
-        pd.testing.assert_frame_equal(first, other, check_exact=False, atol=2e-3, check_dtype=False)
+        pd.testing.assert_frame_equal(first, other, check_exact=False, rtol=1e-6, check_dtype=False)
 
 
 def test_two_sources_that_contradict_each_other_decide_nothing() -> None:
