@@ -121,7 +121,7 @@ def test_the_chance_of_agreement_is_that_of_the_claims_without_the_pair() -> Non
 
 def _without(rest: dict[int, int], value: int, accuracy: np.ndarray, habits) -> tuple[float, float, float]:
     """How probable a value is by the other claims, how many of them state it, and how many are wrong if it is not."""
-    labels = sorted({*rest.values()} - {value}) + [value]
+    labels = [*sorted({*rest.values()} - {value}), value]
     if not rest:
         return 1 / 51, 0.0, 0.0
     sources, said = list(rest), [labels.index(label) for label in rest.values()]
@@ -218,5 +218,6 @@ def test_the_published_example_is_put_right() -> None:
     best = np.lexsort((-chances, votes.fact))[votes.first_value]
     answers = [words[label[order][votes.first_claim[value]]] for value in best]
     assert answers[:3] + answers[4:] == ["MIT", "MSR", "MSR", "Google"]
-    ties = {(int(i), int(j)): p for i, j, p in zip(found.dependence.first, found.dependence.second, found.dependence.overall, strict=True)}  # fmt: skip
+    pairs = zip(found.dependence.first.tolist(), found.dependence.second.tolist(), strict=True)
+    ties = dict(zip(pairs, found.dependence.overall.tolist(), strict=True))
     assert ties[2, 3] > 0.85 and ties[2, 4] > 0.5 and max(p for pair, p in ties.items() if pair[0] < 2) < 0.5
