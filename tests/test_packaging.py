@@ -21,7 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 # Extras whose packages are not pinned: each is asked for by name, and a message says how to install it.
-UNPINNED = {"yahoo", "akshare", "calendars"}
+UNPINNED = {"yahoo", "akshare", "calendars", "peers"}
 
 
 def pinned() -> dict[str, str]:

@@ -93,7 +93,7 @@ def grouped(tallies: list[Tally], field: str) -> dict[str, list[bool]]:
 
 
 def missed_though_promised(rows: int, share: float, size: int, turned: bool) -> bool | None:
-    """One table whose rows with a value of A of their own differ in kind from the others; `turned`: the other way. None: not promised."""
+    """One table whose rows that are alone are chance and the others settled, or `turned`. None: not promised."""
     from finlab.gaps.kernels.entropy import crosstab, knowledge, promised
 
     draw = np.random.default_rng([SEED, rows, int(100 * share), size, turned])

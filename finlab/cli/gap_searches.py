@@ -32,10 +32,10 @@ class Found(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a person asks of a search: its tables by their names, its options as texts, a key, identities."""
+    """What a person asks of a search: its tables by their names, its options, a key, identities."""
 
     tables: Tables
-    options: Mapping[str, str]
+    options: Options
     key: tuple[str, ...] = ()
     identities: str = ""
 
@@ -44,7 +44,7 @@ class Search(NamedTuple):
     """A search: what it finds, its options with how each is read, those it needs, and how many tables it takes."""
 
     says: str
-    find: Callable[[Asked, Options], Found]
+    find: Callable[[Asked], Found]
     options: Mapping[str, Callable[[str, str], Any]]
     needs: tuple[str, ...] = ()
     tables: tuple[int, int | None] = (1, 1)
@@ -159,30 +159,30 @@ def _is_code(text: str, tables: Tables) -> bool:
     )
 
 
-def _match(asked: Asked, options: Options) -> Found:
+def _match(asked: Asked) -> Found:
     from finlab.gaps.matching.books import Rates
     from finlab.gaps.matching.roles import ROLES, Roles
     from finlab.gaps.record import Gaps
 
     left, right = asked.tables.values()
-    said = {name: value for name, value in options.items() if name not in ("rates", "base")}
+    said = {name: value for name, value in asked.options.items() if name not in ("rates", "base")}
     roles = {name: said.pop(name) for name in ROLES if name in said}
     if isinstance(roles.get("currency"), str) and _is_code(roles["currency"], asked.tables):
         said["currency"] = roles.pop("currency")
-    if ("rates" in options) != ("base" in options):
+    if ("rates" in asked.options) != ("base" in asked.options):
         raise InputError("-o rates=FILE and -o base=EUR belong together: a rate is how much of base one unit is worth")
-    if "rates" in options:
-        said["rates"] = Rates(table=options["rates"].to_pandas(), base=options["base"])
+    if "rates" in asked.options:
+        said["rates"] = Rates(table=asked.options["rates"].to_pandas(), base=asked.options["base"])
     said.setdefault("as_of", datetime.now(UTC).date())  # a worklist counts ages until today
     found = _call("match", "match")(left, right, Roles(**roles), names=tuple(asked.tables), **said)
     gaps = Gaps(found.gaps.arrow, found.gaps.records, (*found.gaps.notes, *found.notes))
     return Found(gaps, found.summary())
 
 
-def _compare(asked: Asked, options: Options) -> Found:
+def _compare(asked: Asked) -> Found:
     from finlab.gaps.comparing.readings import KINDS, Reading
 
-    said, (left, right) = dict(options), asked.tables.values()
+    said, (left, right) = dict(asked.options), asked.tables.values()
     others, kinds = said.pop("columns", {}), said.pop("kinds", {})
     for column, kind in kinds.items():
         check_choice(f"-o kinds={column}", kind, KINDS)
@@ -200,21 +200,23 @@ def _compare(asked: Asked, options: Options) -> Found:
 _FACTS = dict.fromkeys(("item", "value", "start", "end", "unit", "dimensions"), _text)
 
 
-def _facts(asked: Asked, options: Options) -> Any:
+def _facts(asked: Asked) -> Any:
     from finlab.gaps.checking.identity import Facts
 
-    named = {name: "" if options[name] == "-" else options[name] for name in _FACTS if name in options}
+    named = {
+        name: "" if asked.options[name] == "-" else asked.options[name] for name in _FACTS if name in asked.options
+    }
     return Facts(next(iter(asked.tables.values())), key=asked.key, **named)
 
 
-def _identities(asked: Asked, options: Options) -> Found:
+def _identities(asked: Asked) -> Found:
     claims, name = identities_of(asked.identities), asked.identities
     tables: Any = dict(asked.tables)
-    facts = name == "us-gaap" or any(option in options for option in _FACTS)
+    facts = name == "us-gaap" or any(option in asked.options for option in _FACTS)
     if facts and len(tables) > 1:
         raise InputError(f"--identities {name}: facts lie in one table; {len(tables)} are given")
     if facts:
-        tables = {next(iter(tables)): _facts(asked, options)}
+        tables = {next(iter(tables)): _facts(asked)}
     if not is_file(name):
         some = _call("checking.identity_catalogue", "applicable")(claims, tables)
         if not some:
@@ -222,7 +224,7 @@ def _identities(asked: Asked, options: Options) -> Found:
             needed = "; ".join(claim.formula for claim in claims[:3])
             raise InputError(f"--identities {name}: none fits: {has}; expected columns as in {needed}")
         claims = some
-    said = {option: options[option] for option in ("period", "currency") if option in options}
+    said = {option: asked.options[option] for option in ("period", "currency") if option in asked.options}
     report = _call("identities", "check")(claims, tables, key=() if facts else asked.key, **said)
     return Found(_noted(report), str(report).split("\nnote: ")[0])
 
@@ -236,7 +238,7 @@ def _noted(report: Any) -> "Gaps":
 
 def is_file(identities: str) -> bool:
     """Whether identities are one's own, in a file, rather than those of the catalogue."""
-    return identities.endswith(".toml") or Path(identities).exists()
+    return identities.endswith(".toml") or Path(identities).is_file()
 
 
 def identities_of(name: str) -> "Sequence[Identity]":
@@ -251,32 +253,32 @@ def identities_of(name: str) -> "Sequence[Identity]":
     return CATALOGUE[name]
 
 
-def _moved(function: str) -> Callable[[Asked, Options], Found]:
-    def find(asked: Asked, options: Options) -> Found:
+def _moved(function: str) -> Callable[[Asked], Found]:
+    def find(asked: Asked) -> Found:
         ((name, table),) = asked.tables.items()
         with _one_step("searching"):
-            gaps = _call("movements", function)(table, key=asked.key, name=name, **options)
+            gaps = _call("movements", function)(table, key=asked.key, name=name, **asked.options)
         return Found(gaps, gaps.summary())
 
     return find
 
 
-def _restated(asked: Asked, options: Options) -> Found:
-    said = {name: value for name, value in options.items() if name not in _FACTS}
+def _restated(asked: Asked) -> Found:
+    said = {name: value for name, value in asked.options.items() if name not in _FACTS}
     with _one_step("searching"):
-        gaps = _call("restated", "restated")(_facts(asked, options), name=next(iter(asked.tables)), **said)
+        gaps = _call("restated", "restated")(_facts(asked), name=next(iter(asked.tables)), **said)
     return Found(gaps, gaps.summary())
 
 
-def _conflicts(asked: Asked, options: Options) -> Found:
-    said = {name: options[name] for name in ("source", "attribute", "value") if name in options}
+def _conflicts(asked: Asked) -> Found:
+    said = {name: asked.options[name] for name in ("source", "attribute", "value") if name in asked.options}
     if len(said["source"]) == 1:
         said["source"] = said["source"][0]
     if not asked.key:
         raise InputError("--search conflicts: say with --key which columns name the entity that sources speak of")
     (table,) = asked.tables.values()
     judged = _call("truth", "truth")(table, entity=asked.key, **said)
-    gaps = judged.gaps(**{name: value for name, value in options.items() if name not in said})
+    gaps = judged.gaps(**{name: value for name, value in asked.options.items() if name not in said})
     return Found(gaps, judged.summary())
 
 
@@ -353,20 +355,23 @@ def in_words_of_options(message: str) -> str:
     return message
 
 
-def search_gaps(name: str, asked: Asked) -> Found:
-    """Search tables for gaps; InputError for options that the search does not have, with the nearest that it has."""
+def read_options(name: str, texts: Mapping[str, str]) -> dict[str, Any]:
+    """The options of a search; InputError for one that it does not have, with the nearest, and for one that it lacks."""
     search = SEARCHES[name]
-    check_count(name, len(asked.tables))
-    for option in asked.options:
+    for option in texts:
         if option not in search.options:
             near = did_you_mean(option, search.options)
             raise InputError(f"-o {option}: --search {name} has {', '.join(search.options)}{near}")
-    lost = [option for option in search.needs if option not in asked.options]
+    lost = [option for option in search.needs if option not in texts]
     if lost:
         raise InputError(f"--search {name}: say {' and '.join(f'-o {option}=COLUMN' for option in lost)}")
-    read = {option: search.options[option](option, text) for option, text in asked.options.items()}
+    return {option: search.options[option](option, text) for option, text in texts.items()}
+
+
+def search_gaps(name: str, asked: Asked) -> Found:
+    """Search tables for gaps; what is wrong is said in the words of the command line."""
     try:
-        return search.find(asked, read)
+        return SEARCHES[name].find(asked)
     except InputError as error:
         raise InputError(in_words_of_options(str(error))) from None
 

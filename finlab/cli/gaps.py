@@ -46,16 +46,18 @@ RULES_EXAMPLE = f"""{AS_IT_STANDS}The first rule that fits explains a gap. Their
 RUN_EXAMPLES = f"""{AS_IT_STANDS}Examples:
   finlab gaps run ledger.csv bank.csv -o amount=amount,betrag -o window=-3,30
   finlab gaps run old.csv new.csv --key invoice -o tolerances=amount:0.01
-  finlab gaps run statements.csv --identities banks --key account -o period=day
+  finlab gaps run lines.csv --identities banks --key account -o period=day
   finlab gaps run books.xlsx --identities mine.toml
-  finlab gaps run prices.csv --search stale --key code -o period=day -o value=close
+  finlab gaps run rates.csv --search stale --key code -o period=day -o value=x
 
 {AS_IT_STANDS}Options -o, by search:
-  without a key  amount, date, party, reference, text, currency (COLUMN or LEFT,RIGHT),
-                 window (days, -3,30), tolerance (last digits), as_of, rates, base
-  with --key     amount, date, currency, tolerances (COLUMN:NUMBER), columns (LEFT:RIGHT),
-                 kinds (COLUMN:KIND), without, rates
-  identities     period, currency; of facts: item, value, start, end, unit, dimensions
+  without a key  amount, date, party, reference, text, currency: COLUMN, or
+                 LEFT,RIGHT; window (days, -3,30), tolerance (last digits),
+                 as_of, rates, base
+  with --key     amount, date, currency, tolerances (COLUMN:NUMBER),
+                 columns (LEFT:RIGHT), kinds (COLUMN:KIND), without, rates
+  identities     period, currency; of facts: item, value, start, end, unit,
+                 dimensions
   stale, scaled  value, period, currency, often
   restated       filed, by, and those of facts
   conflicts      source, attribute, value, each, money, currency, period
@@ -78,7 +80,7 @@ Currency_ = Annotated[list[str] | None, typer.Option("--currency", help="such as
 def run(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="LEFT RIGHT", help="files, tables of the store, sample:NAME, or database URLs"),
+        typer.Argument(metavar="SOURCE", help="LEFT and RIGHT: files, tables of the store, sample:NAME, database URLs"),
     ],
     name: Annotated[str | None, typer.Option("--name", help="the worklist; after its sources when left out")] = None,
     names: Annotated[
@@ -110,21 +112,20 @@ def run(
 
     Two tables are matched without a key by amounts, days, parties and texts; with --key they are compared.
     """
-    from finlab.cli.gap_searches import Asked, check_count, names_in, search_gaps, search_named
+    from finlab.cli.gap_searches import Asked, check_count, names_in, read_options, search_gaps, search_named
     from finlab.cli.gap_sources import check_same_search, names_of, read_sides, with_new_notes, worklist_name
     from finlab.gaps.worklist import Worklist
 
     by = names_in("--key", key) if key is not None else ()
     meant, options = search_named(search, by, identities), pairs(option or [], "-o")
     check_count(meant, len(sources))
+    known = read_options(meant, options)  # a slip is said before large files are read
     worklist = Worklist()
     titles = names_of(sources, names, worklist, name)
     called = name or worklist_name(titles, meant, identities)
     check_same_search(worklist, called, meant)
     sides = read_sides(titles, sources, pairs(read or [], "-r"))
-    found = search_gaps(
-        meant, Asked({title: side.table for title, side in sides.items()}, options, by, identities or "")
-    )
+    found = search_gaps(meant, Asked({title: side.table for title, side in sides.items()}, known, by, identities or ""))
     if dry_run:
         list_gaps(found.gaps)
         return

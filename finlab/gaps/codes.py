@@ -42,9 +42,11 @@ def _hashed(relation: Relation, name: str) -> Coded:
     column = quoted(name)
     query = f"SELECT coalesce(hash({column}), 0) AS h, {column} IS NULL AS lost FROM {relation.name} ORDER BY {ROW}"
     found = relation.connection.execute(query).fetchnumpy()
-    keys = np.where(np.asarray(found["lost"], bool), np.uint64(0), np.asarray(found["h"], np.uint64))
-    codes, kinds = pd.factorize(keys)
-    return Coded(name, codes.astype(np.int64), len(kinds), int(np.asarray(found["lost"]).sum()))
+    lost = np.asarray(found["lost"], bool)
+    codes = np.zeros(len(lost), np.int64)
+    codes[~lost] = 1 + pd.factorize(np.asarray(found["h"], np.uint64)[~lost])[0]  # apart: the hash of 0 is 0 too
+    codes, kinds = pd.factorize(codes)
+    return Coded(name, codes.astype(np.int64), len(kinds), int(lost.sum()))
 
 # %% ../../nbs/gaps/codes.ipynb #964f6ba3
 BINS = 10  # deciles: fine enough for a curve, and 100 rows a cell from 10,000 rows on
@@ -92,6 +94,7 @@ def named(table: Tabular, side: str) -> Iterator[Relation]:
 Names = str | Sequence[str] | None
 
 
+@no_type_check  # by hooks: what is no column is told in words
 def columns_of(relation: Relation, wanted: Names, name: str, side: str) -> list[str]:
     """The columns that are asked for, all of them for None; InputError for what is not there, or for none at all."""
     if wanted is None:
@@ -226,6 +229,7 @@ def key_names(on: object, place: int) -> set[str]:
     return set(names) if isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names) else set()
 
 
+@no_type_check  # by hooks: what is no column is told in words
 def but_keys(relation: Relation, wanted: Names, keys: set[str], told: tuple[str, str]) -> list[str]:
     """The columns that are asked for, or all but the keys; `told` is what they and their side are called."""
     columns = columns_of(relation, wanted, *told)

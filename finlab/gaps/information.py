@@ -81,6 +81,7 @@ def _notes(columns: Sequence[Coded], matched: Matched | None) -> tuple[str, ...]
     return tuple(notes)
 
 # %% ../../nbs/gaps/information.ipynb #54fe13c5
+@no_type_check  # by hooks: what is no column is told in words
 def _sides(left: Tabular, right: Tabular, on: Keys, names: tuple[Names, Names], how: Reading) -> _Sides:
     """Read both sides for the rows that belong together; `right` may be None: then both are columns of left."""
     with named(left, "left") as one:

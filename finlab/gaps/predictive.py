@@ -69,10 +69,12 @@ def _fit_trees(
     seed: int,
 ) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
     known: dict[str, Any] = {"categorical_features": categories, "early_stopping": False, "random_state": seed}
     model = HistGradientBoostingClassifier(learning_rate=RATE, max_iter=TREES, max_leaf_nodes=LEAVES, **known)
-    return model.fit(features, outcome)
+    with threadpool_limits(1, user_api="openmp"):  # threads that wait for each other are slower than one
+        return model.fit(features, outcome)
 
 
 def _tree_chances(
@@ -273,6 +275,7 @@ def _checked(how: object) -> Guessing:
     return Guessing(check_choice("model", how.model, MODELS), check_positive_int("seed", how.seed, 0))
 
 # %% ../../nbs/gaps/predictive.ipynb #1fef8fab
+@no_type_check  # by hooks: what is no column is told in words
 def _problem(one: Relation, other: Relation, target: str, on: Keys, names: tuple[Names, Names], seed: int) -> _Problem:
     """Read the outcome and the features, for the rows that belong together, or a sample of them."""
     check_columns(one.columns, [target], "target: left")

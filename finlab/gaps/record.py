@@ -139,7 +139,9 @@ class Gap:
 # %% ../../nbs/gaps/record.ipynb #8ed0be58
 def told(gap: Gap) -> str:
     """Say in one sentence what differs, by how much, and how sure that is."""
-    pairs = zip(gap.sources, gap.values, strict=False)
+    pairs = list(zip(gap.sources, gap.values, strict=False))
+    if gap.kind == "duplicate":  # that the other source has none is not said: it may have the one that is right
+        pairs = [(source, value) for source, value in pairs if value is not None]
     sides = ", ".join(f"{source} {'has none' if value is None else value}" for source, value in pairs)
     what = f"{gap.field}: {sides}" if gap.field else sides
     stake = "" if gap.amount_at_stake is None else f"; {money(gap.amount_at_stake, gap.currency)} at stake"
@@ -265,7 +267,7 @@ def _summary(gaps: "Gaps") -> str:
         stakes[currency] = stakes.get(currency, 0.0) + amount
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
     stake = " and ".join(f"{amount:,.2f} {currency}".rstrip() for currency, amount in stakes.items() if amount)
-    return f"{len(gaps):,} gaps: {kinds}" + (f"; {stake} at stake." if stake else ".")
+    return f"{len(gaps):,} {'gap' if len(gaps) == 1 else 'gaps'}: {kinds}" + (f"; {stake} at stake." if stake else ".")
 
 
 def _drawn(kinds: pd.DataFrame) -> "matplotlib.figure.Figure":

@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from ..core.plotting import PALETTE, finish, new_figure
+from ..core.plotting import FEWER_TICKS, PALETTE, SAID_FROM, finish, new_figure
 from ..gaps.bridge import END, REST, START
 from ..gaps.record import money
 from . import gap_terms as _terms  # noqa: F401 (importing it enters the words)
@@ -100,8 +101,24 @@ def _name_lines(axes: "matplotlib.axes.Axes", names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), list(names))
     for text in axes.get_yticklabels():
         text.set_parse_math(False)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(False, axis="y")
+
+
+def _group_digits(axes: "matplotlib.axes.Axes") -> None:
+    """Write the ticks of an axis of amounts with commas where they are not said in words, and not too many of them."""
+    from matplotlib.ticker import StrMethodFormatter
+
+    axes.locator_params(axis="x", nbins=FEWER_TICKS)
+    if FEWER_TICKS < max(map(abs, axes.get_xlim())) < SAID_FROM and (np.diff(axes.get_xticks()) >= 1).all():
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+
+def _beside(amount: float) -> str:
+    """Write an amount as it stands beside its bar: a small one in cents, a large one rounded."""
+    from finlab.core.describe import say_number
+
+    return f"{amount:,.2f}" if abs(amount) < 1000 else say_number(amount)
 
 
 def _levels(lines: Sequence[tuple[str, str, float]]) -> list[tuple[float, float]]:
@@ -116,8 +133,6 @@ def _levels(lines: Sequence[tuple[str, str, float]]) -> list[tuple[float, float]
 
 def plot_bridge(steps: pd.DataFrame, words: tuple[str, str]) -> "matplotlib.figure.Figure":
     """Draw the bridge of one currency: a mark for each total, a bar for each step between them."""
-    from finlab.core.describe import say_number
-
     known = zip(steps["part"], steps["step"], steps["amount"], strict=True)
     lines = [(part, step, float(amount)) for part, step, amount in known if part in (START, END) or amount]
     code = steps["currency"].iloc[0]
@@ -130,17 +145,17 @@ def plot_bridge(steps: pd.DataFrame, words: tuple[str, str]) -> "matplotlib.figu
         bars = [place for place in range(len(lines)) if place not in ends and sign * lines[place][2] > 0]
         if bars:
             widths, lefts = [lines[place][2] for place in bars], [levels[place][0] for place in bars]
-            axes.barh(
-                bars, widths, left=lefts, color=colour, height=BAR, label=label(f"gaps.chart.{word}", right=names[1])
-            )
+            told = label(f"gaps.chart.{word}", right=names[1])
+            axes.barh(bars, widths, left=lefts, color=colour, edgecolor=colour, height=BAR, label=told)
     axes.plot([levels[place][1] for place in ends], ends, "D", color=ENDS, label=label("gaps.chart.total"))
     low, high = min(map(min, levels)), max(map(max, levels))
     width = (high - low) or max(abs(high), 1.0)
     for place, (_, _, amount) in enumerate(lines):
         sign = "" if place in ends else "+" if amount > 0 else ""
-        axes.annotate(f"{sign}{say_number(amount)}", (max(levels[place]), place), (7, 0),
+        axes.annotate(f"{sign}{_beside(amount)}", (max(levels[place]), place), (7, 0),
                       textcoords="offset points", va="center")  # fmt: skip
     axes.set_xlim(low - 0.05 * width, high + ROOM * width)
+    _group_digits(axes)
     _name_lines(axes, [step_words(part, step, words) for part, step, _ in lines])
     return finish(figure)
 
@@ -161,6 +176,9 @@ def plot_money(found: pd.DataFrame, code: str) -> "matplotlib.figure.Figure":
         sizes = wide[age].tolist()
         axes.barh(range(len(wide)), sizes, left=starts, color=SHADES[age], height=BAR, label=label(f"gaps.age.{age}"))
         starts = [start + size for start, size in zip(starts, sizes, strict=True)]
-    axes.set_xlim(left=0)
+    for place, total in enumerate(starts):
+        axes.annotate(_beside(total), (total, place), (5, 0), textcoords="offset points", va="center")
+    axes.set_xlim(0, (1 + ROOM / 2) * max(starts, default=1.0))
+    _group_digits(axes)
     _name_lines(axes, [label(f"gaps.kind.{kind}") for kind in order])
     return finish(figure)

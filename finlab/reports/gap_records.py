@@ -122,8 +122,8 @@ def said_of(one: Comparison, gap: Gap) -> list[str]:
         told.append(label("gaps.explanations", count=f"{gap.n_explanations:,}", most=most))
     others = sorted(gap.alternatives, key=lambda each: -each.probability)
     for each in others[:MOST_OTHERS]:
-        what = f"{_other_words(each.kind or gap.kind)}: {rows_words(each.evidence, one)}"
-        told.append(label("gaps.or", sure=percent(each.probability), what=what))
+        what, rows = _other_words(each.kind or gap.kind), rows_words(each.evidence, one)
+        told.append(label("gaps.or", sure=percent(each.probability), what=what, rows=rows))
     if len(others) > MOST_OTHERS:
         told.append(label("more_items", count=f"{len(others) - MOST_OTHERS:,}"))
     causes = [cause for cause in gap.causes if cause.label != NO_CAUSE][:1]

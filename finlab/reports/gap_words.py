@@ -66,7 +66,7 @@ GAP_ANSWER = {
     "few_agree": (
         "**Less than half of the smaller source agrees with the other.** Before any gap is followed up, make sure "
         "that the two tables are of the same thing and that the right columns were compared (see the notes).",
-        "**较小来源中只有不到一半的记录与另一来源一致。**在跟进任何差异之前，请先确认两个表讲的是同一件事、"
+        "**较小来源中只有不到一半的记录与另一来源一致**。在跟进任何差异之前，请先确认两个表讲的是同一件事、"
         "比较的列也正确（见“说明”）。",
     ),
     "no_evidence": (
@@ -160,9 +160,15 @@ GAP_SECTIONS = {
     "reliability": (
         "## How reliable each source is\n\nOf a record that one source has and the other lacks, or has twice, it is "
         "known at which to look. Where amounts, days or currencies differ, two sources cannot tell which of them is "
-        "right; that takes a third.",
+        "right; that takes a third.\n\n*Share lacking* is measured like this: the records that only the other source "
+        "has, out of all that this one should have (its own, each once, and those), without what may be under way; the "
+        "interval is Wilson's, as if records were lost one by one and by chance. It takes the other source at its "
+        "word: a record that the other invented counts against this one, and what both lack counts against neither.",
         "## 各来源的可靠程度\n\n某条记录一方有而另一方没有，或一方重复，便知道该查哪一方。金额、日期或币种不同时，"
-        "仅凭两个来源无法判断谁对谁错，需要第三个来源。",
+        "仅凭两个来源无法判断谁对谁错，需要第三个来源。\n\n“缺少占比”的算法：只有另一来源才有的记录数，"
+        "除以本来源应有的全部记录数（自有记录不计重复，加上所缺记录；在途的不计）；区间为 Wilson 区间，"
+        "假定记录是逐条随机缺失的。此占比以另一来源属实为前提：另一来源虚构的记录会算作本来源所缺，"
+        "两方都缺的则都不计入。",
     ),
     "differing": (
         "In {count} gaps both have the record and differ ({kinds}); who is right is open.",
@@ -215,9 +221,9 @@ GAP_END = {
         "explanations, at most 33% each* means that three fit equally well.\n- **At stake is not lost.** A record "
         "that is missing may come tomorrow.\n- **Rows are counted from 0**, in the order in which the source's rows "
         "came.\n- **What both sources lack is in no table**, and so on no page.",
-        "## 如何阅读本页\n\n- **差异是事实，解释不是。**在所比较的天数与列之内找不到对应记录是确定的；原因则有其概率。"
+        "## 如何阅读本页\n\n- **差异是事实，解释不是**。在所比较的天数与列之内找不到对应记录是确定的；原因则有其概率。"
         "\n- **概率**是该解释相对于其他同样涉及这些记录的解释而言的，由记录本身学得。“3 种解释之一，各不超过 "
-        "33%”表示三种同样合理。\n- **涉及不等于损失。**缺失的记录明天可能就到。\n- **行号从 0 数起**，"
+        "33%”表示三种同样合理。\n- **涉及不等于损失**。缺失的记录明天可能就到。\n- **行号从 0 数起**，"
         "按来源中各行的先后。\n- **两个来源都没有的记录不在任何表中**，因而也不会出现在本页。",
     ),
 }
@@ -225,13 +231,13 @@ add_labels(GAP_END, "gaps.")
 
 # %% ../../nbs/reports/gap_words.ipynb #d022f9e3
 GAP_ONE = {
-    "one": ("{what}, {money} at stake, {sure}", "{what}，涉及 {money}，{sure}"),
-    "one.free": ("{what}, nothing at stake, {sure}", "{what}，不涉及金额，{sure}"),
+    "one": ("{what}, {money} at stake, {sure}\u00a0sure", "{what}，涉及 {money}，把握\u00a0{sure}"),
+    "one.free": ("{what}, nothing at stake, {sure}\u00a0sure", "{what}，不涉及金额，把握 {sure}"),
     "explanations": (
         "One of {count} explanations, at most {most} each.",
         "{count} 种解释之一，各不超过 {most}。",
     ),
-    "or": ("or ({sure}): {what}", "或（{sure}）：{what}"),
+    "or": ("Or, {sure}\u00a0sure: {what} (rows: {rows}).", "或（把握\u00a0{sure}）：{what}（行号：{rows}）。"),
     "same": ("no gap", "并无差异"),
     "cause": ("Probably: {cause} ({sure}).", "可能的原因：{cause}（{sure}）。"),
     "row": ("{source}, row {row}", "{source}，第 {row} 行"),

@@ -34,9 +34,9 @@ def visible(text: object, most: int = LONGEST) -> str:
     return f"\u2068{shown}\u2069" if turned else shown
 
 
-def in_prose(text: object) -> str:
+def in_prose(text: object, most: int = LONGEST) -> str:
     """Protect a text from a file that stands in a sentence: no markup, no Markdown, no change of direction."""
-    return f"<bdi>{escaped(visible(text).replace('&', '&amp;'))}</bdi>"
+    return f"<bdi>{escaped(visible(text, most).replace('&', '&amp;'))}</bdi>"
 
 # %% ../../nbs/reports/long_tables.ipynb #143ad2c5
 MOST_OPEN = 15  # rows of a table that are shown at once

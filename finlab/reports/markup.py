@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['TAGS', 'CLASSES', 'STYLES', 'DROPPED_WITH_CONTENT', 'PICTURE', 'LOADS', 'MOST_HTML', 'MOST_RULE', 'NUMBER', 'DAY',
-           'NOTHING', 'FORMULA', 'VOID', 'MOST_SPAN', 'sanitise', 'inline_styles', 'is_day_column', 'is_number_column',
-           'Hooks', 'address_of', 'anchor', 'written_tag', 'with_class', 'tidy']
+           'NOTHING', 'SENTENCE', 'FORMULA', 'VOID', 'MOST_SPAN', 'sanitise', 'inline_styles', 'is_day_column',
+           'is_number_column', 'is_prose_column', 'Hooks', 'address_of', 'anchor', 'written_tag', 'with_class', 'tidy']
 
 # %% ../../nbs/reports/markup.ipynb #d8270dae
 import html
@@ -133,6 +133,14 @@ def is_day_column(cells: Sequence[str]) -> bool:
 def is_number_column(cells: Sequence[str]) -> bool:
     """Tell whether the texts of a column are numbers, or numbers and gaps."""
     return _matches(NUMBER, cells)
+
+
+SENTENCE = 48  # letters from which a cell is read like a sentence: its column must not become a word wide
+
+
+def is_prose_column(cells: Sequence[str]) -> bool:
+    """Tell whether a column has a cell with a sentence in it; a Chinese letter is as wide as two."""
+    return any(sum(2 if letter > "\u2e7f" else 1 for letter in cell.strip()) > SENTENCE for cell in cells)
 
 # %% ../../nbs/reports/markup.ipynb #fb5a75f3
 @dataclass
@@ -345,6 +353,7 @@ class _Pass(_Cells):
             if cell.row >= table.header_rows and cell.wide == 1:
                 body.setdefault(cell.column, []).append(html.unescape("".join(cell.texts)))
         kinds = {column: "num" for column, texts in body.items() if is_number_column(texts)}
+        kinds |= {column: "fl-long" for column, texts in body.items() if is_prose_column(texts)}
         kinds |= {column: "day" for column, texts in body.items() if is_day_column(texts)}
         for cell in table.cells:
             if cell.column in kinds and cell.wide == 1:

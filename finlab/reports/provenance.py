@@ -155,7 +155,7 @@ def _asked(parameters: Iterable[Mapping[str, Any]], say: Say) -> PageTable:
             Cell(str(parameter["name"])),
             Cell("—" if parameter["value"] in (None, []) else shown_list(parameter["value"]), css="fl-any"),
             Cell(say("given" if parameter.get("given") else "default")),
-            Cell(str(parameter.get("help", "")), css="muted"),
+            Cell(str(parameter.get("help", "")), css="muted fl-long"),
         ]
         for parameter in parameters
     ]
@@ -176,7 +176,7 @@ def _read(reads: Iterable[Mapping[str, Any]], today: date, limit: int, say: Say)
         rows.append(
             [
                 Cell(str(read.get("name", ""))),
-                Cell(str(read.get("uri", "")), css="fl-any"),
+                Cell(str(read.get("uri", "")), css="fl-any fl-long"),
                 Cell(shown_number(read.get("rows")), css="num"),
                 Cell(str(read.get("as_of") or "—")[:10], css="day"),
                 Cell("—" if days is None or days < 0 else f"{days:,}", css="num"),

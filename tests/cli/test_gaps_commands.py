@@ -51,9 +51,9 @@ def finlab(workbench: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     return call
 
 
-def compared(asked: gap_searches.Asked, options: gap_searches.Options) -> gap_searches.Found:
+def compared(asked: gap_searches.Asked) -> gap_searches.Found:
     """A search as plain as can be: row against row, by the first column; what is asked of any search."""
-    assert not options
+    assert not asked.options
     names, (left, right) = tuple(asked.tables), asked.tables.values()
     there = {row["invoice"]: (place, Decimal(f"{row['amount']:.2f}")) for place, row in enumerate(right.to_pylist())}
     found = []

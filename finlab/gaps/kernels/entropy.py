@@ -57,6 +57,13 @@ class Crosstab(NamedTuple):
         return len(self.counts) == len(self.sizes)
 
 
+def _renumbered(codes: Int[np.ndarray, " row"]) -> Int[np.ndarray, " row"]:
+    """The same codes without those that do not occur, in the same order."""
+    if int(codes.max()) >= max(_DENSE, len(codes)):
+        return np.unique(codes, return_inverse=True)[1]
+    return (np.cumsum(np.bincount(codes) > 0) - 1)[codes]
+
+
 def crosstab(given: Int[np.ndarray, " row"], about: Int[np.ndarray, " row"]) -> Crosstab:
     """Count the cells of two columns of codes; codes that do not occur are left out.
 
@@ -66,7 +73,7 @@ def crosstab(given: Int[np.ndarray, " row"], about: Int[np.ndarray, " row"]) -> 
         raise InputError(f"given and about have shapes {given.shape} and {about.shape}; expected as many of both")
     if min(int(given.min()), int(about.min())) < 0:
         raise InputError("a code is below 0; expected whole numbers from 0 on")
-    given, about = (np.unique(codes, return_inverse=True)[1] for codes in (given, about))
+    given, about = _renumbered(given), _renumbered(about)
     kinds = int(about.max()) + 1
     cells = given * kinds + about
     if (int(given.max()) + 1) * kinds <= _DENSE:
@@ -258,7 +265,7 @@ def independence(
     if len(given) > MOST_SHUFFLED:
         chosen = draw.choice(len(given), MOST_SHUFFLED, replace=False)
         given, about = given[chosen], about[chosen]
-    given, about = (np.unique(codes, return_inverse=True)[1] for codes in (given, about))
+    given, about = _renumbered(given), _renumbered(about)
     kinds = int(about.max()) + 1
     room = (int(given.max()) + 1) * kinds
     first = _agreement(given * kinds + about, room)

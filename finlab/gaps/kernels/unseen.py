@@ -31,7 +31,7 @@ def unseen_entropy(
     counted = ((1 - q[..., None]) ** steps / steps * (steps < n[..., None])).sum(-1)
     decay = -np.log1p(-np.minimum(q, _LARGEST))
     integral = exp1((np.maximum(n, EXACT_ROWS + 1) - 0.5) * decay)
-    return q * np.where(n <= EXACT_ROWS, np.maximum(-np.log(q) - counted, 0.0), integral)
+    return np.asarray(q * np.where(n <= EXACT_ROWS, np.maximum(-np.log(q) - counted, 0.0), integral))
 
 # %% ../../../nbs/gaps/kernels/unseen.ipynb #7ccbf0da
 MOST_COUNT = 12  # a cell counted more often than this has an unseen part below 1e-5 of its entropy
@@ -296,7 +296,7 @@ def unseen_range(groups: Groups, least: float, fall: float) -> Unseen:
     Source: Valiant & Valiant (2013), Estimating the unseen, NeurIPS, for the idea; the ends are likelihood regions.
     """
     often = 0 if groups.whole else int((groups.counts > MOST_COUNT).sum())
-    if groups.room <= _NO_ROOM:
+    if groups.room <= (_NO_ROOM if not groups.whole else 1 / (1 - START_SHARE)):
         return NOTHING_UNSEEN._replace(categories=often / len(groups.sizes))
     atoms = atoms_of(groups, least)
     spectra, start = spectra_of(groups, atoms)

@@ -101,7 +101,7 @@ def rarity(connection: duckdb.DuckDBPyConnection, *, parties: bool, references: 
         usual = np.maximum(amounts.at(cents), np.maximum(common[place] - 1.0, 0.0) / max(rows, 1.0))
         other = np.maximum(party[place] - 1.0, UNSEEN) * usual
         expected = day * (np.maximum(same[place] - 1.0, 0.0) + other)
-        share = np.maximum(named[place] - 1.0, UNSEEN) / np.maximum(party[place], 1.0)
+        share = np.maximum((named[place] - 1.0) / np.maximum(party[place], 1.0), UNSEEN / max(rows, 1.0))
         reference = -np.log2(np.clip(share, LEAST, 1.0)) if references else np.zeros(len(cents))
         found.append(Rare(reference - np.log2(np.maximum(expected, LEAST)), reference))
     return found[0], found[1]

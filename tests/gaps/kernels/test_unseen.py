@@ -33,7 +33,7 @@ def series(q: float, n: int) -> float:
 @pytest.mark.parametrize("n", [1, 2, 31, 32, 33, 34, 500])
 def test_the_unseen_part_is_the_rest_of_the_series(q: float, n: int) -> None:
     expected = series(q, n)
-    assert float(unseen_entropy(np.array(q), np.array(float(n)))) == pytest.approx(expected, rel=2e-4, abs=1e-15)
+    assert float(unseen_entropy(np.array(q), np.array(float(n)))) == pytest.approx(expected, rel=2e-4, abs=1e-8)
 
 
 def test_with_one_row_all_of_the_entropy_is_unseen() -> None:
@@ -42,9 +42,7 @@ def test_with_one_row_all_of_the_entropy_is_unseen() -> None:
 
 
 def test_a_certain_value_has_nothing_unseen() -> None:
-    assert (
-        float(unseen_entropy(np.array(1.0), np.array(1.0))) == 0 <= float(unseen_entropy(np.array(1.0), np.array(99.0)))
-    )
+    assert np.abs(unseen_entropy(np.array(1.0), np.array([1.0, 20.0, 99.0]))).max() < 1e-12
 
 
 @settings(max_examples=25)
@@ -55,7 +53,7 @@ def test_the_range_is_in_order_and_finite(counts: list[int], more: float) -> Non
 
 
 def test_the_most_is_that_of_a_search_over_all_spectra() -> None:
-    """The set where the likelihood is high lies in each half-space that its gradient at a point of its border cuts off."""
+    """Where the likelihood is high is a convex set: it lies behind the tangent at each point of its border."""
     groups = one_group([5, 3, 2, 2, 2] + [1] * 36)
     spectra, start = spectra_of(groups, atoms_of(groups, 1e-4))
     least, most = extremes(spectra, start, FALL)

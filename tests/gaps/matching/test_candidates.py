@@ -68,8 +68,7 @@ def test_spells_of_days_lose_no_pair(left: list[Row], right: list[Row]) -> None:
     set_apart(connection)
     block = room.blocks(has, window)[0]
     whole, cut = (
-        set(room._made(connection, one, len(right) + 1).tolist())
-        for one in (block, room._in_spells(block, window))
+        set(room._made(connection, one, len(right) + 1).tolist()) for one in (block, room._in_spells(block, window))
     )
     assert whole == cut
 

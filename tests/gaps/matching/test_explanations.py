@@ -25,8 +25,8 @@ from finlab.gaps.matching.explanations import (
     Rest,
     copies,
     grouped,
-    rests_of,
     groups_of,
+    rests_of,
     together,
 )  # fmt: skip
 from finlab.gaps.matching.rarity import rarity

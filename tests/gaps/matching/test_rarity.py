@@ -34,7 +34,7 @@ def by_hand(row: Row, left: list[Row], right: list[Row], references: bool) -> fl
     dense = max(float(density(cents).at(np.array([row.cents or 0]))[0]), max(equal - 1, 0) / max(size, 1))
     expected = (max(same - 1, 0) + max(party - 1, UNSEEN) * dense) / days
     named = sum((one.party, one.reference) == (row.party, row.reference) for one in every) / 2
-    share = np.clip(max(named - 1, UNSEEN) / max(party, 1), LEAST, 1) if references else 1.0
+    share = np.clip(max((named - 1) / max(party, 1), UNSEEN / max(size, 1)), LEAST, 1) if references else 1.0
     return float(-np.log2(max(expected, LEAST)) - np.log2(share))
 
 

@@ -138,7 +138,7 @@ def test_cells_come_back_by_types_that_are_known_and_no_others() -> None:
 
 
 @given(st.lists(st.decimals(-(10**12), 10**12, places=4), min_size=1, max_size=5))
-@given_settings(max_examples=40)
+@given_settings(max_examples=20)
 def test_decimals_survive_the_way_to_text_and_back(values: list[Decimal]) -> None:
     table = pa.table({"v": pa.array(values, pa.decimal128(18, 4))})
     taken = take_rows("x", table, range(len(values)), NOWHERE)

@@ -148,7 +148,7 @@ money = st.integers(0, 20_000).map(lambda cents: str(Decimal(cents) / 100))
     st.lists(st.tuples(money, st.sampled_from(["EUR", "USD"])), max_size=12),
     st.lists(st.tuples(money, st.none() | money), max_size=4),
 )
-@given_settings(max_examples=30)
+@given_settings(max_examples=20)
 def test_rules_are_applied_as_the_slow_way_says(amounts: list, limits: list) -> None:
     gaps = [gap(str(i), amount, currency=currency) for i, (amount, currency) in enumerate(amounts)]
     rules = [Small(name=f"r{i}", amount=amount, most=most) for i, (amount, most) in enumerate(limits)]

@@ -77,7 +77,7 @@ def test_a_fee_is_a_share_of_the_larger_value(values: tuple[str | None, str | No
 
 
 @given(st.integers(1, 10**9), st.integers(1, 1000))
-@given_settings(max_examples=30)
+@given_settings(max_examples=15)
 def test_a_fee_of_any_amount_is_recognised_by_exact_decimals(cents: int, rate: int) -> None:
     share = Decimal(rate) / 10_000
     amount = Decimal(cents) / 100
@@ -184,7 +184,7 @@ OWN = {
 
 
 @given(st.data())
-@given_settings(max_examples=30)
+@given_settings(max_examples=15)
 def test_what_is_written_is_what_is_read(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(sorted(OWN)))
     given_settings = data.draw(st.fixed_dictionaries(OWN[kind], optional=SETTINGS))
