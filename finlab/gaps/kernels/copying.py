@@ -205,7 +205,9 @@ def _shared(votes: Votes, overlap: Overlap) -> _Shared:
         others.append((first[:, None] + j).ravel())
     one, other = np.concatenate(ones), np.concatenate(others)
     source = votes.cell // votes.attributes
-    low, high = np.minimum(source[one], source[other]), np.maximum(source[one], source[other])
+    turned = source[one] > source[other]  # the order of rows must not matter
+    one, other = np.where(turned, other, one), np.where(turned, one, other)
+    low, high = source[one], source[other]
     code, codes = low * votes.sources + high, overlap.first * votes.sources + overlap.second
     pair = np.minimum(np.searchsorted(codes, code), len(codes) - 1)
     known = (codes[pair] == code) & (low != high)

@@ -84,7 +84,9 @@ def _tally_errors(votes: Votes, weighed: Weighed) -> tuple[np.ndarray, np.ndarra
 
 def _opened(mass: np.ndarray, share: np.ndarray) -> np.ndarray:
     """The expected number of tables that `mass` claims at a label of weight `share` have opened."""
-    return share * (digamma(share + mass) - digamma(share))
+    found, several = np.ones(len(share)), np.flatnonzero(mass != 1.0)  # one claim opens one table
+    found[several] = share[several] * (digamma(share[several] + mass[several]) - digamma(share[several]))
+    return found
 
 
 def _tally_tables(votes: Votes, habits: Habits, weighed: Weighed) -> tuple[np.ndarray, np.ndarray]:

@@ -104,16 +104,23 @@ def plain_habits(trust: Float[np.ndarray, " cell"], attributes: int, variety: fl
 # %% ../../../nbs/gaps/kernels/voting.ipynb #c1c432de
 def rising(mass: Float[np.ndarray, " *n"], share: Float[np.ndarray, " *n"]) -> Float[np.ndarray, " *n"]:
     """The log probability, up to a common factor, that `mass` wrong claims fall on one label of weight `share`."""
-    return gammaln(share + mass) - gammaln(share)
+    found, several = np.log(share), np.flatnonzero(mass != 1.0)  # most labels have one claim
+    found[several] = gammaln(share[several] + mass[several]) - gammaln(share[several])
+    return found
 
 
 def slip_density(
     distance: Float[np.ndarray, " n"], width: Float[np.ndarray, " n"], alike: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
     """How probable it is that a slip lands at one label at a distance: geometric on both sides, or even if `alike`."""
-    ratio = np.exp(-1.0 / width)
-    steps = (1.0 - ratio) / (2.0 * ratio) * ratio ** np.maximum(distance, 1.0)
-    return np.where(alike > 0, 1.0 / np.maximum(alike, 1.0), steps)
+    first, fall = _slip_curve(width, alike)
+    return first * np.exp(-fall * np.maximum(distance, 1.0))
+
+
+def _slip_curve(width: np.ndarray, alike: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The two numbers of the density, which is the first times exp(-second * distance)."""
+    first = np.where(alike > 0, 1.0 / np.maximum(alike, 1.0), np.expm1(1.0 / width) / 2.0)
+    return first, np.where(alike > 0, 0.0, 1.0 / width)
 
 
 def far_share(habits: Habits) -> Float[np.ndarray, " attribute"]:
@@ -125,10 +132,11 @@ def label_share(
     habits: Habits, attribute: Int[np.ndarray, " n"], distance: Float[np.ndarray, " n"]
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """The weight of a wrong label at a distance from the true one, and how probably it is a slip."""
-    width, alike = habits.width[attribute], habits.alike[attribute]
-    slip = habits.slips[attribute] * slip_density(distance, width, alike)
-    share = (1.0 - habits.slips[attribute]) / habits.labels[attribute] + slip
-    return habits.variety[attribute] * share, slip / share
+    first, fall = _slip_curve(habits.width, habits.alike)
+    first = habits.variety * habits.slips * first
+    slip = first[attribute] * np.exp(-fall[attribute] * np.maximum(distance, 1.0))
+    share = far_share(habits)[attribute] + slip
+    return share, slip / share
 
 # %% ../../../nbs/gaps/kernels/voting.ipynb #21525091
 class Side(NamedTuple):

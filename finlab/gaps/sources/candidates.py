@@ -106,9 +106,10 @@ def near_numbers(
         low, high = several[:-away], several[away:]
         here = fact[low] == fact[high]
         low, high = low[here], high[here]
-        gap = number[high] - number[low]
-        gap = np.where(round_clock[fact[low]], (gap + A_DAY / 2) % A_DAY - A_DAY / 2, gap)
-        offset = np.clip(gap / step[fact[low]], -FARTHEST, FARTHEST)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is infinitely far apart is as far as can be
+            gap = number[high] - number[low]
+            gap = np.where(round_clock[fact[low]], (gap + A_DAY / 2) % A_DAY - A_DAY / 2, gap)
+            offset = np.clip(gap / step[fact[low]], -FARTHEST, FARTHEST)
         found += [(low, high, offset), (high, low, -offset)]
     return _near(found)
 
@@ -138,8 +139,9 @@ def look_alike(one: Sequence[str], other: Sequence[str]) -> Bool[np.ndarray, " p
 
 def _by_chance(keys: Sequence[str]) -> float:
     """How often two different texts of an attribute are alike."""
-    draw = np.random.default_rng(7).integers(0, len(keys), (2, CHANCE_PAIRS)).tolist()
-    drawn = [(keys[int(i)], keys[int(j)]) for i, j in zip(*draw, strict=True)]
+    texts = sorted(keys)  # the draw must not depend on the order of rows
+    draw = np.random.default_rng(7).integers(0, len(texts), (2, CHANCE_PAIRS)).tolist()
+    drawn = [(texts[int(i)], texts[int(j)]) for i, j in zip(*draw, strict=True)]
     differ = [(one, other) for one, other in drawn if one != other]
     alike = look_alike([one for one, _ in differ], [other for _, other in differ])
     return float((alike.sum() + 1.0) / (len(differ) + 2.0))
@@ -237,7 +239,7 @@ def find_candidates(meanings: Meanings, rules: Rules) -> Candidates:
         number = meanings.numbers[label]
     near, alike = _all_near(votes, number, label, meanings)
     votes = votes._replace(weight=one_voice(votes), near=near)
-    own = meanings.label[order] == label[votes.value]  # what was rounded to another value tells nothing of it
+    own = meanings.label[order] == label[votes.value]  # a rounded claim does not tell how its value is written
     return Candidates(votes, order, number, _usual_text(votes.value[own], claims.text[order[own]]), alike)
 
 

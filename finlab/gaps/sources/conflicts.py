@@ -131,7 +131,8 @@ def _spans(judgement: Judgement, claim: np.ndarray, starts: np.ndarray) -> tuple
     high = np.maximum.reduceat(np.where(there, off, -np.inf), starts)
     low = np.minimum.reduceat(np.where(there, off, np.inf), starts)
     far = np.where(high >= -low, high, low)
-    return np.where(high >= low, high - low, np.nan), np.where(np.isfinite(far), far, np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):  # 1e308 less -1e308 is infinite
+        return np.where(high >= low, high - low, np.nan), np.where(np.isfinite(far), far, np.nan)
 
 
 def _alternatives(judgement: Judgement, fact: np.ndarray) -> pa.Array:

@@ -19,8 +19,15 @@ from ...core.errors import InputError
 from ...data.lease import connect_memory
 from .claims import Claims
 from finlab.gaps.sources.readings import (
-    EITHER, Proof, Style, find_kind, prove_style, read_texts, say_nothing, text_keys,
-)  # fmt: skip
+    EITHER,
+    Proof,
+    Style,
+    find_kind,
+    prove_style,
+    read_texts,
+    say_nothing,
+    text_keys,
+)
 from .rounding import find_rounding
 from .rules import Rules
 
@@ -135,6 +142,15 @@ def _read(claims: Claims, kinds: Sequence[str], styles: Sequence[Style]) -> Floa
     return found
 
 
+def _sorted_keys(keys: pa.Array) -> tuple[np.ndarray, pa.Array]:
+    """The place of each key among the different ones in their order, which is not that of the rows."""
+    coded = keys.dictionary_encode()
+    order = pc.call_function("sort_indices", [coded.dictionary])
+    rank = np.empty(len(order), np.int64)
+    rank[np.asarray(order)] = np.arange(len(order))
+    return rank[np.asarray(coded.indices, np.int64)], coded.dictionary.take(order)
+
+
 def _labels(number: np.ndarray, key: np.ndarray, texts: int) -> tuple[np.ndarray, np.ndarray]:
     """Labels of claims, and the number of each label: numbers first, in their order, then texts."""
     read = np.isfinite(number)
@@ -184,8 +200,8 @@ def understand(claims: Claims, rules: Rules) -> Meanings:
     kinds = find_kinds(kept, rules)
     _check_zones(kept, at, kinds, rules)
     number = _read(kept, kinds, find_styles(kept, kinds, rules))
-    coded = keys.dictionary_encode()
-    label, numbers = _labels(number, np.asarray(coded.indices, np.int64)[kept.text], len(coded.dictionary))
+    key, plain = _sorted_keys(keys)
+    label, numbers = _labels(number, key[kept.text], len(plain))
     unit, rounding = np.ones(len(kinds)), np.zeros(len(number))
     for place, kind in enumerate(kinds):
         here = np.flatnonzero(at == place)
@@ -195,4 +211,4 @@ def understand(claims: Claims, rules: Rules) -> Meanings:
         words = claims.texts.take(pa.array(np.unique(claims.text[~said])[:3])).to_pylist()
         silent = int((~said).sum())
         notes.append(f"{silent:,} value{' is no claim' if silent == 1 else 's are no claims'}: {listed(words)}")
-    return Meanings(kept, kinds, label, numbers, coded.dictionary, unit, rounding, notes)
+    return Meanings(kept, kinds, label, numbers, plain, unit, rounding, notes)

@@ -29,10 +29,11 @@ def _shares(number: np.ndarray, cell: np.ndarray, cells: int, units: np.ndarray)
     counts = np.bincount(cell, minlength=cells)
     found = []
     for unit in units:
-        ratio = number / unit
-        whole = np.rint(ratio)
-        near = CLOSE * np.maximum(1.0, np.abs(ratio) * CLOSE)  # of large ratios, floating-point numbers know less
-        multiple = (np.abs(ratio - whole) < near) & ((whole != 0) | (number == 0))
+        with np.errstate(over="ignore", invalid="ignore"):  # 1e308 in steps of 1e-6: infinite, and no multiple
+            ratio = number / unit
+            whole = np.rint(ratio)
+            near = CLOSE * np.maximum(1.0, np.abs(ratio) * CLOSE)  # of large ratios, floating-point numbers know less
+            multiple = (np.abs(ratio - whole) < near) & ((whole != 0) | (number == 0))
         found.append(np.bincount(cell, multiple, cells))
     return np.stack(found, axis=1) / np.maximum(counts, 1)[:, None]
 
@@ -74,7 +75,7 @@ def find_rounding(
     if kind == "number":
         few = _kept_digits(number[some], source[some], sources)[source[read]]
         size = _magnitude(number[read])
-        own = np.maximum(own, np.where(few > 0, 10.0 ** (size - few + 1), 0.0))
+        own = np.maximum(own, np.where(few > 0, 10.0 ** (size - np.maximum(few, 1) + 1), 0.0))
     rounding[read] = own
     return unit, rounding
 

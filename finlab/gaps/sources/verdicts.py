@@ -27,7 +27,9 @@ def written(judgement: Judgement, value: Int[np.ndarray, " some"]) -> pa.Array:
     return judgement.meanings.claims.texts.take(pa.array(places, mask=~there))
 
 
-def entity_columns(judgement: Judgement, fact: Int[np.ndarray, " some"], taken: Sequence[str]) -> dict[str, pa.Array]:
+def entity_columns(
+    judgement: Judgement, fact: Int[np.ndarray, " some"], taken: Sequence[str]
+) -> dict[str, pa.ChunkedArray]:
     """The entity columns of facts; a name that is `taken` gets a mark behind it."""
     claims = judgement.meanings.claims
     rows = claims.entities.take(pa.array(claims.fact_entity[fact]))
@@ -126,9 +128,10 @@ def differences(judgement: Judgement) -> Float[np.ndarray, " claim"]:
     meanings = judgement.meanings
     said = meanings.numbers[meanings.label[judgement.candidates.order]]
     fact = votes.fact[votes.value]
-    off = said - number[judgement.chosen.best][fact]
     clock = np.array([kind == "clock" for kind in meanings.kinds])[votes.attribute[fact]]
-    return np.where(clock, (off + A_DAY / 2) % A_DAY - A_DAY / 2, off)
+    with np.errstate(over="ignore", invalid="ignore"):  # 1e308 less -1e308 is infinite
+        off = said - number[judgement.chosen.best][fact]
+        return np.where(clock, (off + A_DAY / 2) % A_DAY - A_DAY / 2, off)
 
 
 def _biases(judgement: Judgement) -> Float[np.ndarray, " cell"]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finlab.core.errors import InputError
@@ -39,6 +39,7 @@ RECORDS = st.lists(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(RECORDS)
 def test_long_and_records_say_the_same(rows: list[tuple[int, str, str | None, str | None]]) -> None:
     wide = pd.DataFrame(rows, columns=["e", "s", "x", "y"]).astype({"x": object, "y": object})

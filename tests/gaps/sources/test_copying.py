@@ -218,6 +218,6 @@ def test_the_published_example_is_put_right() -> None:
     best = np.lexsort((-chances, votes.fact))[votes.first_value]
     answers = [words[label[order][votes.first_claim[value]]] for value in best]
     assert answers[:3] + answers[4:] == ["MIT", "MSR", "MSR", "Google"]
-    told = found.dependence
-    ties = {(int(i), int(j)): p for i, j, p in zip(told.first, told.second, told.overall, strict=True)}
+    pairs = zip(found.dependence.first.tolist(), found.dependence.second.tolist(), strict=True)
+    ties = dict(zip(pairs, found.dependence.overall.tolist(), strict=True))
     assert ties[2, 3] > 0.85 and ties[2, 4] > 0.5 and max(p for pair, p in ties.items() if pair[0] < 2) < 0.5

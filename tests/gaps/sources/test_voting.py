@@ -26,7 +26,7 @@ def rising(mass: float, share: float) -> float:
     return lgamma(share + mass) - lgamma(share)
 
 
-def slow(votes: Votes, habits: Habits, fact: int) -> tuple[dict[int, float], float]:  # noqa: C901 - one plain twin
+def slow(votes: Votes, habits: Habits, fact: int) -> tuple[dict[int, float], float]:  # noqa: C901 (one story, told once)
     """The probabilities of the values of one fact, and of nobody's being right, in dictionaries and loops."""
     at = int(votes.attribute[fact])
     values = [int(value) for value in np.flatnonzero(votes.fact == fact)]
