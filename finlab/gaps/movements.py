@@ -15,7 +15,7 @@ from ..core.checks import check_columns, check_number
 from ..core.errors import InputError, cut
 from ..data.relation import Relation, Tabular, literal, opened, quoted
 from .checking.formula_sql import digits_in_use, exact, unreadable
-from .checking.gap_tables import evidence_sql, gaps_table, text_sql
+from .checking.gap_tables import check_currency, evidence_sql, gaps_table, text_sql
 from .checking.identity import Names, names_of
 from .record import Gaps
 from .checking.suspects import FARTHEST
@@ -117,9 +117,10 @@ class _Search(NamedTuple):
 # %% ../../nbs/gaps/movements.ipynb #da02fc80
 def _found(table: Tabular, search: _Search, write: Callable[[Series, str, float], str]) -> Gaps:
     """Search a table, and write what was found as gaps."""
-    for what in ("value", "period", "name", "currency"):
+    check_currency(search.currency)
+    for what in ("value", "period", "name"):
         given = getattr(search, what)
-        if not isinstance(given, str) or not (given or what == "currency"):
+        if not isinstance(given, str) or not given:
             raise InputError.of(what, given, "a name")
     often = check_number("often", search.often, 1e-9, 0.5)
     key = names_of("key", search.key)

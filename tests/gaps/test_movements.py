@@ -130,6 +130,7 @@ def test_a_kept_table_is_left_as_it_was() -> None:
         ("value", {"period": "day", "often": 0}, "often is 0"),
         ("value", {"period": "day", "often": "x"}, "often is 'x'"),
         ("value", {"period": "day", "currency": None}, "currency is None"),
+        ("value", {"period": "day", "currency": "euro"}, "three capitals such as EUR"),
         (3, {"period": "day"}, "value is 3"),
         ("flag", {"period": "day"}, "expected numbers"),
     ],

@@ -25,6 +25,9 @@ from .identity import Identity, Lent, lend, names_of, plan_of
 STATEMENTS = (
     Identity("balance sheet", "assets = liabilities + equity + noncontrolling? + temporary_equity?",
              "What a company has is what it owes and what is its owners'."),
+    Identity("parts of assets", "assets = current_assets + noncurrent_assets", "A total is the sum of its items."),
+    Identity("parts of liabilities", "liabilities = current_liabilities + noncurrent_liabilities",
+             "A total is the sum of its items."),
     Identity("current assets", "current_assets <= assets", "A part is not larger than its whole."),
     Identity("current liabilities", "current_liabilities <= liabilities", "A part is not larger than its whole."),
     Identity("cash and assets", "cash <= assets", "A part is not larger than its whole."),
@@ -45,6 +48,7 @@ LEDGERS = (
     Identity("trial balance", "opening + debit - credit = closing", "What was there and what moved is what is there."),
     Identity("carried forward", "closing[-1] = opening", "A period begins where the last one ended."),
     Identity("control account", "ledger.balance = sum(items.amount)", "The items of an account add up to its balance."),
+    Identity("documents", "documents.total = sum(lines.amount)", "The lines of a document add up to its total."),
 )
 BANKS = (
     Identity("statement", "opening + movement = closing", "What was there and what moved is what is there."),

@@ -66,7 +66,7 @@ def test_only_what_a_table_can_be_asked_is_kept() -> None:
 
 def test_names_of_a_house() -> None:
     names = {"opening": "Anfang", "closing": "Ende", "debit": "Soll", "credit": "Haben"}
-    _, balance, carried, _ = renamed(LEDGERS, names)
+    _, balance, carried, *_ = renamed(LEDGERS, names)
     assert (balance.formula, carried.formula) == ("Anfang + Soll - Haben = Ende", "Ende[-1] = Anfang")
     [journal] = renamed(LEDGERS[:1], {"entry": "Beleg Nr.", "debit": "Soll"})
     assert (journal.key, journal.formula) == (("Beleg Nr.",), "sum(Soll) = sum(credit)")
