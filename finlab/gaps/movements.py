@@ -66,7 +66,8 @@ def stale_sql(series: Series, often: float) -> str:
     steps = series.sql("SELECT *, CASE WHEN v = before THEN 1 ELSE 0 END AS same FROM {rows}")
     counted = series.sql(f"SELECT *, sum(1 - same) OVER ({{part}}ORDER BY n) AS run FROM ({steps})")
     runs = series.sql("SELECT {keys}run, sum(same) AS k, any_value(v) AS v, min(p) AS since, max(p) AS until, "
-                      f"list(_row ORDER BY n) AS rows FROM ({counted}) GROUP BY {{keys}}run")  # fmt: skip
+                      f"list(_row ORDER BY n) AS rows FROM ({counted}) WHERE v = before OR v = after "
+                      "GROUP BY {keys}run")  # fmt: skip
     sizes = series.sql("SELECT {keys}count(before) AS steps, sum(same) AS repeats, "
                        f"median(abs(v - before)) FILTER (WHERE same = 0) AS size FROM ({steps}) {{by}}")  # fmt: skip
     rate = f"(SELECT (coalesce(sum(same), 0) + 0.5) / (count(before) + 1) FROM ({steps}))"
@@ -85,7 +86,7 @@ def scaled_sql(series: Series, often: float) -> str:
     """Write SQL for the values that are probably off by a power of ten: key, p, v, power, rows, chance, alone."""
     step = "log10(abs(CAST({0} AS DOUBLE) / CAST({1} AS DOUBLE)))"
     pairs = {"y": ("v", "before"), "z": ("after", "v"), "back": ("v", "earlier")}
-    log = "CASE WHEN {0} * {1} > 0 THEN " + step + " END AS {2}"
+    log = "CASE WHEN sign({0}) * sign({1}) > 0 THEN " + step + " END AS {2}"
     logs = ", ".join(log.format(*pair, name) for name, pair in pairs.items())
     steps = f"SELECT *, {logs} FROM {series.draft}"
     widths = series.sql(f"SELECT {{keys}}greatest(1.4826 * median(abs(y)), {_NARROWEST}) AS s FROM ({steps}) {{by}}")

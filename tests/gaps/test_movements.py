@@ -147,3 +147,18 @@ def test_hostile_text_is_harmless() -> None:
     text = "<i>'; DROP TABLE t; --"
     gaps = stale(series(values, text).rename(columns={"value": text}), text, key="key", period="day", name=text)
     assert gaps[0].key == text and "<i>" not in gaps._repr_html_()
+
+
+@pytest.mark.parametrize("search", [stale, scaled])
+def test_a_column_may_be_called_like_a_sign_of_a_format(search: Any) -> None:
+    names = {"value": "%d", "key": "{key}", "day": "{rows} %s"}
+    frame = series(moving(40) + 0.25).rename(columns=names)
+    assert search(frame, "%d", key="{key}", period="{rows} %s", name="{by} %d").summary().startswith("No gaps")
+
+
+@pytest.mark.parametrize("search", [stale, scaled])
+def test_the_widest_numbers_are_searched(search: Any) -> None:
+    found = search(series(["9" * 38, "8" * 38, "7" * 38, "8" * 38]), "value", key="key", period="day")
+    assert len(found) == 0
+    jump = ["1" + "0" * 36, "1" + "1" * 36, "12" + "0" * 35, "1" + "2" * 33, "11" + "0" * 35, "12" + "1" * 35]
+    assert [gap.kind for gap in scaled(series(jump), "value", key="key", period="day")] == ["unit"]
