@@ -28,7 +28,7 @@ PRICE = {
     "hold": Plan("Identity a + b = c: CPU beside plain SQL", "<= 4", "x", "duckdb"),
     "lag": Plan("Identity with the value before, by key: CPU beside plain SQL", "<= 3", "x", "duckdb"),
 }
-ROWS, QUICK_ROWS = 10_000_000, 100_000
+ROWS, QUICK_ROWS = 10_000_000, 1_000_000
 TENTH = Decimal("0.1")
 Days = set[tuple[str, str]]
 

@@ -21,6 +21,7 @@ from ..core.plotting import finish, new_figure
 from ..core.progress import progress
 from .checking.witnesses import Case, weigh_together
 from .checking.formulas import Formula
+from .checking.gap_tables import check_currency
 from .checking.identity import Identity, Lent, Names, lend, names_of, plan_of
 from .checking.identity_gaps import MOST_GAPS, Cut, cut_of, failing_of, identity_gaps, largest_of
 from .checking.instances import notes_of
@@ -190,15 +191,17 @@ def check(
 ) -> IdentityReport:
     """Check identities over a table, over several (by their names), or over `Facts`.
 
-    Tables are pandas frames, Arrow tables, or (connection, quoted name). An identity without a key or a period of its
-    own has those given here. `currency` is a code, or the column of the checked table that holds it.
+    Tables are pandas frames, Arrow tables, or (connection, quoted name); those of a store: `store.table(name)`.
+    An identity without a key or a period of its own has those given here. `currency` is a code, or the column of the
+    checked table that holds it.
     Raises InputError for a formula, table or column that is not there, and for numbers that no decimal can hold.
     """
-    if not isinstance(period, str) or not isinstance(currency, str):
-        raise InputError.of("period and currency", (period, currency), "names")
+    if not isinstance(period, str):
+        raise InputError.of("period", period, "the name of a column")
     claims = _identities(identities, names_of("key", key), period)
     known: dict[tuple[str, str], int] = {}
     with lend(tables) as lent:
+        check_currency(currency, dict.fromkeys(name for one in lent.relations.values() for name in one.columns))
         checked = [_checked(identity, lent, known) for identity in progress(claims, title="identities")]
         cases = weigh_together([one.case for one in checked])
         found = [identity_gaps(case, one.failing, one.cut, currency)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from ..core.checks import check_columns
 from ..core.errors import InputError, cut
 from ..data.relation import Relation, Tabular, literal, opened, quoted
-from .checking.formula_sql import digits_in_use, exact
+from .checking.formula_sql import digits_in_use, exact, unreadable
 from .checking.gap_tables import gaps_table, number_text, text_sql
 from .checking.identity import Facts, Names, names_of
 from .record import Gaps
@@ -102,8 +102,10 @@ def restated(facts: Facts | Tabular, *, filed: str = "filed", by: Names = ("form
         sizes = f"SELECT count(*) AS n FROM {reports} GROUP BY {', '.join(names)}"
         total, again = relation.ask(f"SELECT count(*), count(*) FILTER (WHERE n > 1) FROM ({sizes})")[0]
         found = _written(relation, groups, len(asked.key), name)
+        lost, first = unreadable(relation, asked.value, digits_in_use(relation, asked.value, "the facts"), "the facts")
     note = f"{again:,} of {total:,} facts were reported more than once, {found.num_rows:,} of them with another value."
-    return Gaps(found, {name: relation.rows}, (note,))
+    told = f"{lost:,} values of {asked.value} are no exact numbers, such as {cut(first)!r}."
+    return Gaps(found, {name: relation.rows}, (note, told) if lost else (note,))
 
 # %% ../../nbs/gaps/restated.ipynb #2d0cdb16
 def _written(relation: Relation, groups: str, keys: int, name: str) -> pa.Table:

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from finlab.core.errors import InputError
-from finlab.gaps.movements import STEPS_OF_ALL, STUCK, scaled, stale
+from finlab.data.relation import opened
+from finlab.gaps.movements import STEPS_OF_ALL, STUCK, Series, common_rate, scaled, stale
 
 
 def series(values: Any, key: str = "A") -> pd.DataFrame:
@@ -130,6 +131,7 @@ def test_a_kept_table_is_left_as_it_was() -> None:
         ("value", {"period": "day", "often": 0}, "often is 0"),
         ("value", {"period": "day", "often": "x"}, "often is 'x'"),
         ("value", {"period": "day", "currency": None}, "currency is None"),
+        ("value", {"period": "day", "currency": "euro"}, "three capitals such as EUR"),
         (3, {"period": "day"}, "value is 3"),
         ("flag", {"period": "day"}, "expected numbers"),
     ],
@@ -146,3 +148,55 @@ def test_hostile_text_is_harmless() -> None:
     text = "<i>'; DROP TABLE t; --"
     gaps = stale(series(values, text).rename(columns={"value": text}), text, key="key", period="day", name=text)
     assert gaps[0].key == text and "<i>" not in gaps._repr_html_()
+
+
+@pytest.mark.parametrize("search", [stale, scaled])
+def test_a_column_may_be_called_like_a_sign_of_a_format(search: Any) -> None:
+    names = {"value": "%d", "key": "{key}", "day": "{rows} %s"}
+    frame = series(moving(40) + 0.25).rename(columns=names)
+    assert search(frame, "%d", key="{key}", period="{rows} %s", name="{by} %d").summary().startswith("No gaps")
+
+
+@pytest.mark.parametrize("search", [stale, scaled])
+def test_the_widest_numbers_are_searched(search: Any) -> None:
+    found = search(series(["9" * 38, "8" * 38, "7" * 38, "8" * 38]), "value", key="key", period="day")
+    assert len(found) == 0
+    jump = ["1" + "0" * 36, "1" + "1" * 36, "12" + "0" * 35, "1" + "2" * 33, "11" + "0" * 35, "12" + "1" * 35]
+    assert [gap.kind for gap in scaled(series(jump), "value", key="key", period="day")] == ["unit"]
+
+
+def repeating(rates: np.ndarray, steps: int, seed: int) -> pd.DataFrame:
+    """Series that repeat the value before at rates of their own."""
+    random = np.random.default_rng(seed)
+    moves = (random.random((len(rates), steps)) >= rates[:, None]) * random.integers(1, 10**6, (len(rates), steps))
+    names = np.repeat(np.arange(len(rates)), steps)
+    return pd.DataFrame({"key": names, "day": np.tile(np.arange(steps), len(rates)), "value": moves.cumsum(1).ravel()})
+
+
+def measured(frame: pd.DataFrame) -> tuple[float, float]:
+    same = frame.groupby("key")["value"].diff().eq(0)
+    sizes = pd.DataFrame({"steps": frame.groupby("key").size() - 1, "repeats": same.groupby(frame["key"]).sum()})
+    with opened(sizes) as relation:
+        return common_rate(Series(relation, "", ()), relation.name)
+
+
+def test_how_much_series_differ_is_measured() -> None:
+    random = np.random.default_rng(1)
+    for strength in (8.0, 40.0):
+        frame = repeating(random.beta(strength * 0.2, strength * 0.8, 3000), 80, 2)
+        rate, steps = measured(frame)
+        assert rate == pytest.approx(0.2, abs=0.01) and steps == pytest.approx(strength, rel=0.15)
+    assert measured(repeating(np.full(300, 0.1), 80, 3))[1] > 200
+    assert measured(repeating(np.full(29, 0.1), 80, 3))[1] == STEPS_OF_ALL
+    assert measured(repeating(np.full(100, 0.1), 2, 3))[1] == STEPS_OF_ALL
+    assert measured(repeating(random.choice([0.0, 1.0], 100), 80, 4))[1] == STEPS_OF_ALL
+
+
+def test_repeats_as_often_as_chance_has_them_are_no_certain_news() -> None:
+    frame = repeating(np.full(1000, 0.001), 100, 5)
+    found = stale(frame, "value", key="key", period="day")
+    assert all(gap.probability < 0.6 for gap in found)
+    still = frame["value"].tolist()
+    still[120:125] = [still[119]] * 5
+    [first, *_] = stale(frame.assign(value=still), "value", key="key", period="day").ranked()
+    assert first.rows("table") == tuple(range(119, 125)) and first.probability > 0.99

@@ -83,6 +83,22 @@ def test_reports_are_put_in_order_by_their_day_not_by_their_row() -> None:
     assert gap.residual == 2 and gap.rows("facts") == (2, 1, 0)
 
 
+def test_values_that_are_no_numbers_are_told_and_left_out() -> None:
+    found = restated(facts("1", "x", "9" * 60, "", None, "2"))
+    assert found[0].rows("facts") == (0, 5) and "2 values of value are no exact numbers, such as 'x'." in found.notes
+    [gap] = restated(facts(1.0, float("inf"), float("nan"), 2.5))
+    assert gap.rows("facts") == (0, 3) and gap.residual == 1.5
+
+
+def test_facts_of_any_other_layout() -> None:
+    table = pd.DataFrame({"what": ["Cash"] * 3, "amount": ["1.00", "1.0", "1.50"], "day": ["2026-03-31"] * 3,
+                          "said": ["2026-04-02", "2026-04-03", "2026-05-01"], "g0": ["A"] * 3})  # fmt: skip
+    layout = Facts(table, item="what", value="amount", start="", end="day", unit="", key="g0")
+    [gap] = restated(layout, filed="said", by=())
+    assert (gap.key, gap.period, gap.residual, gap.currency) == ("A", "2026-03-31", 0.5, "")
+    assert gap.values == ("1 (2026-04-02) -> 1.5 (2026-05-01)",)
+
+
 def test_hostile_text_is_harmless() -> None:
     text = "<b>'; DROP TABLE facts; --"
     gaps = restated(facts(1, 2, concept=text).assign(form=text), name=text)

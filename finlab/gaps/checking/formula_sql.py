@@ -52,8 +52,10 @@ def digits_in_use(relation: Relation, column: str, what: str = "the table") -> i
         needed = (d for d in range(scale, 0, -1) if _is_any(relation, f"{name} % {Decimal(1).scaleb(1 - d):f} <> 0"))
         return next(needed, 0)
     if sort == "float":
-        off = f"isfinite({name}) AND abs({name} - round({name}, %d)) > {_NOISE} * greatest(1, abs({name}))"
-        return next((d for d in _FLOAT_DIGITS if not _is_any(relation, off % d)), CENTS)
+        noise = f"{_NOISE} * greatest(1, abs({name}))"
+        off = (f"isfinite({name}) AND abs({name} - round({name}, {d})) > {noise}" for d in _FLOAT_DIGITS)
+        needed = (d for d, condition in zip(_FLOAT_DIGITS, off, strict=True) if not _is_any(relation, condition))
+        return next(needed, CENTS)
     if sort == "text":
         after = f"max(length(rtrim(regexp_extract({name}, '^\\s*[-+]?\\d*\\.(\\d+)', 1), '0')))"
         found = relation.ask(f"SELECT {after} FROM {relation.name}")[0][0]

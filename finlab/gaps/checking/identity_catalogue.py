@@ -19,12 +19,15 @@ import tomli_w
 from ...core.checks import check_choice, check_path, did_you_mean
 from ...core.errors import InputError, cut
 from .formulas import Call, Condition, Formula, Negative, Node, Number, Operation, Term, Total
-from .identity import Identity, Lent, lend, names_of, plan_of
+from .identity import Identity, Lent, lend, plan_of
 
 # %% ../../../nbs/gaps/checking/identity_catalogue.ipynb #bd71776d
 STATEMENTS = (
     Identity("balance sheet", "assets = liabilities + equity + noncontrolling? + temporary_equity?",
              "What a company has is what it owes and what is its owners'."),
+    Identity("parts of assets", "assets = current_assets + noncurrent_assets", "A total is the sum of its items."),
+    Identity("parts of liabilities", "liabilities = current_liabilities + noncurrent_liabilities",
+             "A total is the sum of its items."),
     Identity("current assets", "current_assets <= assets", "A part is not larger than its whole."),
     Identity("current liabilities", "current_liabilities <= liabilities", "A part is not larger than its whole."),
     Identity("cash and assets", "cash <= assets", "A part is not larger than its whole."),
@@ -45,6 +48,7 @@ LEDGERS = (
     Identity("trial balance", "opening + debit - credit = closing", "What was there and what moved is what is there."),
     Identity("carried forward", "closing[-1] = opening", "A period begins where the last one ended."),
     Identity("control account", "ledger.balance = sum(items.amount)", "The items of an account add up to its balance."),
+    Identity("documents", "documents.total = sum(lines.amount)", "The lines of a document add up to its total."),
 )
 BANKS = (
     Identity("statement", "opening + movement = closing", "What was there and what moved is what is there."),
@@ -63,9 +67,11 @@ def running_balance(
     `direction` is the column that says which amounts came in, by one of the texts `incoming`; all others went out.
     `opened`: every account begins at zero with its first booking. InputError for what are no names.
     """
+    for name, value in {"amount": amount, "balance": balance}.items():
+        if not isinstance(value, str) or not value:
+            raise InputError.of(name, value, "the name of a column")
     if not (isinstance(direction, str) and isinstance(incoming, (list, tuple)) and bool(direction) == bool(incoming)):
         raise InputError.of("direction and incoming", (direction, incoming), "both or none, and incoming as a list")
-    amount, balance = (*names_of("amount", amount)[:1], *names_of("balance", balance)[:1])
     texts, sum_ = tuple(map(str, incoming)), Term(balance, lag=1, optional=opened)
     came, went = (Term(amount, where=(Condition(direction, sign, texts),)) for sign in ("=", "!="))
     after = Operation("-", Operation("+", sum_, came), went) if direction else Operation("+", sum_, Term(amount))
@@ -113,10 +119,19 @@ def catalogue(name: str) -> tuple[Identity, ...]:
     return CATALOGUE[check_choice("name", name, CATALOGUE)]
 
 
+def _checked(identities: object) -> tuple[Identity, ...]:
+    found = tuple(identities) if isinstance(identities, Iterable) else ()
+    if not found or not all(isinstance(one, Identity) for one in found):
+        raise InputError.of("identities", identities, "a list of Identity, at least one")
+    return found
+
+
+@no_type_check  # by hooks: what is given is checked in words
 def applicable(identities: Iterable[Identity], tables: object) -> tuple[Identity, ...]:
     """Those of the identities whose tables and columns are there; a column that may be missing is left out of them."""
+    given = _checked(identities)
     with lend(tables) as lent:
-        fitted = (_fitted(identity, lent) for identity in identities)
+        fitted = (_fitted(identity, lent) for identity in given)
         return tuple(identity for identity in fitted if identity is not None)
 
 # %% ../../../nbs/gaps/checking/identity_catalogue.ipynb #4975a115
@@ -164,12 +179,15 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
     return Call(node.name, tuple(_renamed(part, names) for part in node.arguments))
 
 
+@no_type_check  # by hooks: what is given is checked in words
 def renamed(identities: Iterable[Identity], names: Mapping[str, str]) -> tuple[Identity, ...]:
     """The identities with other names for their columns, tables, keys and periods.
 
     InputError for a name that none of them has: it is probably misspelt.
     """
-    found = tuple(identities)
+    found = _checked(identities)
+    if not isinstance(names, Mapping):
+        raise InputError.of("names", names, "new names by old ones")
     terms = [term for identity in found for term in identity.parsed.terms]
     known = {term.column for term in terms} | {term.table for term in terms} | {one.table for one in found}
     known |= {one.period for one in found} | {name for one in found for name in one.key}
@@ -190,18 +208,22 @@ _PARTS = [part.name for part in fields(Identity)]
 _DEFAULTS = {part.name: part.default for part in fields(Identity)}
 
 
+@no_type_check  # by hooks, as above
 def identities_to_toml(identities: Iterable[Identity]) -> str:
     """Write identities as TOML: what differs from the defaults."""
     tables = []
-    for identity in identities:
+    for identity in _checked(identities):
         values = {part.name: getattr(identity, part.name) for part in fields(identity)}
         kept = {name: value for name, value in values.items() if value != _DEFAULTS.get(name)}
         tables.append({name: list(value) if isinstance(value, tuple) else str(value) for name, value in kept.items()})
     return tomli_w.dumps({"identity": tables})
 
 
+@no_type_check  # by hooks, as above
 def identities_from_toml(text: str) -> tuple[Identity, ...]:
     """Read identities from TOML; what is unknown or wrong is an InputError that says which."""
+    if not isinstance(text, str):
+        raise InputError.of("text", text, "TOML, as a text")
     try:
         document = tomllib.loads(text, parse_float=Decimal)
     except (ValueError, TypeError, ArithmeticError, RecursionError) as error:

@@ -15,7 +15,7 @@ from scipy.stats import binom
 from ...data.relation import Relation, literal, quoted
 from .witnesses import Case
 from .formulas import Leaf, Term, Total
-from .gap_tables import evidence_sql, gaps_table, number_text, text_sql
+from .gap_tables import evidence_sql, gaps_table, is_code, number_text, text_sql
 from .judgement import Judgement
 from .suspects import MOST_ITEMS, Failing, spreads_of
 
@@ -184,7 +184,7 @@ def _currency(failing: Failing, currency: str, kinds: dict[str, str]) -> tuple[s
     if currency in plan.relation().columns:
         rows = f"(SELECT CAST({quoted(currency)} AS VARCHAR) FROM {plan.relation().name} AS o WHERE o._row = g.row)"
         return f"coalesce({rows}, '')", "true"
-    return literal(currency), "true"
+    return literal(currency if is_code(currency) else ""), "true"
 
 # %% ../../../nbs/gaps/checking/identity_gaps.ipynb #92d39fe7
 def identity_gaps(case: Case, failing: Failing, cut_: Cut, currency: str = "") -> pa.Table:
@@ -199,7 +199,7 @@ def identity_gaps(case: Case, failing: Failing, cut_: Cut, currency: str = "") -
         "period": text_sql("p", kinds["p"]) if "p" in kinds else "''",
         "sources": f"[{', '.join(literal(table) for table in plan.tables)}]",
         "values": f"[{', '.join(_values_sql(failing, table) for table in plan.tables)}]",
-        "residual": "CAST(d AS DOUBLE)", "currency": coin, "bits": "coalesce(bits, 0)",
+        "residual": "CAST(-d AS DOUBLE)", "currency": coin, "bits": "coalesce(bits, 0)",
         "amount_at_stake": f"CASE WHEN {money} THEN TRY_CAST(miss AS DECIMAL(38, 4)) END",
         "probability": f"CASE WHEN {known} THEN coalesce(rounding, 1) ELSE least(fits[1].p, 1 / len(fits)) END",
         "n_explanations": f"CASE WHEN {known} THEN 1 ELSE len(fits) END",

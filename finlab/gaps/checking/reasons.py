@@ -50,7 +50,8 @@ def _swapped() -> str:
     place = _zeros(f"({_STEP} // 9)")
     first, second = f"({_OLD} // ({place} * 10)) % 10", f"({_OLD} // {place}) % 10"
     back = f"{_OLD} + ({second} - {first}) * {place} * 9"
-    return f"{_WRITTEN} AND {_STEP} % 9 = 0 AND ({_STEP} // 9) // {place} < 10 AND {back} = {_NEW}"
+    there = f"({_NEW} >= {place} * 10 OR t >= {place} * 10)"
+    return f"{_WRITTEN} AND {_STEP} % 9 = 0 AND ({_STEP} // 9) // {place} < 10 AND {back} = {_NEW} AND {there}"
 
 
 def _mistyped() -> str:

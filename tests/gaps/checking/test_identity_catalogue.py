@@ -66,7 +66,7 @@ def test_only_what_a_table_can_be_asked_is_kept() -> None:
 
 def test_names_of_a_house() -> None:
     names = {"opening": "Anfang", "closing": "Ende", "debit": "Soll", "credit": "Haben"}
-    _, balance, carried, _ = renamed(LEDGERS, names)
+    _, balance, carried, *_ = renamed(LEDGERS, names)
     assert (balance.formula, carried.formula) == ("Anfang + Soll - Haben = Ende", "Ende[-1] = Anfang")
     [journal] = renamed(LEDGERS[:1], {"entry": "Beleg Nr.", "debit": "Soll"})
     assert (journal.key, journal.formula) == (("Beleg Nr.",), "sum(Soll) = sum(credit)")
@@ -184,3 +184,26 @@ def test_books_without_a_table_are_refused() -> None:
         check_company({name: table for name, table in BOOKS.items() if name != "journal"})
     with pytest.raises(InputError, match="tables by their names"):
         check_company([1])  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("ask", "expected"),
+    [
+        (lambda: applicable(3, BOOKS), "identities is 3"),  # pyright: ignore[reportArgumentType]
+        (lambda: applicable("a = b", BOOKS), "a list of Identity"),  # pyright: ignore[reportArgumentType]
+        (lambda: applicable([None], BOOKS), "a list of Identity"),  # pyright: ignore[reportArgumentType]
+        (lambda: applicable([], BOOKS), "at least one"),
+        (lambda: renamed(None, {}), "identities is None"),  # pyright: ignore[reportArgumentType]
+        (lambda: renamed(BANKS, None), "new names by old ones"),  # pyright: ignore[reportArgumentType]
+        (lambda: renamed(BANKS, {3: "a"}), "names of the identities"),  # pyright: ignore[reportArgumentType]
+        (lambda: identities_to_toml(["a = b"]), "a list of Identity"),  # pyright: ignore[reportArgumentType]
+        (lambda: identities_from_toml(3), "TOML, as a text"),  # pyright: ignore[reportArgumentType]
+        (lambda: identities_from_toml(b"x"), "TOML, as a text"),  # pyright: ignore[reportArgumentType]
+        (lambda: running_balance([]), "amount is []"),  # pyright: ignore[reportArgumentType]
+        (lambda: running_balance("a", ""), "balance is ''"),
+    ],
+)
+def test_what_is_no_identity_or_name_is_refused_in_words(ask: Any, expected: str) -> None:
+    with pytest.raises(InputError) as error:
+        ask()
+    assert expected in str(error.value)

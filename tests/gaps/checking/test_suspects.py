@@ -113,6 +113,23 @@ def test_the_reasons_are_those_of_a_slow_twin(seed: int) -> None:
     assert {one for one in fast if one[1]} == expected and len(expected) > 50
 
 
+@pytest.mark.parametrize(
+    ("old", "true", "swapped"),
+    [
+        ("15", "105", True),
+        ("105", "15", False),
+        ("1.05", "0.15", True),
+        ("0.51", "0.15", True),
+        ("10.50", "0.15", False),
+    ],
+)
+def test_a_digit_changes_places_only_with_one_that_was_written(old: str, true: str, swapped: bool) -> None:
+    sides = pd.DataFrame({"a": [old, "20.25"], "b": [true, "20.25"]})
+    found = reasons(Identity("i", "a = b", rounding_unit=0), sides)
+    labels = found.loc[found["cell"] == "a", "label"]
+    assert any("swapped" in label for label in labels) == swapped
+
+
 def test_the_weight_of_a_reason_is_the_product_of_the_formula() -> None:
     frame = pd.DataFrame({"a": [100.0] * 50 + [-100.0], "b": [300.0] * 51})
     found = reasons(Identity("i", "a + 200 = b", rounding_unit=1), frame)
