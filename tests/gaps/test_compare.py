@@ -380,10 +380,10 @@ def test_residuals_add_up_to_the_right_total_minus_the_left(left: Any, right: An
 def test_residuals_are_right_minus_left_for_every_kind() -> None:
     days = [date(2026, 3, 31)] * 3
     left = Frame({"id": [1, 2, 3], "amount": [100.0, 7.0, 5.0], "day": days})
-    right = Frame({"id": [1, 4, 3, 3], "amount": [97.5, 8.0, 5.0, 5.0], "day": [date(2026, 4, 2), *days]})
+    right = Frame({"id": [1, 4, 3, 3], "amount": [70.0, 8.0, 5.0, 5.0], "day": [date(2026, 4, 2), *days]})
     there = {(gap.kind, gap.field): gap.residual for gap in compare(left, right, on="id") if gap.key != "2"}
     back = {(gap.kind, gap.field): gap.residual for gap in compare(right, left, on="id") if gap.key != "2"}
-    assert there == {("value", "amount"): -2.5, ("timing", "day"): 2.0, ("missing", ""): 8.0, ("duplicate", ""): 5.0}
+    assert there == {("value", "amount"): -30.0, ("timing", "day"): 2.0, ("missing", ""): 8.0, ("duplicate", ""): 5.0}
     assert {kind: -(residual or 0) for kind, residual in back.items()} == there
 
 
@@ -447,7 +447,7 @@ def test_a_database_that_is_closed_is_told() -> None:
 
 def test_tolerances_beyond_any_amount_let_everything_pass_or_nothing() -> None:
     for near in (1e308, Decimal("1e999999"), Tolerance(0, Decimal("1e999999"))):
-        assert len(pair([1.0], [2e300], tolerances={"amount": near})) == 0
+        assert len(pair([1.0], [2e20], tolerances={"amount": near})) == 0
     assert len(pair([1.0], [1.01], tolerances={"amount": Tolerance(0, Decimal("1e-999999"))})) == 1
 
 

@@ -112,23 +112,40 @@ def _choices(kinds: Int[np.ndarray, " more"], chosen: Int[np.ndarray, " extra"])
 
 # %% ../../../nbs/gaps/comparing/pairing.ipynb #88a186a4
 def _single(rows: Int[np.ndarray, " more"], distance: Float[np.ndarray, "more fewer"]) -> Surplus:
-    """The one row too many: each is left out in turn."""
-    left_out = np.array([_least(np.delete(distance, place, axis=0)) for place in range(len(rows))])
+    """The one row too many: the one that the pairs leave over, and the others by what it costs to leave them out."""
+    stays, columns = _assigned(distance) if distance.size else (np.arange(0), np.arange(0))
+    best = int(np.setdiff1d(np.arange(len(rows)), stays)[0])
+    left_out = _costs_left_out(distance, stays, columns, best)
     share = np.exp2(-FIELD_BITS * (left_out - left_out.min()))
     share /= share.sum()
-    order = np.argsort(-share, kind="stable")
-    best = order[0]
+    order = [one for one in np.argsort(-share, kind="stable").tolist() if one != best]
     ties = int(np.isclose(left_out, left_out.min()).sum())
-    rest = [one for one in order[1 : MOST_ALTERNATIVES + 1] if share[one] >= LEAST_SHARE]
+    rest = [one for one in order[:MOST_ALTERNATIVES] if share[one] >= LEAST_SHARE]
     others = tuple((float(share[one]), (int(rows[one]),)) for one in rest)
     return Surplus(tuple(rows.tolist()), (int(rows[best]),), min(float(share[best]), 1 / ties), ties, others)
 
 
-def _least(distance: Float[np.ndarray, "some some"]) -> float:
-    if not distance.size:
-        return 0.0
-    rows, columns = _assigned(distance)
-    return float(distance[rows, columns].sum())
+_SAME = 1e-12  # sums of distances that are nearer than that are equal
+
+
+def _costs_left_out(
+    distance: Float[np.ndarray, "more fewer"], stays: Int[np.ndarray, " fewer"], columns: Int[np.ndarray, " fewer"],
+    best: int,
+) -> Float[np.ndarray, " more"]:
+    """What leaving out each row costs more than leaving out the best one: rows hand on partners, the cheapest way.
+
+    The row that was left out takes the partner of another one, which takes that of a third, until a row has none left.
+    """
+    price = np.full((len(distance), len(distance)), np.inf)
+    price[:, stays] = distance[:, columns] - distance[stays, columns]
+    costs = np.full(len(distance), np.inf)
+    costs[best] = 0.0
+    for _ in range(len(distance)):
+        less = np.minimum(costs, (costs[:, None] + price).min(axis=0))
+        if not (less < costs - _SAME).any():
+            break
+        costs = less
+    return costs
 
 # %% ../../../nbs/gaps/comparing/pairing.ipynb #4dd66f36
 def surpluses(groups: Sequence[Group]) -> tuple[list[Surplus], list[Surplus]]:

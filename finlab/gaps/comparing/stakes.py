@@ -70,8 +70,8 @@ def _with_record(draft: Draft, amounts: Amounts) -> Draft:
 
 def _with_residual(draft: Draft, amounts: Amounts) -> Draft:
     """What rows of one side add to right minus left: their amounts, those of the left side with the other sign."""
-    sign = np.where(draft.left >= 0, -1.0, 1.0) / 10.0**amounts.digits
-    residual = pa.array(amounts.numbers.astype(np.float64) * sign, mask=~amounts.known)
+    sizes = amounts.numbers.astype(np.float64) / 10.0**amounts.digits
+    residual = pa.array(np.where(draft.left >= 0, -sizes, sizes), mask=~amounts.known)
     place = draft.verdicts.column_names.index("residual")
     return draft._replace(verdicts=draft.verdicts.set_column(place, "residual", residual))
 
