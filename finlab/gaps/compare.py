@@ -111,7 +111,7 @@ def compare(
     the key; without it, a key is looked for. `names` are what the sources are called. `amount`, `date` and `currency`
     name columns that say what a record is worth, when it is, in which currency (or the code of all amounts).
     `tolerances` lets numbers (and days) of a column pass that are near; `columns` says how a column is read, or None
-    to leave it out; `rates` is a table of days, currencies and rates. Residuals are left minus right.
+    to leave it out; `rates` is a table of days, currencies and rates. Residuals are right minus left.
     Raises InputError for what cannot be compared, and where only the user can say how a column is to be read.
     """
     wishes = Wishes(on=on, amount=amount, date=date, currency=currency, tolerances=tolerances, columns=columns)

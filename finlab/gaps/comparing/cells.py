@@ -60,13 +60,16 @@ class Tolerance:
 
 # %% ../../../nbs/gaps/comparing/cells.ipynb #982143be
 def _exact(name: str, value: object) -> Decimal:
-    """A number of at least zero as a decimal: a float as it is written."""
+    """A number of at least zero as a decimal: a float as it is written, and what is beyond any amount as 1e40."""
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         raise InputError.of(name, value, "a number of at least 0")
     found = Decimal(str(value))
     if not found.is_finite() or found < 0:
         raise InputError.of(name, value, "a number of at least 0")
-    return found
+    return found if -_REACH < found.adjusted() < _REACH else Decimal(f"1e{_REACH}" if found > 1 else 0)
+
+
+_REACH = 40  # digits before and after the point: more than any amount has
 
 
 def check_tolerances(tolerances: object, columns: list[str]) -> dict[str, Tolerance]:

@@ -91,11 +91,12 @@ def _alone(known: Particulars, here: int, places: Places, columns: Sequence[pa.C
     return drafts
 
 
-def _repeated(codes: Int[np.ndarray, " some"], counts: Int[np.ndarray, " key"]) -> list[Places]:
+def _repeated(codes: Int[np.ndarray, " some"], counts: Int[np.ndarray, " key"]) -> list[Int[np.ndarray, "_"]]:
     """The places of the rows of each key that comes more than once."""
     order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(counts)
-    return [order[end - count : end] for end, count in zip(ends, counts, strict=True) if count > 1]
+    several = counts > 1
+    ends, sizes = np.cumsum(counts)[several], counts[several]
+    return [order[end - size : end] for end, size in zip(ends, sizes, strict=True)]
 
 # %% ../../../nbs/gaps/comparing/row_gaps.ipynb #0ecd0fbc
 def _keyless(known: Particulars, here: int, places: Places, key: str) -> Draft:

@@ -35,12 +35,18 @@ def is_money(cells: Cells, amount: Partner | None) -> bool:
 
 
 def stake_of(cells: Cells) -> pa.Array:
-    """The money of the cells of a field of money: their difference, or what one side has alone."""
+    """The money of the cells of a field of money: their difference, or what one side has alone.
+
+    Where a cell names another currency on each side there is no difference: the larger number is at stake.
+    """
     read, common = cells.read, cells.common
     if read is None or common is None:
         return pa.nulls(len(cells), MONEY)
     left, right = (counted(one, common) for one in read)  # what is missing counts as zero
-    return money_of(left - right, common.left.form.digits, ~(read[0].unread | read[1].unread))
+    apart = left - right
+    if cells.money is not None and cells.money.any():
+        apart = np.where(cells.money, np.maximum(np.abs(left), np.abs(right)), apart)
+    return money_of(apart, common.left.form.digits, ~(read[0].unread | read[1].unread))
 
 # %% ../../../nbs/gaps/comparing/stakes.ipynb #470e6512
 class _Asked(NamedTuple):
@@ -57,14 +63,17 @@ class _Asked(NamedTuple):
 
 
 def _with_record(draft: Draft, amounts: Amounts) -> Draft:
-    """The amount of the record is at stake; of a missing one it is the residual too, right minus left."""
+    """The amount of the record is at stake; of a missing one it is the residual too."""
     stake = money_of(amounts.numbers, amounts.digits, amounts.known)
-    if draft.field:
-        return draft._replace(stake=stake)
-    sign = np.where(draft.left >= 0, -1.0, 1.0) / 10.0**amounts.digits
-    residual = pa.array(amounts.numbers.astype(np.float64) * sign, mask=~amounts.known)
+    return draft._replace(stake=stake) if draft.field else _with_residual(draft._replace(stake=stake), amounts)
+
+
+def _with_residual(draft: Draft, amounts: Amounts) -> Draft:
+    """What rows of one side add to right minus left: their amounts, those of the left side with the other sign."""
+    sizes = amounts.numbers.astype(np.float64) / 10.0**amounts.digits
+    residual = pa.array(np.where(draft.left >= 0, -sizes, sizes), mask=~amounts.known)
     place = draft.verdicts.column_names.index("residual")
-    return draft._replace(stake=stake, verdicts=draft.verdicts.set_column(place, "residual", residual))
+    return draft._replace(verdicts=draft.verdicts.set_column(place, "residual", residual))
 
 # %% ../../../nbs/gaps/comparing/stakes.ipynb #7f0cdcfe
 def _with_surplus(known: Particulars, draft: Draft, notes: list[str]) -> Draft:
@@ -76,8 +85,10 @@ def _with_surplus(known: Particulars, draft: Draft, notes: list[str]) -> Draft:
     amounts = amounts_at(known, *sides, notes)
     if amounts is None:
         return draft
-    sums = np.add.reduceat(np.abs(amounts.numbers), starts)
-    return draft._replace(stake=money_of(sums, amounts.digits, np.logical_and.reduceat(amounts.known, starts)))
+    known_all = np.logical_and.reduceat(amounts.known, starts)
+    sums, sizes = (np.add.reduceat(one, starts) for one in (amounts.numbers, np.abs(amounts.numbers)))
+    draft = draft._replace(stake=money_of(sizes, amounts.digits, known_all))
+    return _with_residual(draft, Amounts(sums, amounts.digits, known_all))
 
 
 def with_stakes(known: Particulars, drafts: Sequence[Draft], notes: list[str]) -> list[Draft]:

@@ -93,7 +93,7 @@ def _named(what: str, name: object, partners: Partners) -> Partner:
     found = partners.of(text)
     if found is None:
         columns = [partner.left for partner in partners.pairs]
-        check_columns(columns, [text], f"{what}=: what both tables have")
+        check_columns(columns, [text], f"{what}=: the comparison")
         raise InputError.of(what, text, "a column that both tables have")
     return found
 

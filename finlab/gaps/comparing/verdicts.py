@@ -155,11 +155,14 @@ def _stated(connection: duckdb.DuckDBPyConnection, cells: Cells) -> int:
 
 
 def _residuals(cells: Cells, parts: _Parts) -> pa.Array:
-    """Right minus left for numbers, in their unit, and for days and moments, in days; else NULL."""
+    """Right minus left for numbers, in their unit, and for days and moments, in days; else NULL.
+
+    Amounts of two currencies have no difference.
+    """
     common, read = cells.common, cells.read
     if common is None or read is None or common.label or common.kind not in ("number", "day", "moment"):
         return pa.nulls(len(cells), pa.float64())
     apart = (counted(read[1], common) - counted(read[0], common)).astype(np.float64)
     unit = {"number": 10.0**common.left.form.digits, "moment": float(A_DAY)}.get(common.kind, 1.0)
-    nothing = parts.unread | parts.only[0] | parts.only[1]
+    nothing = parts.unread | parts.only[0] | parts.only[1] | parts.money
     return pa.array(apart / unit, mask=nothing)

@@ -1,6 +1,7 @@
 """Keys, pairing, and the search for a key: against pandas' merge, against all permutations, and at the edges."""
 
 from itertools import permutations
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,21 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 from finlab.core.errors import InputError
 from finlab.gaps.comparing.columns import Partner, match_columns
 from finlab.gaps.comparing.key_search import suggest_key
 from finlab.gaps.comparing.keys import Joined, join_keys, key_column
-from finlab.gaps.comparing.pairing import chosen_pairs, copies_alone, groups_of, surplus_of, surpluses
+from finlab.gaps.comparing.pairing import (
+    FIELD_BITS,
+    LEAST_SHARE,
+    chosen_pairs,
+    copies_alone,
+    groups_of,
+    surplus_of,
+    surpluses,
+)
 from finlab.gaps.comparing.readings import Reading
 from finlab.gaps.comparing.sides import paired
 
@@ -106,8 +116,33 @@ def test_pairs_have_the_least_sum_of_distances(rows: int, columns: int, data: An
     assert abs(sum(distance[i, j] for i, j in chosen) - best) < 1e-9
     for one in [surplus for side in surpluses(groups_of(found, distance.ravel())) for surplus in side]:
         assert one.explanations * one.probability <= 1 + 1e-9
-        assert len(one.surplus) == abs(rows - columns) and set(one.surplus) <= set(one.rows)
+        assert len(one.surplus) == abs(rows - columns)
+        assert set(one.surplus) == set(one.rows) - {pair[rows < columns] for pair in chosen}
         assert sum(share for share, _ in one.others) + one.probability <= 1 + 1e-9
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 6), st.data())
+def test_the_cost_of_leaving_out_a_row_is_that_of_pairing_the_rest_anew(columns: int, data: Any) -> None:
+    size = columns * (columns + 1)
+    values = data.draw(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0]), min_size=size, max_size=size))
+    distance = np.array(values).reshape(columns + 1, columns)
+    rest = [np.delete(distance, row, axis=0) for row in range(columns + 1)]
+    sums = np.array([one[linear_sum_assignment(one)].sum() for one in rest])
+    shares = np.exp2(-FIELD_BITS * (sums - sums.min()))
+    found = surplus_of(np.arange(columns + 1), distance)
+    told = {found.surplus: found.probability, **{rows: share for share, rows in found.others}}
+    expected = shares / shares.sum()
+    assert found.explanations == (sums == sums.min()).sum()
+    assert all(abs(expected[row] - share) < 1e-9 for (row,), share in told.items())
+    assert {row for row in range(columns + 1) if expected[row] > LEAST_SHARE + 1e-9} <= {row for (row,) in told}
+
+
+def test_one_row_too_many_of_two_thousand_is_found_in_seconds() -> None:
+    distance = np.random.default_rng(4).choice([0.0, 0.6, 1.0], (2001, 2000))
+    start = process_time()
+    found = surplus_of(np.arange(2001), distance)
+    assert len(found.surplus) == 1 and process_time() - start < 20
 
 
 def test_copies_share_the_probability_and_others_do_not() -> None:
