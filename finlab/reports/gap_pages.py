@@ -38,9 +38,11 @@ def _joined(*sentences: str) -> str:
 
 
 def _totals(it: Counted, part: str, write: Callable[[str], str]) -> list[str]:
-    """The totals of one side, in the first currencies that it has."""
-    lines = it.one.steps[it.one.steps["part"] == part].head(MOST_CURRENCIES)
-    return [amount_words(a, code, write) for code, a in zip(lines["currency"], lines["amount"], strict=True)]
+    """The totals of one side that are not zero, in the first currencies that it has, and how many more there are."""
+    lines = it.one.steps[(it.one.steps["part"] == part) & (it.one.steps["amount"] != 0)]
+    said = [amount_words(a, code, write) for code, a in zip(lines["currency"], lines["amount"], strict=True)]
+    more = len(said) - MOST_CURRENCIES
+    return said[:MOST_CURRENCIES] + ([label("more_items", count=f"{more:,}")] if more > 0 else []) or ["0"]
 
 
 def _agreement_line(it: Counted) -> str:
@@ -252,6 +254,9 @@ def _reliability(it: Counted) -> list[Any]:
     return [*_table(reliability_rows(it)), Prose(told)]
 
 
+_TO_PROGRAMS = "finlab.gaps"  # a note that names a module is meant for who calls it; here each currency has its own
+
+
 def _notes(it: Counted) -> list[Any]:
     """Which columns were compared, and the notes of the search."""
     rows = [
@@ -261,7 +266,7 @@ def _notes(it: Counted) -> list[Any]:
     names = {"left": it.words[0], "right": it.words[1]}
     titles = {side: label(f"gaps.col.{side}", **names) for side in names}
     table = [{titles.get(key, key): value for key, value in row.items()} for row in rows]
-    notes = [*it.one.matching.notes, *it.one.gaps.notes]
+    notes = [note for note in (*it.one.matching.notes, *it.one.gaps.notes) if _TO_PROGRAMS not in note]
     return [*_table(table), Prose("\n".join(f"- {in_prose(note)}" for note in notes))]
 
 # %% ../../nbs/reports/gap_pages.ipynb #d7dc1354

@@ -26,7 +26,7 @@ TAGS = frozenset(
     | {"tr", "u", "ul", "var", "wbr"}
 )
 CLASSES = frozenset(
-    {"dataframe", "num", "good", "bad", "warn", "muted", "lead", "c", "s", "k", "n"}
+    {"dataframe", "num", "wide", "good", "bad", "warn", "muted", "lead", "c", "s", "k", "n"}
 )
 STYLES = {"color", "background-color", "font-weight", "font-style", "text-decoration"}
 DROPPED_WITH_CONTENT = frozenset(
