@@ -100,7 +100,7 @@ def _name_lines(axes: "matplotlib.axes.Axes", names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), list(names))
     for text in axes.get_yticklabels():
         text.set_parse_math(False)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(False, axis="y")
 
 
@@ -162,5 +162,7 @@ def plot_money(found: pd.DataFrame, code: str) -> "matplotlib.figure.Figure":
         axes.barh(range(len(wide)), sizes, left=starts, color=SHADES[age], height=BAR, label=label(f"gaps.age.{age}"))
         starts = [start + size for start, size in zip(starts, sizes, strict=True)]
     axes.set_xlim(left=0)
+    if len(axes.get_legend_handles_labels()[1]) == 1:  # `finish` names two ages and more; one has to be named as well
+        figure.legend(loc="outside lower left", frameon=False)
     _name_lines(axes, [label(f"gaps.kind.{kind}") for kind in order])
     return finish(figure)

@@ -238,8 +238,9 @@ def _money(it: Counted) -> list[Any]:
     if it.known.empty:
         return []
     found = by_kind_and_age(it.known)
-    drawn = [one.code for one in it.money if one.amount][:MOST_CURRENCIES]
-    return [*(plot_money(found, code) for code in drawn), *_table(money_rows(it))]
+    drawn = [one.code for one in it.money if one.amount]
+    more = [say("gaps.bridge.more")] if len(drawn) > MOST_CURRENCIES else []
+    return [*(plot_money(found, code) for code in drawn[:MOST_CURRENCIES]), *more, *_table(money_rows(it))]
 
 
 AGREED = ("split", "merge", "rounding")  # kinds in which nobody is wrong
