@@ -180,5 +180,7 @@ def plot_money(found: pd.DataFrame, code: str) -> "matplotlib.figure.Figure":
         axes.annotate(_beside(total), (total, place), (5, 0), textcoords="offset points", va="center")
     axes.set_xlim(0, (1 + ROOM / 2) * max(starts, default=1.0))
     _group_digits(axes)
+    if len(axes.get_legend_handles_labels()[1]) == 1:  # `finish` names two ages and more; one has to be named as well
+        figure.legend(loc="outside lower left", frameon=False)
     _name_lines(axes, [label(f"gaps.kind.{kind}") for kind in order])
     return finish(figure)

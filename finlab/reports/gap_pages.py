@@ -38,9 +38,11 @@ def _joined(*sentences: str) -> str:
 
 
 def _totals(it: Counted, part: str, write: Callable[[str], str]) -> list[str]:
-    """The totals of one side, in the first currencies that it has."""
-    lines = it.one.steps[it.one.steps["part"] == part].head(MOST_CURRENCIES)
-    return [amount_words(a, code, write) for code, a in zip(lines["currency"], lines["amount"], strict=True)]
+    """The totals of one side that are not zero, in the first currencies that it has, and how many more there are."""
+    lines = it.one.steps[(it.one.steps["part"] == part) & (it.one.steps["amount"] != 0)]
+    said = [amount_words(a, code, write) for code, a in zip(lines["currency"], lines["amount"], strict=True)]
+    more = len(said) - MOST_CURRENCIES
+    return said[:MOST_CURRENCIES] + ([label("more_items", count=f"{more:,}")] if more > 0 else []) or ["0"]
 
 
 def _agreement_line(it: Counted) -> str:
@@ -239,8 +241,9 @@ def _money(it: Counted) -> list[Any]:
     if it.known.empty:
         return []
     found = by_kind_and_age(it.known)
-    drawn = [one.code for one in it.money if one.amount][:MOST_CURRENCIES]
-    return [*(plot_money(found, code) for code in drawn), *_table(money_rows(it))]
+    drawn = [one.code for one in it.money if one.amount]
+    more = [say("gaps.bridge.more")] if len(drawn) > MOST_CURRENCIES else []
+    return [*(plot_money(found, code) for code in drawn[:MOST_CURRENCIES]), *more, *_table(money_rows(it))]
 
 
 AGREED = ("split", "merge", "rounding")  # kinds in which nobody is wrong

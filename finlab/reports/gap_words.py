@@ -111,10 +111,10 @@ add_labels(GAP_SAMPLES, "gaps.")
 GAP_SECTIONS = {
     "fix": (
         "## What to fix first\n\nGaps that have one remedy are one line. The order is that of the money to be "
-        "expected (amount times probability), as a share of all that is to be expected in the same currency; *99% of "
-        "USD* is that share in the currency in which it is largest.",
-        "## 首先处理什么\n\n处理办法相同的差异合为一行，按预期金额（金额乘以概率）占同币种全部预期金额的份额排序；"
-        "“USD 的 99%”是份额最大的币种中的份额。",
+        "expected (amount times probability), as a share of all that is to be expected in the same currency; a "
+        "currency counts as often as it has gaps. *99% of USD* is the share in the currency in which it is largest.",
+        "## 首先处理什么\n\n处理办法相同的差异合为一行，按预期金额（金额乘以概率）占同币种全部预期金额的份额排序，"
+        "各币种按其差异数加权；“USD 的 99%”是份额最大的币种中的份额。",
     ),
     "share_of": ("{share} of {code}", "{code} 的 {share}"),
     "what": ("{what}, {mostly}", "{what}，{mostly}"),
@@ -152,10 +152,11 @@ GAP_SECTIONS = {
     ),
     "top": (
         "## The gaps to look at first\n\nThe records of both sides stand beside each other; what differs in the "
-        "compared columns is in bold. With several currencies, the list takes the largest of each in turn. All gaps "
+        "compared columns is in bold. The percentage is the probability that this is the explanation. With "
+        "several currencies, the list takes the largest of each in turn. All gaps "
         "are in the worklist.",
-        "## 首先查看的差异\n\n两方记录并排列出，所比较的列中不同之处加粗。有多种币种时，各币种依次取最大者。"
-        "全部差异见工作清单。",
+        "## 首先查看的差异\n\n两方记录并排列出，所比较的列中不同之处加粗；百分比是该解释成立的概率。"
+        "有多种币种时，各币种依次取最大者。全部差异见工作清单。",
     ),
     "reliability": (
         "## How reliable each source is\n\nOf a record that one source has and the other lacks, or has twice, it is "
@@ -266,7 +267,7 @@ GAP_COLUMNS = {
     "records": ("records", "记录"),
     "agree": ("agree", "一致"),
     "agree_share": ("share", "占比"),
-    "missing": ("missing there", "缺失"),
+    "missing": ("it lacks", "缺少"),
     "twice": ("twice", "重复"),
     "total": ("total", "合计"),
     "code": ("currency", "币种"),

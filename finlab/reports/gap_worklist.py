@@ -31,7 +31,7 @@ def short(text: str) -> str:
 
 
 def _says(gap: Gap, words: tuple[str, str]) -> str:
-    pairs = zip(words, gap.values, strict=False)
+    pairs = [(name, value) for name, value in zip(words, gap.values, strict=False) if gap.kind != "duplicate" or value]
     return "; ".join(f"{name}: {label('gaps.sheet.none') if value is None else value}" for name, value in pairs)
 
 
