@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from finlab.core.errors import InputError
 from finlab.data.frames import check_names, content_sha256, to_arrow, to_pandas
+from finlab.data.relation import opened
 
 
 def test_values_survive() -> None:
@@ -113,3 +115,42 @@ def test_order_names_and_types_count() -> None:
     base = pa.table({"a": [1, 2]})
     others = [pa.table({"a": [2, 1]}), pa.table({"b": [1, 2]}), pa.table({"a": [1.0, 2.0]})]
     assert len({content_sha256(table) for table in [base, *others]}) == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (pa.array([2**62], pa.timestamp("s")), "a moment within 139,000 years of 1970"),
+        (pa.array([-(2**63)], pa.timestamp("us")), "a moment within 139,000 years of 1970"),
+        (pa.array([86_400_001], pa.int64()).cast(pa.time64("us"), safe=False), None),
+        (pa.array([-1], pa.int64()).cast(pa.time64("us"), safe=False), "a time of day"),
+    ],
+)
+def test_moments_that_would_break_the_database_are_refused(values: pa.Array, told: str | None) -> None:
+    table = pa.table({"when": values})
+    if told is None:
+        assert to_arrow(table).num_rows == 1
+        return
+    with pytest.raises(InputError, match=f"column 'when': has .* expected {told}"):
+        to_arrow(table)
+    with pytest.raises(InputError, match="column 'when'"), opened(table):
+        pass
+
+
+@pytest.mark.parametrize(
+    "name", ["t; DROP TABLE t; --", "(SELECT 1 AS _row)", "t, u", "", 'a"b', '"t', "a.b.c.d", "t -- x"]
+)
+def test_the_name_of_a_kept_table_is_a_name_and_nothing_else(name: str) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t AS SELECT 1 AS _row, 2 AS x")
+        with pytest.raises(InputError, match="the name of a kept table"), opened((connection, name)):
+            pass
+        assert connection.execute("SELECT count(*) FROM t").fetchall() == [(1,)]
+
+
+def test_names_in_quotes_and_with_a_schema_are_names() -> None:
+    with duckdb.connect() as connection:
+        connection.execute('CREATE TABLE "my; ""bank" AS SELECT 0 AS _row, 2 AS x')
+        for name in ('"my; ""bank"', 'main."my; ""bank"', 'memory.main."my; ""bank"'):
+            with opened((connection, name)) as relation:
+                assert relation.rows == 1
