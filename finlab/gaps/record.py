@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'STATUSES', 'ID_LETTERS', 'MONEY', 'SCHEMA', 'MOST_SHOWN', 'TINY', 'Evidence', 'Cause', 'Alternative',
-           'identify', 'Gap', 'told', 'money', 'percent', 'Gaps']
+           'identify', 'Gap', 'told', 'money', 'percent', 'GapTable', 'Gaps']
 
 # %% ../../nbs/gaps/record.ipynb #2585247e
 from collections import Counter
@@ -286,10 +286,10 @@ def _drawn(kinds: pd.DataFrame) -> "matplotlib.figure.Figure":
 
 # %% ../../nbs/gaps/record.ipynb #3a28a941
 @dataclass(frozen=True, eq=False, repr=False)
-class Gaps:
+class GapTable:
     """Gaps as a table (`arrow`, with the layout SCHEMA), with `records`, the number of records that each source has.
 
-    Raises InputError if the table has another layout.
+    It is read like a list: by place or by id, one gap after the other. Raises InputError for another layout.
     """
 
     arrow: pa.Table
@@ -300,12 +300,6 @@ class Gaps:
         if not isinstance(self.arrow, pa.Table) or self.arrow.schema.names != SCHEMA.names:
             raise InputError.of("arrow", type(self.arrow).__name__, "an Arrow table with the layout SCHEMA")
         object.__setattr__(self, "arrow", self.arrow.cast(SCHEMA))
-
-    @classmethod
-    def of(cls, gaps: Iterable[Gap], records: Mapping[str, int] | None = None, notes: Sequence[str] = ()) -> "Gaps":
-        """Put gaps into a table."""
-        rows = [_record(gap) for gap in gaps]
-        return cls(pa.Table.from_pylist(rows, schema=SCHEMA), dict(records or {}), tuple(notes))
 
     def __len__(self) -> int:
         return self.arrow.num_rows
@@ -329,6 +323,16 @@ class Gaps:
             several = f"; {len(found)} begin with it" if found else ""
             raise InputError.of("id", id, f"the id of one of {len(self):,} gaps, or how it begins{several}")
         return found[0]
+
+# %% ../../nbs/gaps/record.ipynb #8c1f63e2
+class Gaps(GapTable):
+    """Gaps as a table that answers: which, in what order, how much money, of what kind."""
+
+    @classmethod
+    def of(cls, gaps: Iterable[Gap], records: Mapping[str, int] | None = None, notes: Sequence[str] = ()) -> "Gaps":
+        """Put gaps into a table."""
+        rows = [_record(gap) for gap in gaps]
+        return cls(pa.Table.from_pylist(rows, schema=SCHEMA), dict(records or {}), tuple(notes))
 
     def __add__(self, other: "Gaps") -> "Gaps":
         """Gaps of two searches together."""

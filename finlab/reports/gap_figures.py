@@ -120,7 +120,7 @@ def _beside(amount: float) -> str:
 
     return f"{amount:,.2f}" if abs(amount) < 1000 else say_number(amount)
 
-
+# %% ../../nbs/reports/gap_figures.ipynb #df6d029e
 def _levels(lines: Sequence[tuple[str, str, float]]) -> list[tuple[float, float]]:
     """Where each line of a bridge begins and ends on the axis of amounts."""
     found, level = list[tuple[float, float]](), 0.0

@@ -58,7 +58,7 @@ def _cause(causes: Sequence[dict[str, Any]] | None) -> str:
     first = (causes or [{"label": NO_CAUSE, "probability": 0.0}])[0]
     return first["label"] if first["probability"] > LIKELY and first["label"] != NO_CAUSE else ""
 
-
+# %% ../../nbs/reports/gap_numbers.ipynb #5c30d30b
 COLUMNS = ("kind", "code", "amount", "expected", "probability", "explanations", "age", "side", "party", "cause")
 
 

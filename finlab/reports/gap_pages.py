@@ -66,7 +66,7 @@ def _stake_line(it: Counted) -> str:
     told = say_count("gaps.stake", count, money=money_words(it.money, write=in_prose), sure=sure)
     return _joined(told, say_count("gaps.ambiguous", it.ambiguous) if it.ambiguous else "")
 
-
+# %% ../../nbs/reports/gap_pages.ipynb #acb676b1
 def _first_line(it: Counted) -> str:
     """Say what to do first."""
     if not it.fixes or not it.fixes[0].share:
@@ -274,6 +274,22 @@ def _notes(it: Counted) -> list[Any]:
     notes = [note for note in (*it.one.matching.notes, *it.one.gaps.notes) if not note.endswith(_ELSEWHERE)]
     return [*_table(table), Prose("\n".join(f"- {in_prose(note, NOTE_LETTERS)}" for note in notes))]
 
+# %% ../../nbs/reports/gap_pages.ipynb #c05da7c6
+def _each(
+    found: Sequence[Counted], section: str, shown: Callable[[Counted], Iterable[Any]], *, all_of_them: bool = False
+) -> Parts:
+    """The text of a section, and what is `shown` of each comparison of which something can be said."""
+    spoken = [it for it in found if all_of_them or not it.says_nothing]
+    told = [(it, list(shown(it))) for it in spoken]
+    heads = len(found) > 1
+    parts = [
+        part
+        for it, some in told
+        if some
+        for part in (*([Prose(f"### {in_prose(it.one.name)}")] if heads else []), *some)
+    ]
+    return Parts(say(f"gaps.{section}"), *parts) if parts else Parts()
+
 # %% ../../nbs/reports/gap_pages.ipynb #d7dc1354
 @dataclass(frozen=True)
 class GapPage:
@@ -295,27 +311,27 @@ class GapPage:
 
     def fix_first(self) -> Parts:
         """The groups of gaps with one remedy, what is worth most first."""
-        return self._each("fix", _fixes)
+        return _each(self.found, "fix", _fixes)
 
     def agreement(self) -> Parts:
         """How many records of each source agree, lack a partner, are there twice; and the totals."""
-        return self._each("agreement", _agreement)
+        return _each(self.found, "agreement", _agreement)
 
     def bridge(self) -> Parts:
         """From the total of one source to that of the other, by currency."""
-        return self._each("bridge", _bridge)
+        return _each(self.found, "bridge", _bridge)
 
     def money(self) -> Parts:
         """The money at stake by kind and age."""
-        return self._each("money", _money)
+        return _each(self.found, "money", _money)
 
     def top(self) -> Parts:
         """The gaps to look at first, with the records of both sides."""
-        return self._each("top", lambda it: exhibits(it.one, it.order, self.most))
+        return _each(self.found, "top", lambda it: exhibits(it.one, it.order, self.most))
 
     def reliability(self) -> Parts:
         """What each source lacks and has twice."""
-        return self._each("reliability", _reliability)
+        return _each(self.found, "reliability", _reliability)
 
     def worklist(self, write: bool = False) -> Parts:
         """Say how to get all gaps as an Excel file; or write it beside the page and say so."""
@@ -330,7 +346,7 @@ class GapPage:
 
     def notes(self) -> Parts:
         """Which columns were compared, and what was decided on the way."""
-        return self._each("notes", _notes, all_of_them=True)
+        return _each(self.found, "notes", _notes, all_of_them=True)
 
     def reading(self) -> Parts:
         """How to read the page."""
@@ -339,19 +355,6 @@ class GapPage:
     def record(self) -> None:
         """Record the named results."""
         record_results(self.found)
-
-    def _each(self, section: str, shown: Callable[[Counted], Iterable[Any]], *, all_of_them: bool = False) -> Parts:
-        """The text of a section, and what is `shown` of each comparison of which something can be said."""
-        spoken = [it for it in self.found if all_of_them or not it.says_nothing]
-        told = [(it, list(shown(it))) for it in spoken]
-        heads = len(self.found) > 1
-        parts = [
-            part
-            for it, some in told
-            if some
-            for part in (*([Prose(f"### {in_prose(it.one.name)}")] if heads else []), *some)
-        ]
-        return Parts(say(f"gaps.{section}"), *parts) if parts else Parts()
 
 # %% ../../nbs/reports/gap_pages.ipynb #fadd4630
 def record_results(found: Sequence[Counted]) -> None:

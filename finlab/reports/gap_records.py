@@ -53,7 +53,7 @@ def _breaking(text: str) -> str:
     parts = re.sub(rf"(\S{{{UNBROKEN}}})(?=\S)", rf"\1{BREAK}", text)
     return html.escape(parts).replace(BREAK, "<wbr>")
 
-
+# %% ../../nbs/reports/gap_records.ipynb #3eade107
 class Record(NamedTuple):
     """A row of one side: which side, its place, its cells by column; without a place: that the side has none."""
 
@@ -71,7 +71,7 @@ def _records(one: Comparison, gap: Gap) -> Iterator[Record]:
         if not rows:
             yield Record(side, None, {})
 
-
+# %% ../../nbs/reports/gap_records.ipynb #c21246fe
 class Line(NamedTuple):
     """A line of the table: what it is called, the column of either side (empty: none), and whether it is in bold."""
 

@@ -167,7 +167,7 @@ class Comparison:
         """Whether no row of either side agrees with one of the other: then nothing says that they belong together."""
         return self.matching.agreeing == 0
 
-
+# %% ../../nbs/reports/gap_sources.ipynb #7777af20
 def _rates(asked: Asked) -> Rates | None:
     if asked.rates is None and not asked.base:
         return None

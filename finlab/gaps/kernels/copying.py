@@ -213,7 +213,7 @@ def _shared(votes: Votes, overlap: Overlap) -> _Shared:
     known = (codes[pair] == code) & (low != high)
     return _Shared(one[known], other[known], pair[known])
 
-
+# %% ../../../nbs/gaps/kernels/copying.ipynb #1da8a556
 def _chance(votes: Votes, habits: Habits, said: np.ndarray, shared: _Shared) -> np.ndarray:
     """For pairs of claims of one value: how probable the second was, given the first, if both are apart.
 
@@ -244,7 +244,7 @@ def _wrong_mass(votes: Votes, probability: np.ndarray, mass: np.ndarray) -> np.n
     own = np.clip(probability, SURE, 1.0 - SURE)
     return total - np.clip((true - own * mass) / (1.0 - own), 0.0, total - mass)
 
-
+# %% ../../../nbs/gaps/kernels/copying.ipynb #07be9e12
 def later_evidence(
     votes: Votes, habits: Habits, said: Float[np.ndarray, " cell"], overlap: Overlap
 ) -> Float[np.ndarray, "share attribute pair"]:

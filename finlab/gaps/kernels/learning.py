@@ -289,7 +289,7 @@ def first_habits(
     habits = Habits(trust, np.log(easy), USUAL_VARIETY * one, labels, slips, 3.0 * one, alike)
     return habits, Skills(USUAL * one, np.zeros(votes.sources), SKILL_SPREAD, CELL_SPREAD)
 
-
+# %% ../../../nbs/gaps/kernels/learning.ipynb #88d1b36c
 def count(votes: Votes, habits: Habits, piece: int = PIECE) -> Tally:
     """The E step: weigh all facts, piece by piece, and add up the counts."""
     return reduce(Tally.plus, (tally(part, habits, weigh(part, habits)) for _, _, part in pieces(votes, piece)))
@@ -308,7 +308,7 @@ def trust_in_all(habits: Habits, skills: Skills, total: Tally) -> Float[np.ndarr
         trust = fit_trust(trust, skills.expected(), skills.cell_spread, total)
     return trust
 
-
+# %% ../../../nbs/gaps/kernels/learning.ipynb #fbfadc4f
 def learn(
     votes: Votes,
     start: tuple[Habits, Skills],

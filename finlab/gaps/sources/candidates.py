@@ -195,7 +195,7 @@ def one_voice(votes: Votes) -> Float[np.ndarray, " claim"]:
     _, place, times = np.unique(code, return_inverse=True, return_counts=True)
     return 1.0 / times[place]
 
-
+# %% ../../../nbs/gaps/sources/candidates.ipynb #be4707e6
 def _usual_text(value: np.ndarray, text: np.ndarray) -> np.ndarray:
     """The text that most claims of each value have, of equally common ones the first; claims are sorted by value."""
     starts = np.flatnonzero(np.diff(value, prepend=-1))
@@ -218,7 +218,7 @@ def _again(votes: Votes, order: np.ndarray, value: np.ndarray) -> tuple[Votes, n
     new, moved = votes_of(fact, place, source, votes.attribute, votes.sources, votes.attributes)
     return new, order[moved]
 
-
+# %% ../../../nbs/gaps/sources/candidates.ipynb #fdcdcdfe
 def find_candidates(meanings: Meanings, rules: Rules) -> Candidates:
     """Put the claims of each fact together to the values among which the truth may be."""
     claims = meanings.claims

@@ -205,7 +205,7 @@ def _unkeyed(relation: Relation, columns: Columns) -> list[str]:
     left = "1 row is left out: it has" if lost == 1 else f"{lost:,} rows are left out: they have"
     return [f"{left} no {listed(keys, str)}"] if lost else []
 
-
+# %% ../../../nbs/gaps/sources/claims.ipynb #740d0509
 @no_type_check  # by hooks: what is of another type is told in words
 def read_claims(
     table: Tabular,

@@ -134,7 +134,7 @@ def _spans(judgement: Judgement, claim: np.ndarray, starts: np.ndarray) -> tuple
     with np.errstate(over="ignore", invalid="ignore"):  # 1e308 less -1e308 is infinite
         return np.where(high >= low, high - low, np.nan), np.where(np.isfinite(far), far, np.nan)
 
-
+# %% ../../../nbs/gaps/sources/conflicts.ipynb #78894f04
 def _alternatives(judgement: Judgement, fact: np.ndarray) -> pa.Array:
     """For each contested fact its other values, with their probability and the rows that state them."""
     votes = judgement.votes
@@ -159,7 +159,7 @@ def _causes(judgement: Judgement, claim: np.ndarray, fact: np.ndarray) -> pa.Arr
     each = pa.StructArray.from_arrays([label, wrong], fields=list(_CAUSE))
     return _lists(np.bincount(votes.fact[votes.value[dissent]], minlength=len(votes.first_value))[fact], each)
 
-
+# %% ../../../nbs/gaps/sources/conflicts.ipynb #377e49c7
 def conflicts_by_fact(judgement: Judgement, money: np.ndarray, currency: str, period: str | None) -> pa.Table:
     """The gaps of all contested facts."""
     votes, fact = judgement.votes, np.flatnonzero(judgement.contested)
@@ -189,7 +189,7 @@ def conflicts_by_fact(judgement: Judgement, money: np.ndarray, currency: str, pe
     }
     return _finished(columns, np.where(paid, best + far, np.nan), best, currency)
 
-
+# %% ../../../nbs/gaps/sources/conflicts.ipynb #e1e251a4
 def _bits(judgement: Judgement, fact: np.ndarray) -> np.ndarray:
     return np.maximum(-judgement.evidence[fact] / np.log(2.0), 0.0)
 
@@ -241,7 +241,7 @@ def _chosen_instead(judgement: Judgement, value: np.ndarray) -> pa.Array:
     each = pa.StructArray.from_arrays([told, pa.array(judgement.probability[value])], fields=list(_CAUSE))
     return _lists(np.ones(len(value), np.int64), each)
 
-
+# %% ../../../nbs/gaps/sources/conflicts.ipynb #e27fc9e8
 EACH = {"fact": conflicts_by_fact, "source": conflicts_by_source}
 
 

@@ -99,7 +99,7 @@ def _copy(draw: np.random.Generator, world: World, value: np.ndarray, there: np.
         first += size
     return original
 
-
+# %% ../../../nbs/gaps/sources/hearsay.ipynb #0293775f
 def spread_hearsay(world: World, seed: int) -> Hearsay:
     """Invent the claims of a world; the same seed gives the same claims."""
     if sum(world.copying) > world.sources or min((world.sources, world.facts, world.attributes)) < 1:
@@ -121,7 +121,7 @@ def spread_hearsay(world: World, seed: int) -> Hearsay:
     fact, source = np.nonzero(there)
     return Hearsay(fact, source, value[fact, source], attribute, truth, reliability, original, world)
 
-
+# %% ../../../nbs/gaps/sources/hearsay.ipynb #97bac1b7
 def _rounded(numbers: np.ndarray, unit: int) -> np.ndarray:
     return np.rint(numbers / unit).astype(np.int64) * unit
 

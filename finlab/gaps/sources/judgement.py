@@ -137,7 +137,7 @@ def _weighed(votes: Votes, habits: Habits) -> tuple[np.ndarray, np.ndarray, np.n
     probability, unclaimed, evidence = (np.concatenate(part) for part in parts)
     return probability, unclaimed, evidence
 
-
+# %% ../../../nbs/gaps/sources/judgement.ipynb #5a8f4bdf
 def by_vote(meanings: Meanings, candidates: Candidates, rules: Rules) -> Judgement:
     """Judge by majority: the probability of a value is its share of the claims."""
     votes = candidates.votes

@@ -121,7 +121,7 @@ def _check_zones(claims: Claims, at: np.ndarray, kinds: Sequence[str], rules: Ru
             what = f"{with_zone:,} of {len(texts):,} moments of {claims.attributes[place]!r} state a time zone"
             raise InputError(f"{what}; expected all or none of them, or Rules(timezone=...) for the others")
 
-
+# %% ../../../nbs/gaps/sources/meanings.ipynb #4631825a
 def _read(claims: Claims, kinds: Sequence[str], styles: Sequence[Style]) -> Float[np.ndarray, " claim"]:
     """The number of each claim; NaN where it is a text."""
     attributes = len(kinds)
@@ -141,7 +141,7 @@ def _read(claims: Claims, kinds: Sequence[str], styles: Sequence[Style]) -> Floa
             found[here] = read[claims.text[here]]
     return found
 
-
+# %% ../../../nbs/gaps/sources/meanings.ipynb #ab449737
 def _sorted_keys(keys: pa.Array) -> tuple[np.ndarray, pa.Array]:
     """The place of each key among the different ones in their order, which is not that of the rows."""
     coded = keys.dictionary_encode()

@@ -74,7 +74,7 @@ _TIMES = {
 }
 _COUNTED = rf"(?i)^(.*\d[.,)]?)\s*({'|'.join(word for words in _TIMES.values() for word in words)})\.?\s*$"
 
-
+# %% ../../../nbs/gaps/sources/readings.ipynb #51e96a54
 def _number(v: str, style: Style) -> str:
     form = Form("number", decimal=style.decimal, thousands="," if style.decimal == "." else ".", signs=_MONEY)
     joined = v

@@ -43,7 +43,7 @@ def _coarsest(shares: np.ndarray, units: np.ndarray) -> np.ndarray:
     fits = shares >= NEARLY_ALL
     return np.where(fits.any(axis=1), units[fits.argmax(axis=1)], units[-1])
 
-
+# %% ../../../nbs/gaps/sources/rounding.ipynb #9d1dd133
 def _magnitude(number: np.ndarray) -> np.ndarray:
     """The power of ten of the first digit."""
     return np.floor(np.log10(np.maximum(np.abs(number), 1e-300)))
@@ -58,7 +58,7 @@ def _digits(number: np.ndarray) -> np.ndarray:
         found[np.abs(ratio - np.rint(ratio)) < CLOSE] = digits
     return found
 
-
+# %% ../../../nbs/gaps/sources/rounding.ipynb #3c8c6a19
 def find_rounding(
     number: Float[np.ndarray, " claim"], source: Int[np.ndarray, " claim"], sources: int, kind: str
 ) -> tuple[float, Float[np.ndarray, " claim"]]:

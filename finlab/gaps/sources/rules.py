@@ -34,7 +34,7 @@ class Rules(NamedTuple):
     trusted: Sequence[str] = ()
     method: str = "copying"
 
-
+# %% ../../../nbs/gaps/sources/rules.ipynb #2787e130
 @no_type_check  # by hooks: what is of another type is told in words
 def check_rules(rules: Rules, attributes: Sequence[str], sources: Sequence[str]) -> Rules:
     """Return the rules if they fit the attributes and sources, or raise InputError with the nearest name."""
@@ -59,7 +59,7 @@ def check_rules(rules: Rules, attributes: Sequence[str], sources: Sequence[str])
         _check_zone(rules.timezone)
     return rules._replace(missing=_texts("missing", rules.missing), trusted=_texts("trusted", rules.trusted))
 
-
+# %% ../../../nbs/gaps/sources/rules.ipynb #dfb0a83c
 def _mapping(name: str, given: object) -> Mapping[str, str]:
     if given is None:
         return {}

@@ -142,7 +142,7 @@ def _biases(judgement: Judgement) -> Float[np.ndarray, " cell"]:
     cells = votes.sources * votes.attributes
     return weighted_medians(votes.cell[there], off[there], np.ones(len(there)), cells)
 
-
+# %% ../../../nbs/gaps/sources/verdicts.ipynb #a85305d5
 def by_attribute_of(judgement: Judgement) -> pd.DataFrame:
     """The table of sources by attribute."""
     votes, meanings, found = judgement.votes, judgement.meanings, judgement.reliability
