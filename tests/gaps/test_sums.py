@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finlab.core.errors import InputError
-from finlab.gaps.sums import FEW, LARGEST, Sums, _directly, _halved, subset_sums
+from finlab.gaps.sums import FEW, LARGEST, Sums, _directly, _grown, _half, _halved, subset_sums
 
 CENTS = st.integers(-60, 60)
 
@@ -44,6 +44,18 @@ def test_both_ways_find_the_same(items: list[int], target: int, tolerance: int, 
     halved = _halved(cents, target, tolerance, most, 5000)
     assert direct.count == halved.count and sorted(direct.subsets) == sorted(halved.subsets)
     assert [len(one) for one in direct.subsets] == [len(one) for one in halved.subsets]
+
+
+@given(st.lists(CENTS, max_size=FEW), st.integers(1, FEW))
+def test_the_table_has_the_sums_that_grow(items: list[int], most: int) -> None:
+    cents = np.array(items, np.int64)
+    assert sorted(zip(*_half(cents, most, ""), strict=True)) == sorted(zip(*_grown(cents, most, ""), strict=True))
+
+
+@given(st.lists(CENTS, min_size=FEW + 1, max_size=16), st.integers(-300, 300), st.integers(0, 3), st.integers(1, 5))
+def test_more_than_a_few_items_as_by_brute_force(items: list[int], target: int, tolerance: int, most: int) -> None:
+    found = subset_sums(items, target, tolerance=tolerance, most_items=most, shown=10_000)
+    assert sorted(found.subsets) == sorted(brute(items, target, tolerance, most)) and found.count == len(found.subsets)
 
 
 @pytest.mark.parametrize("number", [FEW, FEW + 1, 60, 125, 130, 300])

@@ -79,6 +79,18 @@ def test_what_is_settled_is_in_every_cover_within_the_depth(problem: Problem, de
         assert all(atom in chosen for bits, chosen in every if bits > most - depth + 1e-9)
 
 
+@pytest.mark.parametrize("part", [1, 2, 7, 1000])
+def test_what_is_settled_is_the_same_in_parts_of_any_length(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(part)
+    members = [draw.choice(60, size, replace=False).tolist() for size in draw.integers(1, 4, size=90)]
+    atoms = atoms_of(list(zip(draw.normal(20, 12, size=90).tolist(), members, strict=True)))
+    whole = settle(atoms, 60, 4.0)
+    monkeypatch.setattr(settling, "PART", part)
+    parts = settle(atoms, 60, 4.0)
+    assert 0 < whole.taken.sum() < 60 and np.array_equal(whole.taken, parts.taken)
+    assert np.allclose(whole.margins, parts.margins) and np.array_equal(whole.open, parts.open)
+
+
 @given(PROBLEMS)
 def test_a_first_margin_never_claims_too_much(problem: Problem) -> None:
     margins, (_, shares) = settling._margins(atoms_of(problem)) if problem else [], brute(problem, ROWS)

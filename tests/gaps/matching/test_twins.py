@@ -1,6 +1,7 @@
 """What agrees is set apart as a multiset: the same as Python's Counter, in any order, with NULLs."""
 
 from collections import Counter
+from itertools import groupby
 from random import Random
 
 import duckdb
@@ -41,13 +42,19 @@ def test_a_shuffled_copy_leaves_nothing_open(rows: list[Row], draw: Random) -> N
 
 @FEW
 @given(ROWS, ROWS)
-def test_places_count_open_rows_in_the_order_of_rows(left: list[Row], right: list[Row]) -> None:
+def test_places_count_open_rows_each_party_by_day(left: list[Row], right: list[Row]) -> None:
     connection = opened(left, right)
     set_apart(connection)
     for side, rows in (("l", left), ("r", right)):
-        listed = connection.execute(f"SELECT row, place, twins FROM {side}_open ORDER BY row").fetchall()
-        assert [place for _, place, _ in listed] == list(range(len(listed)))
-        assert [twins for *_, twins in listed] == [rows.count(rows[row]) for row, *_ in listed]
+        query = f"SELECT row, place, twins, party, day, day IS NULL FROM {side}_open ORDER BY place"
+        listed = connection.execute(query).fetchall()
+        assert [place for _, place, *_ in listed] == list(range(len(listed)))
+        assert all(twins == rows.count(rows[row]) for row, _, twins, *_ in listed)
+        parties = [party for party, _ in groupby(listed, key=lambda one: one[3])]
+        assert len(parties) == len(set(parties))
+        for _, mine in groupby(listed, key=lambda one: one[3]):
+            days = [(undated, day or 0, row) for row, _, _, _, day, undated in mine]
+            assert days == sorted(days)
 
 
 def test_the_last_of_the_twins_are_the_open_ones() -> None:
