@@ -141,12 +141,11 @@ def _fits(first: _Half, second: _Half, target: int, tolerance: int, most_items: 
 def _halved(items: np.ndarray, target: int, tolerance: int, most_items: int, shown: int) -> Sums:
     """Count and list the subsets of many items by meeting in the middle."""
     middle, what = len(items) // 2, f"{len(items)} items"
-    halves = [_half(part, most_items, what) for part in (items[:middle], items[middle:])]
-    if len(items) <= 2 * FEW and not _fits(*halves, target, tolerance, most_items):
+    first, second = _half(items[:middle], most_items, what), _half(items[middle:], most_items, what)
+    if len(items) <= 2 * FEW and not _fits(first, second, target, tolerance, most_items):
         return Sums(0, [])
-    first, second = (_by_size(half) for half in halves)
     count, subsets = 0, list[tuple[int, ...]]()
-    for meeting in _meetings(first, second, target, tolerance, most_items):
+    for meeting in _meetings(_by_size(first), _by_size(second), target, tolerance, most_items):
         count += int((meeting.end - meeting.start).sum())
         if len(subsets) < shown:
             subsets += _written(meeting, middle, shown - len(subsets))
