@@ -22,7 +22,17 @@ from finlab.data.store import Store
 from finlab.gaps.bridge import END, START
 from finlab.gaps.record import KINDS
 from finlab.reports.gap_figures import plot_money
-from finlab.reports.gap_numbers import AGES, UNKNOWN_AGE, Counted, by_kind_and_age, codes_of, fix_first, money_of
+from finlab.reports.gap_numbers import (
+    AGES,
+    COLUMNS,
+    UNKNOWN_AGE,
+    Counted,
+    by_kind_and_age,
+    codes_of,
+    fix_first,
+    money_of,
+    reliability,
+)
 from finlab.reports.gap_pages import GapPage, answer_lines, look_for_gaps
 from finlab.reports.gap_records import exhibits, said_of
 from finlab.reports.gap_sources import SEED, Asked, Comparison, compare, count_found, name_sources, read_comparisons
@@ -165,7 +175,7 @@ def test_amounts_of_different_currencies_are_never_added() -> None:
     known = it.known
     for money in it.money:
         assert money.amount == sum(known.loc[known["code"] == money.code, "amount"])
-    assert len(it.money) == 2 and "EUR and" in answer_lines(it)[0] + "EUR and"
+    assert sorted(money.code for money in it.money) == ["CNY", "EUR"]
     total = f"{sum(known['amount']):,.2f}"
     assert total not in words(part for part in parts(GapPage([it])) if not hasattr(part, "savefig"))
 
@@ -179,6 +189,54 @@ def test_the_order_takes_the_largest_of_each_currency_in_turn_and_heeds_material
         assert list(lines["expected"]) == sorted(lines["expected"], reverse=True), code
     large = Counted(it.one, 1e9)
     assert [*large.order] == [*it.order]  # all are small alike: the order by amount stays
+
+
+def lines_of(*lines: tuple[str, str, int, str]) -> pd.DataFrame:
+    """Certain gaps, each (kind, currency, amount, cause) and no more, as `facts` tells them."""
+    every = [
+        (kind, code, Decimal(amount), float(amount), 1.0, 1, "0-30", 1 if kind == "missing" else -1, "", cause)
+        for kind, code, amount, cause in lines
+    ]
+    return pd.DataFrame(every, columns=pd.Index(COLUMNS))
+
+
+def test_what_to_fix_first_weighs_currencies_by_their_gaps_not_by_the_size_of_their_numbers() -> None:
+    euros = [("value", "EUR", 600, ""), ("missing", "EUR", 100, ""), ("missing", "EUR", 100, ""),
+             ("missing", "EUR", 200, "")]  # fmt: skip
+    first, second, third = fix_first(lines_of(*euros, ("sign", "JPY", 5_000_000, "")))
+    assert [(one.kind, one.code, one.share) for one in (first, second, third)] == [
+        ("value", "EUR", 0.6), ("missing", "EUR", 0.4), ("sign", "JPY", 1.0)]  # fmt: skip
+    assert [one.weight for one in (first, second, third)] == pytest.approx([0.8 * 0.6, 0.8 * 0.4, 0.2])
+    shuffled = fix_first(lines_of(("sign", "JPY", 5_000_000, ""), *euros[::-1]))
+    assert [one.kind for one in shuffled] == ["value", "missing", "sign"]
+
+
+def test_gaps_without_money_come_last_and_more_of_them_first() -> None:
+    found = fix_first(lines_of(*[("timing", "EUR", 0, "")] * 3, ("duplicate", "EUR", 0, ""), ("value", "EUR", 1, "")))
+    assert [(one.kind, one.weight) for one in found] == [("value", 1.0), ("timing", 0.0), ("duplicate", 0.0)]
+
+
+def test_money_under_way_is_not_held_against_a_source() -> None:
+    it = compared(ledger(), spoiled(ledger()), currency=["currency"])
+    lines = lines_of(("missing", "EUR", 70, ""), ("missing", "EUR", 5_000, "under way: the other source ends before"))
+    bank = reliability(it.one, lines)[1]
+    assert (bank.lacks, bank.under_way, bank.wanted) == (1, 1, bank.records + 1)
+    assert [(money.code, money.expected) for money in bank.money] == [("EUR", 70.0)]
+
+
+@pytest.mark.parametrize(
+    ("ages", "told"),
+    [
+        (["0-30"], ["up to 30 days"]),
+        (["61-90"], ["61 to 90 days"]),
+        (["61-90", "0-30"], ["up to 30 days", "61 to 90 days"]),
+    ],
+)
+def test_the_ages_of_a_chart_are_named_even_if_there_is_one(ages: list[str], told: list[str]) -> None:
+    lines = lines_of(*[("value", "EUR", 100, "")] * len(ages)).assign(age=ages)
+    figure = plot_money(by_kind_and_age(lines), "EUR")
+    legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
+    assert [text.get_text() for legend in legends for text in legend.get_texts()] == told
 
 
 def test_no_gaps_is_said_with_the_totals() -> None:
