@@ -29,8 +29,9 @@ from ..data.relation import Tabular
 from .matching.books import Books, Rates, lay
 from .matching.candidates import Window
 from .comparing.readings import Reading
+from .matching.absences import causes_by_absence
 from finlab.gaps.matching.records import (
-    Both, Case, Said, case_of, causes_by_amount, causes_by_day, facts_of, table_of,
+    Both, Case, Said, case_of, causes_by_amount, facts_of, table_of,
 )  # fmt: skip
 from .record import Gaps
 from .matching.roles import Named, Pair, Roles, find_roles
@@ -207,9 +208,9 @@ def _told(
     judge = Judge(result, converted=bool(books.base))
     cases = [case_of(verdict, judge) for verdict in verdicts(connection, result, judge)]
     both = _facts(connection, sides, cases, said.roles)
-    causes, ends = causes_by_amount(cases, both), _asked(connection, "max(day)")
-    whys = [causes.get(at) or causes_by_day(one, both, (ends[0], ends[1]), judge.usual) for at, one in enumerate(cases)]
     sources, sizes = (sides[0].source, sides[1].source), (len(sides[0]), len(sides[1]))
+    causes = causes_by_amount(cases, both) | causes_by_absence(connection, cases, both, sizes, judge.usual)
+    whys = [causes.get(at, ()) for at in range(len(cases))]
     totals = [Decimal(total or 0).scaleb(-books.digits) for total in _asked(connection, "sum(cents)::HUGEINT")]
     ok = ~judge.gaps(np.array(result.cover.things, np.int64))
     unit, several = _unit(books, said.currency)

@@ -8,6 +8,7 @@ __all__ = ['GAP_KINDS', 'GAP_SIDES', 'GAP_REMEDIES', 'GAP_AGES', 'GAP_SHEETS', '
 # %% ../../nbs/reports/gap_terms.ipynb #0480f765
 import re
 
+from ..gaps.matching.absences import EARLY, LATE, NO_DAYS, NO_PARTY
 from .labels import add_labels, language
 
 # %% ../../nbs/reports/gap_terms.ipynb #a272f865
@@ -38,6 +39,18 @@ GAP_REMEDIES = {
     "missing.late": (
         "Wait for the next statement of {side}; they may be on their way.",
         "等待{side}的下一期数据：可能在途。",
+    ),
+    "missing.early": (
+        "Look in what {side} has of the time before; they may be of then.",
+        "查看{side}更早期间的数据：可能属于期前。",
+    ),
+    "missing.days": (
+        "Load what {side} has of these days; a statement or a file may be lacking.",
+        "载入{side}这些日期的数据：可能缺少对账单或文件。",
+    ),
+    "missing.party": (
+        "Find where {side} keeps these parties: another account, another name, or nowhere yet.",
+        "查明{side}把这些往来方记在何处：其他账户、其他名称，或尚未建立。",
     ),
     "duplicate": (
         "Cancel the second entry in {side}, and claim back what was paid twice.",
@@ -111,7 +124,10 @@ _CAUSES_ZH = (
     (r"a wrong digit", "一位数字有误"),
     (r"a fee or discount: (\S+), as in other gaps", "手续费或折扣：{0}，其他差异亦然"),
     (r"a surcharge or rate: (\S+), as in other gaps", "附加费或汇率：{0}，其他差异亦然"),
-    (r"under way: the other source ends before it was due there", "在途：另一来源在其应到之前已截止"),
+    (re.escape(LATE), "在途：另一来源在其应到之前已截止"),
+    (re.escape(EARLY), "期前：另一来源在其可能到达之后才开始"),
+    (re.escape(NO_DAYS), "另一来源没有这些日期的任何记录"),
+    (re.escape(NO_PARTY), "另一来源没有该往来方的任何记录"),
 )
 
 

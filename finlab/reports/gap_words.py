@@ -162,12 +162,13 @@ GAP_SECTIONS = {
         "## How reliable each source is\n\nOf a record that one source has and the other lacks, or has twice, it is "
         "known at which to look. Where amounts, days or currencies differ, two sources cannot tell which of them is "
         "right; that takes a third.\n\n*Share lacking* is measured like this: the records that only the other source "
-        "has, out of all that this one should have (its own, each once, and those), without what may be under way; the "
-        "interval is Wilson's, as if records were lost one by one and by chance. It takes the other source at its "
-        "word: a record that the other invented counts against this one, and what both lack counts against neither.",
+        "has, out of all that this one should have (its own, each once, and those), without what may be under way or "
+        "of before; the interval is Wilson's, as if records were lost one by one and by chance. It takes the other "
+        "source at its word: a record that the other invented counts against this one, and what both lack counts "
+        "against neither.",
         "## 各来源的可靠程度\n\n某条记录一方有而另一方没有，或一方重复，便知道该查哪一方。金额、日期或币种不同时，"
         "仅凭两个来源无法判断谁对谁错，需要第三个来源。\n\n“缺少占比”的算法：只有另一来源才有的记录数，"
-        "除以本来源应有的全部记录数（自有记录不计重复，加上所缺记录；在途的不计）；区间为 Wilson 区间，"
+        "除以本来源应有的全部记录数（自有记录不计重复，加上所缺记录；在途或期前的不计）；区间为 Wilson 区间，"
         "假定记录是逐条随机缺失的。此占比以另一来源属实为前提：另一来源虚构的记录会算作本来源所缺，"
         "两方都缺的则都不计入。",
     ),
@@ -286,7 +287,7 @@ GAP_COLUMNS = {
     "lacks": ("lacks", "缺少"),
     "lacks_share": ("share lacking", "缺少占比"),
     "interval": ("95% interval", "95% 区间"),
-    "under_way": ("under way", "在途"),
+    "under_way": ("under way or of before", "在途或期前"),
     "role": ("what it is", "含义"),
     "column": ("column", "列"),
     "field": ("", ""),

@@ -20,6 +20,7 @@ from finlab.core.errors import InputError
 from finlab.data.company import company
 from finlab.data.store import Store
 from finlab.gaps.bridge import END, START
+from finlab.gaps.matching.absences import EARLY, LATE
 from finlab.gaps.record import KINDS
 from finlab.reports.gap_figures import plot_money
 from finlab.reports.gap_numbers import (
@@ -218,9 +219,9 @@ def test_gaps_without_money_come_last_and_more_of_them_first() -> None:
 
 def test_money_under_way_is_not_held_against_a_source() -> None:
     it = compared(ledger(), spoiled(ledger()), currency=["currency"])
-    lines = lines_of(("missing", "EUR", 70, ""), ("missing", "EUR", 5_000, "under way: the other source ends before"))
+    lines = lines_of(("missing", "EUR", 70, ""), ("missing", "EUR", 5_000, LATE), ("missing", "EUR", 300, EARLY))
     bank = reliability(it.one, lines)[1]
-    assert (bank.lacks, bank.under_way, bank.wanted) == (1, 1, bank.records + 1)
+    assert (bank.lacks, bank.under_way, bank.wanted) == (1, 2, bank.records + 1)
     assert [(money.code, money.expected) for money in bank.money] == [("EUR", 70.0)]
 
 

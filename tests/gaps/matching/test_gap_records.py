@@ -21,7 +21,6 @@ from finlab.gaps.matching.records import (
     Said,
     case_of,
     causes_by_amount,
-    causes_by_day,
     facts_of,
     table_of,
 )
@@ -142,25 +141,6 @@ def test_a_sum_that_is_off_has_a_fee_as_cause_if_others_have_it_and_else_the_tol
     causes = causes_by_amount([*pairs, *sums], (left, right))
     assert causes[3][0].label == causes[0][0].label == "a fee or discount: -0.15%, as in other gaps"
     assert causes[4][0].label == TOLERATED and causes_by_amount(CASES[1:2], (LEFT, RIGHT)) == {}
-
-
-def test_what_was_due_after_the_end_of_the_other_source_is_under_way() -> None:
-    missing = case("missing", (0,), ())
-
-    def why(end: int | None, usual: tuple[int, int] = (0, 3)) -> bool:
-        return bool(causes_by_day(missing, (LEFT, RIGHT), (None, end), usual))
-
-    assert why(20_519) and not why(20_520) and not why(None) and not why(20_500, (-(10**9), 10**9))
-    late = case("missing", (), (0,))
-    assert causes_by_day(late, (LEFT, RIGHT), (20_518, None), (-3, 3)) and not causes_by_day(
-        late, (LEFT, RIGHT), (20_518, None), (0, 3)
-    )
-    assert not causes_by_day(case("missing", (2,), ()), (LEFT, RIGHT), (0, 0), (0, 3))
-
-
-def test_a_row_without_a_day_is_the_cause_of_a_gap_of_timing() -> None:
-    assert causes_by_day(CASES[3], (LEFT, RIGHT), (0, 0), (0, 3))[0].label == "bank has no day that can be read"
-    assert causes_by_day(case("timing", (0,), (0,)), (LEFT, RIGHT), (0, 0), (0, 3)) == ()
 
 
 @pytest.mark.parametrize(
