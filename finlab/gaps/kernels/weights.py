@@ -62,9 +62,10 @@ def _others(rows: np.ndarray, number: int, bits: np.ndarray) -> Float[np.ndarray
     """For each pair: log2 of one and of two to the bits of all other pairs of its row, added up."""
     top = np.zeros(number)
     np.maximum.at(top, rows, bits)
-    odds, none = np.exp2(bits - top[rows]), np.exp2(-top)
-    total = none + np.bincount(rows, odds, number)
-    return top[rows] + np.log2(np.maximum(total[rows] - odds, np.maximum(none, _TINY)[rows]))
+    none, of_row = np.exp2(-top), top[rows]
+    odds = np.exp2(bits - of_row)
+    total, least = none + np.bincount(rows, odds, number), np.maximum(none, _TINY)
+    return of_row + np.log2(np.maximum(total[rows] - odds, least[rows]))
 
 
 _TINY = 2.0**-1000  # a power of two that is not yet zero
