@@ -30,6 +30,7 @@ from .matching.books import Books, Rates, lay
 from .matching.candidates import Window
 from .comparing.readings import Reading
 from .matching.absences import causes_by_absence
+from .matching.citations import settle_references
 from .matching.names import same_parties
 from finlab.gaps.matching.records import (
     Both, Case, Said, case_of, causes_by_amount, facts_of, table_of,
@@ -284,12 +285,13 @@ def match(
         connection = sides[0].relation.connection
         found, notes = find_roles(sides, roles)
         books = lay(connection, sides, found, readings, rates, currency)
-        named = same_parties(connection, (sides[0].source, sides[1].source), said) if books.has.party else ()
+        has, cited = settle_references(connection, sides, found, books.has)
+        named = same_parties(connection, (sides[0].source, sides[1].source), said) if has.party else ()
         steps.advance()
         with _no_rounds():
-            result = search(connection, books.has, said, tolerance)
+            result = search(connection, has, said, tolerance)
             steps.advance()
             day = as_of or _last_day(connection)
             matching = _told(connection, sides, result, books, Said(found, day, currency, said))
         steps.advance()
-    return replace(matching, notes=(*notes, *named, *matching.notes))
+    return replace(matching, notes=(*notes, *cited, *named, *matching.notes))

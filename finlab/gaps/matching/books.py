@@ -28,6 +28,7 @@ from ..comparing.sides import Side, asked, lent
 from ..comparing.ways import Column
 from .candidates import Has
 from .roles import ROLES, Pair
+from .twins import MARK
 
 _compute: Any = pc  # its functions are made when it is imported: no type checker sees them
 
@@ -167,8 +168,7 @@ def _table(
     day = columns.get("date", pa.nulls(size, pa.int32()))
     table = pa.table({"row": pa.array(np.arange(size)), "cents": columns["amount"], "day": day, **texts})
     with lent(connection, table) as lying:
-        mark = f"hash({', '.join(_TEXTS)}) AS mark"
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT *, {mark} FROM {lying}")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT *, {MARK} AS mark FROM {lying}")
 
 # %% ../../../nbs/gaps/matching/books.ipynb #f7a9b0d0
 OPPOSITE = 2.0  # times as often as with the same sign that an amount has to be there with the opposite one

@@ -18,6 +18,7 @@ from rapidfuzz import fuzz
 from ...core.checks import listed
 from ..comparing.sides import lent
 from .candidates import Window
+from .twins import MARK
 
 # %% ../../../nbs/gaps/matching/names.ipynb #bf6a5887
 _LETTERS = str.maketrans({"Ä": "AE", "Ö": "OE", "Ü": "UE", "ß": "SS", "ẞ": "SS"})
@@ -135,10 +136,8 @@ LEAST_STRANGE = 0.2  # share of the rows of a side that are of strangers from wh
 def _renamed(connection: duckdb.DuckDBPyConnection, which: str, found: list[Alias]) -> None:
     table = pa.table({"old": [one.party for one in found], "new": [one.name for one in found]})
     with lent(connection, table) as names:
-        connection.execute(
-            f"UPDATE {which} SET party = n.new, mark = hash(n.new, reference, text, currency) "
-            f"FROM {names} AS n WHERE party = n.old"
-        )
+        connection.execute(f"UPDATE {which} SET party = n.new FROM {names} AS n WHERE party = n.old")
+    connection.execute(f"UPDATE {which} SET mark = {MARK}")
     count_parties(connection)
 
 

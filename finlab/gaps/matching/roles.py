@@ -6,7 +6,8 @@
 __all__ = ['Named', 'ROLES', 'SAMPLED', 'Roles', 'Pair', 'find_roles']
 
 # %% ../../../nbs/gaps/matching/roles.ipynb #3371ed7b
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple, no_type_check
 
@@ -98,8 +99,21 @@ def _proposed(side: Side, taken: Sequence[str]) -> dict[str, tuple[str, float]]:
         return {}
     columns = ", ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in names)
     rows = side.relation.ask(f"SELECT {columns} FROM {side.relation.name} LIMIT {SAMPLED}")
-    found = propose(names, rows, _BOOKS).proposals
-    return {one.field: (one.column, one.confidence) for one in found if one.field}
+    proposals = propose(names, rows, _BOOKS).proposals
+    found = {one.field: (one.column, one.confidence) for one in proposals if one.field}
+    used = {column for column, _ in found.values()}
+    free = {name: [row[at] for row in rows] for at, name in enumerate(names) if name not in used}
+    days = [name for name, values in free.items() if _is_days(side.relation.columns[name], values)]
+    return found | ({"date": (days[0], ACCEPT)} if "date" not in found and len(days) == 1 else {})
+
+
+def _is_days(kind: str, values: Sequence[str | None]) -> bool:
+    """Whether a column is made of days or moments: by its type, or since each of its texts begins with a full date."""
+    there = [value for value in values if value]
+    return kind.startswith(("DATE", "TIMESTAMP")) or (bool(there) and all(map(_DAY.match, there)))
+
+
+_DAY = re.compile(r"(19|20)\d\d-[01]\d-[0-3]\d(?!\d)")
 
 # %% ../../../nbs/gaps/matching/roles.ipynb #69da4762
 def _told(pair: Pair, sides: tuple[Side, Side]) -> str:
@@ -115,6 +129,24 @@ def _question(sides: tuple[Side, Side], proposed: list[dict[str, tuple[str, floa
         near = f" (perhaps {one['amount'][0]!r})" if "amount" in one else ""
         parts.append(f"{side.source} has {', '.join(map(repr, list(side.relation.columns)[:8]))}{near}")
     return f"nothing says which column is the amount: {'; '.join(parts)}; say amount=..., a name or (left, right)"
+
+# %% ../../../nbs/gaps/matching/roles.ipynb #51e8d2ba
+_IN_TEXT = (("reference", "reference"), ("party", "text"))  # what one side may have in its text, and the role of that
+
+
+def _in_texts(proposed: list[dict[str, tuple[str, float]]], known: Container[str]) -> dict[str, Pair]:
+    """Roles that one table has as a column and the other in its text, of those that are not known yet."""
+    sure = [{role: column for role, (column, trust) in one.items() if trust >= ACCEPT} for one in proposed]
+    found = dict[str, Pair]()
+    for what, role in _IN_TEXT:
+        sides = [one.get(what) for one in sure]
+        texts = [one.get("text") for one in sure]
+        place = 0 if sides[0] else 1
+        if what in known or role in known or bool(sides[0]) == bool(sides[1]) or not texts[1 - place]:
+            continue
+        pair = (sides[0], texts[1]) if place == 0 else (texts[0], sides[1])
+        found[role] = Pair(str(pair[0]), str(pair[1]))
+    return found
 
 # %% ../../../nbs/gaps/matching/roles.ipynb #0d4cd9fb
 @no_type_check  # by hooks: what is no Roles is told in words
@@ -138,4 +170,9 @@ def find_roles(
             notes.append(f"{role}: {_told(found[role], sides)}, by names and values")
     if "amount" not in found:
         raise InputError(_question(sides, proposed))
+    for role, pair in _in_texts(proposed, {*found, *said}).items():
+        found[role] = pair
+        notes.append(f"{role}: {_told(pair, sides)}, of which one is a text that may have it")
+    if "date" not in found and "date" not in said:
+        notes.append("no day is compared: not both tables have a column of days; say date=..., if there is one")
     return {role: found[role] for role in ROLES if role in found}, tuple(notes)
