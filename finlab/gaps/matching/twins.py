@@ -77,7 +77,7 @@ def set_apart(connection: duckdb.DuckDBPyConnection) -> Counts:
 
     The tables have the columns row, cents, day, and mark, a hash of all that is text. The open ones have besides
     `twins`, how many rows of the same content their side has, and `place`, their number from 0 on: those of a party, by
-    day, one after the other.
+    day and amount, one after the other, in whatever order the table has them.
     """
     both = " UNION ALL ".join(
         f"SELECT cents, day, mark, {int(side == 'l')} AS a, {int(side == 'r')} AS b FROM {side}" for side in SIDES
@@ -95,7 +95,7 @@ def set_apart(connection: duckdb.DuckDBPyConnection) -> Counts:
             f"SELECT * EXCLUDE (turn, others) FROM (SELECT t.*, c.{side} AS twins, c.{other} AS others, {turn} AS turn "
             f"{like} WHERE c.{other} > 0) WHERE turn > others"
         )
-        ordered = f"SELECT * FROM ({rows}) ORDER BY hash(party), day, row"  # neighbours in memory: they are compared
+        ordered = f"SELECT * FROM ({rows}) ORDER BY hash(party), day, cents, mark, row"  # a party's rows together
         numbered = f"SELECT *, row_number() OVER () - 1 AS place FROM ({ordered})"
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {side}_open AS {numbered}")
     found = _counted(connection)

@@ -42,19 +42,19 @@ def test_a_shuffled_copy_leaves_nothing_open(rows: list[Row], draw: Random) -> N
 
 @FEW
 @given(ROWS, ROWS)
-def test_places_count_open_rows_each_party_by_day(left: list[Row], right: list[Row]) -> None:
+def test_places_count_open_rows_each_party_by_day_and_amount(left: list[Row], right: list[Row]) -> None:
     connection = opened(left, right)
     set_apart(connection)
     for side, rows in (("l", left), ("r", right)):
-        query = f"SELECT row, place, twins, party, day, day IS NULL FROM {side}_open ORDER BY place"
+        query = f"SELECT row, place, twins, party, day, cents FROM {side}_open ORDER BY place"
         listed = connection.execute(query).fetchall()
         assert [place for _, place, *_ in listed] == list(range(len(listed)))
         assert all(twins == rows.count(rows[row]) for row, _, twins, *_ in listed)
         parties = [party for party, _ in groupby(listed, key=lambda one: one[3])]
         assert len(parties) == len(set(parties))
         for _, mine in groupby(listed, key=lambda one: one[3]):
-            days = [(undated, day or 0, row) for row, _, _, _, day, undated in mine]
-            assert days == sorted(days)
+            order = [(day is None, day or 0, cents is None, cents or 0) for *_, day, cents in mine]
+            assert order == sorted(order)
 
 
 def test_the_last_of_the_twins_are_the_open_ones() -> None:
