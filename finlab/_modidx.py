@@ -3972,6 +3972,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                           'finlab/gaps/checking/formulas.py'),
                                                'finlab.gaps.checking.formulas._Tokens.__init__': ( 'gaps/checking/formulas.html#_tokens.__init__',
                                                                                                    'finlab/gaps/checking/formulas.py'),
+                                               'finlab.gaps.checking.formulas._Tokens.is_sign': ( 'gaps/checking/formulas.html#_tokens.is_sign',
+                                                                                                  'finlab/gaps/checking/formulas.py'),
                                                'finlab.gaps.checking.formulas._Tokens.must': ( 'gaps/checking/formulas.html#_tokens.must',
                                                                                                'finlab/gaps/checking/formulas.py'),
                                                'finlab.gaps.checking.formulas._Tokens.next': ( 'gaps/checking/formulas.html#_tokens.next',

@@ -271,6 +271,11 @@ class _Tokens:
         self.place += 1
         return found.text
 
+    def is_sign(self, sign: str, away: int = 0) -> bool:
+        """Whether the next token, or one before it, is this sign, and not a name or a text of that form."""
+        found = self.tokens[self.place + away]
+        return found.text == sign and found.kind == "sign"
+
     def must(self, sign: str, what: str = "") -> None:
         """Take a sign that has to stand here."""
         if not self.next(sign):
@@ -285,7 +290,7 @@ class _Terms(_Tokens):
         if not name:
             self.refuse("a name, a number or a bracket")
         column = self.next(kind="name") if self.next(".") else ""
-        if self.tokens[self.place - 1].text == "." or (column and self.tokens[self.place].text == "."):
+        if self.is_sign(".", -1) or (column and self.is_sign(".")):
             self.refuse("table.column, with backquotes around a name that holds a point or a blank")
         found = Term(column, name) if column else Term(name)
         while mark := self.next("?", "["):

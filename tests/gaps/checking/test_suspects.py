@@ -67,8 +67,8 @@ def slow(value: int, wanted: int) -> set[str]:
     other = str(abs(wanted))
     wide = max(len(text), len(other))
     a, b = text.zfill(wide), other.zfill(wide)
-    swaps = {b[:k] + b[k + 1] + b[k] + b[k + 2 :] for k in range(wide - 1)} - {b}  # zeros in front count as digits
-    if value * wanted > 0 and a in swaps:
+    swaps = {int(other[:k] + other[k + 1] + other[k] + other[k + 2 :]) for k in range(len(other) - 1)} - {abs(wanted)}
+    if value * wanted > 0 and abs(value) in swaps:  # of digits that were written: a zero may get in front, none comes
         found.add("two digits swapped")
     if value * wanted > 0 and sum(x != y for x, y in zip(a, b, strict=True)) == 1:
         found.add("one digit mistyped")
