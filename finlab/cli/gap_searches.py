@@ -25,10 +25,11 @@ Options = Mapping[str, Any]
 
 
 class Found(NamedTuple):
-    """What a search found, and in one sentence how well the sources agree."""
+    """What a search found, in one sentence how well the sources agree, and which columns say the same, by what it is."""
 
     gaps: "Gaps"
     summary: str
+    roles: Mapping[str, tuple[str, str]] = {}
 
 
 class Asked(NamedTuple):
@@ -176,7 +177,7 @@ def _match(asked: Asked) -> Found:
     said.setdefault("as_of", datetime.now(UTC).date())  # a worklist counts ages until today
     found = _call("match", "match")(left, right, Roles(**roles), names=tuple(asked.tables), **said)
     gaps = Gaps(found.gaps.arrow, found.gaps.records, (*found.gaps.notes, *found.notes))
-    return Found(gaps, found.summary())
+    return Found(gaps, found.summary(), {role: tuple(pair) for role, pair in found.roles.items()})
 
 
 def _compare(asked: Asked) -> Found:
@@ -194,7 +195,7 @@ def _compare(asked: Asked) -> Found:
         gaps = _call("compare", "compare")(
             left, right, on=list(asked.key) or None, names=tuple(asked.tables), columns=columns or None, **said
         )
-    return Found(gaps, gaps.summary())
+    return Found(gaps, gaps.summary(), {name: (name, other) for name, other in others.items()})
 
 
 _FACTS = dict.fromkeys(("item", "value", "start", "end", "unit", "dimensions"), _text)

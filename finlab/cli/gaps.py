@@ -113,7 +113,7 @@ def run(
     Two tables are matched without a key by amounts, days, parties and texts; with --key they are compared.
     """
     from finlab.cli.gap_searches import Asked, check_count, names_in, read_options, search_gaps, search_named
-    from finlab.cli.gap_sources import check_same_search, names_of, read_sides, with_new_notes, worklist_name
+    from finlab.cli.gap_sources import check_same_search, names_of, read_sides, say_same, with_new_notes, worklist_name
     from finlab.gaps.worklist import Worklist
 
     by = names_in("--key", key) if key is not None else ()
@@ -126,6 +126,7 @@ def run(
     check_same_search(worklist, called, meant)
     sides = read_sides(titles, sources, pairs(read or [], "-r"))
     found = search_gaps(meant, Asked({title: side.table for title, side in sides.items()}, known, by, identities or ""))
+    say_same(sides)
     if dry_run:
         list_gaps(found.gaps)
         return
@@ -133,6 +134,7 @@ def run(
         sides = dict.fromkeys(found.gaps.records, next(iter(sides.values())))
     settings = {"search": meant, **({"key": list(by)} if by else {}), **options}
     settings |= {"identities": identities} if identities else {}
+    settings |= {"roles": {role: list(pair) for role, pair in found.roles.items()}} if found.roles else {}
     done = worklist.record(found.gaps, name=called, sources=sides, parameters=settings, who=who)
     print(on_lines(str(with_new_notes(done, worklist))))
     print(on_lines(found.summary))

@@ -2,6 +2,7 @@
 
 import csv
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +86,27 @@ def test_two_files_are_matched_and_a_second_run_knows_what_it_found(finlab) -> N
     assert code == OK and "2 seen again, 1 fixed" in out and "note" not in out
     assert "called ledger, free, as in the last run of March" in err  # else every gap would be another one
     assert [gap.id for gap in Worklist().gaps(name="March", status="fixed")] == [late.id]
+
+
+def test_a_table_against_itself_is_said(finlab) -> None:
+    code, out, err = finlab("ledger.csv", "ledger.csv", "-o", "currency=EUR", "--dry-run")
+    assert code == OK and "No gaps" in out
+    assert "ledger_1 and ledger_2 are the same table, row by row (both are file:///" in err
+    assert "same table" not in finlab("ledger.csv", "free.csv", *ROLES, "--dry-run")[2]
+
+
+def test_a_run_in_which_most_gaps_vanish_says_what_is_different(finlab) -> None:
+    lines = Path("free.csv").read_text().splitlines()
+    Path("part.csv").write_text("\n".join(lines[:9]))
+    Path("renamed.csv").write_text("\n".join([lines[0].replace("amount", "value"), *lines[1:]]))
+    assert finlab("ledger.csv", "part.csv", *ROLES, "--name", "March")[0] == OK
+    found = len(Worklist().gaps(name="March"))
+    code, out, _ = finlab("ledger.csv", "renamed.csv", *ROLES, "--name", "March")
+    first, *notes = [line for line in out.splitlines() if "note: " in line]
+    assert code == OK and re.search(rf"note: \d+ of {found} gaps that were not fixed are no longer found", first)
+    told = "\n".join(notes)
+    assert "amount is 'amount' and 'value'; in run 1 it was 'amount'" in told
+    assert "part no longer has 'amount' and has 'value' now" in told and "renamed.csv; in run 1 it was" in told
 
 
 def test_two_files_are_compared_by_their_key(finlab) -> None:

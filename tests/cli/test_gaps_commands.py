@@ -105,7 +105,8 @@ def test_a_search_is_recorded_and_a_second_one_recognises_it(finlab, books: Path
     assert out == f"ledger against bank, run 2: 3 gaps: 3 seen again{told}"
     (books / "bank.csv").write_text((books / "ledger.csv").read_text())
     code, out, err = finlab("run", "ledger.csv", "bank.csv")
-    assert out == f"ledger against bank, run 3: 0 gaps: 3 fixed{told}" and not err
+    assert out == f"ledger against bank, run 3: 0 gaps: 3 fixed{told}"
+    assert err.startswith("finlab: ledger and bank are the same table, row by row (") and "meant for either?" in err
     shown = Worklist().runs()
     assert shown["who"].tolist() == ["Anna"] * 3
     code, out, _ = finlab("runs")
