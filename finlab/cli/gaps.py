@@ -1,7 +1,7 @@
 """`finlab gaps`: what differs between two sources, what was decided about it, and the rules that explain it."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -243,14 +243,37 @@ def export(
     from finlab.cli.data import at_the_terminal
 
     worklist, wanted = opened(), {"name": name, "status": status, "kind": kind, "currency": currency}
+    count = len(worklist.gaps(**wanted))
+    if not count:
+        raise InputError(f"{none_fits(wanted)}; nothing was written")
     try:
         notes = worklist.export(path, sheet=sheet, replace=replace, **wanted)
     except InputError as error:
         raise InputError(at_the_terminal(str(error))) from None
     for note in notes:
         say(note)
-    count = len(worklist.gaps(**wanted))
-    say(f"{count:,} gap{'' if count == 1 else 's'} in {path}")
+    say(f"{written_words(count, path, notes.lines)} in {path}")
+
+
+def none_fits(wanted: Mapping[str, str | list[str] | None]) -> str:
+    """Say that no gap is as was asked for, in the options of the command line."""
+    asked = [
+        f"--{word} {shlex.quote(one)}"
+        for word, said in wanted.items()
+        for one in ([said] if isinstance(said, str) else said or [])
+    ]
+    return f"no gap fits {' '.join(asked)}" if asked else "no gap is recorded"
+
+
+def written_words(count: int, path: Path, lines: Mapping[str, int]) -> str:
+    """Say what a file of the worklist holds: its gaps, and the lines of its other sheets."""
+    gaps = f"{count:,} gap{'' if count == 1 else 's'}"
+    others = [
+        f"{number:,} line{'' if number == 1 else 's'} of {sheet}" for sheet, number in lines.items() if sheet != "gaps"
+    ]
+    if path.suffix.lower() == ".csv":
+        return f"{others[0]} of {gaps}" if others else gaps
+    return f"{gaps}, {' and '.join(others)}"
 
 
 @app.command(epilog="Example:  finlab gaps runs")

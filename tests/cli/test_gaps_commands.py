@@ -161,6 +161,27 @@ def test_gaps_are_listed_with_what_matters_most_first(finlab, books: Path) -> No
     assert finlab("ls", "--rows", "0")[0] == WRONG_INPUT
 
 
+def test_a_currency_is_found_however_it_is_written(finlab, books: Path) -> None:
+    run(finlab)
+    code, out, _ = finlab("ls", "--currency", "eur")
+    assert code == OK and "3 gaps" in out
+    code, out, err = finlab("ls", "--currency", "XYZ")
+    assert code == WRONG_INPUT and not out and "currency is 'XYZ'; expected one that gaps have: EUR" in err
+    code, _, err = finlab("export", "w.csv", "--currency", "EURO", "--currency", "EUR")
+    assert code == WRONG_INPUT and "did you mean 'EUR'?" in err and not Path("w.csv").exists()
+
+
+def test_fixed_gaps_are_not_at_stake(finlab, books: Path) -> None:
+    ids = run(finlab)
+    (books / "bank.csv").write_text("invoice,amount\nA-1,998.50\nA-2,1997.00\nA-3,300.00\n=1+1,5.00\n")
+    run(finlab)
+    last = finlab("ls", "--status", "fixed", "--status", "open")[1].splitlines()[-1]
+    assert last == "3 gaps: 1 missing, 2 value; 1 of them is fixed; 4.50 EUR at stake."
+    assert finlab("ls", "--status", "fixed")[1].splitlines()[-1] == "1 gap: 1 missing; fixed."
+    assert "; 300.00 EUR were at stake; 100%" in finlab("show", ids["A-3"])[1].splitlines()[0]
+    assert "4.50 EUR at stake" in finlab("accept", ids["A-1"], ids["A-2"])[2]
+
+
 def test_a_gap_is_shown_with_its_rows_and_its_history(finlab, books: Path) -> None:
     ids = run(finlab)
     finlab("explain", ids["A-1"], "-m", "the fee")
@@ -239,7 +260,7 @@ def test_ages_are_shown_by_kind(finlab, books: Path) -> None:
 def test_the_worklist_is_a_file_for_others(finlab, books: Path) -> None:
     run(finlab)
     code, _, err = finlab("export", "w.xlsx", "--kind", "value")
-    assert code == OK and "2 gaps in w.xlsx" in err
+    assert code == OK and "2 gaps, 2 lines of evidence and 2 lines of history in w.xlsx" in err
     book = load_workbook("w.xlsx")
     assert book.sheetnames == ["gaps", "evidence", "history"] and book["gaps"]["E2"].value == "A-2"
     code, _, err = finlab("export", "w.xlsx")
@@ -247,6 +268,19 @@ def test_the_worklist_is_a_file_for_others(finlab, books: Path) -> None:
     assert finlab("export", "w.xlsx", "--replace")[0] == OK
     assert finlab("export", "w.csv", "--sheet", "evidence")[0] == OK and "ledger: amount" in Path("w.csv").read_text()
     assert finlab("export", "w.pdf")[0] == WRONG_INPUT
+
+
+def test_an_export_says_what_it_wrote_and_writes_nothing_of_nothing(finlab, books: Path) -> None:
+    assert "no gap is recorded; nothing was written" in finlab("export", "none.xlsx")[2]
+    run(finlab)
+    run(finlab)
+    code, _, err = finlab("export", "none.xlsx", "--kind", "stale", "--name", "January")
+    assert code == WRONG_INPUT and not Path("none.xlsx").exists()
+    assert "no gap fits --name January --kind stale; nothing was written" in err
+    assert "6 lines of history of 3 gaps in h.csv" in finlab("export", "h.csv", "--sheet", "history")[2]
+    assert len(Path("h.csv").read_text().splitlines()) == 7
+    assert finlab("export", "g.csv", "--kind", "missing")[2] == "finlab: 1 gap in g.csv\n"
+    assert "3 gaps, 3 lines of evidence and 6 lines of history in a.xlsx" in finlab("export", "a.xlsx")[2]
 
 
 @pytest.mark.parametrize(
