@@ -338,12 +338,16 @@ def save(
     who: Who_ = None,
 ) -> None:
     """Save the rules of a file: new ones come last, changed ones get a new version, the others stay."""
+    from finlab.gaps.workflow.rule_words import rule_words
     from finlab.gaps.workflow.rules import read_rules
 
-    given = read_rules(file)
-    changed = opened().save_rules(given, who)
-    for name in changed:
-        say(on_one_line(f"saved: {name}"))
+    given, worklist = read_rules(file), opened()
+    changed = worklist.save_rules(given, who)
+    for rule in given:
+        if rule.name in changed:
+            say(on_one_line(f"saved: {rule.name}: {rule_words(rule)}"))
+    for note in worklist.rule_notes(given):
+        say(on_one_line(note))
     if len(changed) < len(given):
         say(f"{len(given) - len(changed):,} as they were")
 
@@ -360,7 +364,14 @@ def apply(
     """Explain the open gaps of a worklist by the saved rules. Every run does so by itself."""
     if file is not None and not dry_run:
         raise InputError(f"--file {file}: rules that are not saved can only be rehearsed; add --dry-run, or save them")
-    ruling = opened().apply_rules(name, file, dry_run=dry_run, who=who)
+    from finlab.gaps.workflow.rule_words import rule_words
+
+    worklist = opened()
+    ruling = worklist.apply_rules(name, file, dry_run=dry_run, who=who)
+    for rule in ruling.rules:
+        print(wrap(f"{rule.name}: {rule_words(rule)}", "    "))
+    for note in worklist.rule_notes(ruling.rules):
+        say(on_one_line(note))
     table = ruling.table()
     if len(table):
         from finlab.gaps.record import money

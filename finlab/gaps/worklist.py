@@ -25,9 +25,18 @@ from .workflow.exhibits import Sides
 from .workflow.facts import period_end
 from .record import Gap, Gaps
 from .workflow.rules import Rule, check_names, read_rules
+from .workflow.rule_words import unknown_words
 from .workflow.ruling import Ruling
 from .workflow.runs import RunResult, record_run
-from .workflow.saved_rules import apply_saved, list_rules, rehearse, retire_rule, rules_in_force, save_rules
+from finlab.gaps.workflow.saved_rules import (
+    apply_saved,
+    idle_rules,
+    list_rules,
+    rehearse,
+    retire_rule,
+    rules_in_force,
+    save_rules,
+)
 from .workflow.workbook import Written, write_worklist
 
 # %% ../../nbs/gaps/worklist.ipynb #97fbcbc8
@@ -213,7 +222,7 @@ def _rules_of(rules: Rules) -> list[Rule]:
 
 
 class WorklistRules(WorklistDecisions):
-    """What is done with saved rules: `save_rules`, `retire_rule`, `apply_rules`."""
+    """What is done with saved rules: `save_rules`, `rule_notes`, `retire_rule`, `apply_rules`."""
 
     def save_rules(self, rules: Rules, who: str | None = None) -> list[str]:
         """Save rules, or a TOML file of them; returns the names of those that are new or changed."""
@@ -221,6 +230,11 @@ class WorklistRules(WorklistDecisions):
         self._check_writable()
         with writing(self.path) as connection:
             return save_rules(connection, found, person)
+
+    def rule_notes(self, rules: Rules) -> list[str]:
+        """Say which sources, fields and currencies rules name that no gap of the store has."""
+        with reading(self.path) as connection:
+            return unknown_words(connection, _rules_of(rules))
 
     def retire_rule(self, rule: str, why: str, who: str | None = None) -> str:
         """Put a rule out of force, by its name; it is kept, and what it explained stays explained."""
@@ -254,7 +268,10 @@ class WorklistRules(WorklistDecisions):
             figures, refused = apply_saved(connection, name, who)
             if refused:
                 raise InputError(f"{'; '.join(refused)}; no rule was applied")
-            return Ruling(tuple(figures), Gaps(connection.sql(kept_query(where(name=name))).to_arrow_table()))
+            rules = tuple(one.rule for one in rules_in_force(connection))
+            idle = idle_rules(connection, name, figures, rules)
+            gaps = Gaps(connection.sql(kept_query(where(name=name))).to_arrow_table())
+            return Ruling(tuple(figures), gaps, (), idle, rules)
 
 # %% ../../nbs/gaps/worklist.ipynb #2fca2243
 class Worklist(WorklistRules):

@@ -234,6 +234,43 @@ def test_rules_are_saved_rehearsed_applied_and_retired(finlab, books: Path) -> N
     assert code == WRONG_INPUT and "there is none" in err
 
 
+def test_a_rule_is_said_in_words_and_what_it_names_that_no_gap_has(finlab, books: Path) -> None:
+    Path("rules.toml").write_text(RULES)
+    assert "no gap has" not in finlab("rules", "save", "rules.toml")[2]  # nothing is recorded: nothing is known
+    run(finlab)
+    Path("rules.toml").write_text(RULES.replace('"0.15%"\nless = "bank"', '0.15\nless = "bnak"\ncurrency = "USD"'))
+    _, _, err = finlab("rules", "save", "rules.toml")
+    words = "explains what differs by 15% of the larger amount, give or take 0.01"
+    words += " and has less at bnak than at the other source and is in USD; 50.00 USD at most"
+    assert f"saved: Fees of the bank are 0.15%: {words}\n" in err
+    assert "no gap has the source 'bnak' so far; did you mean 'bank'?" in err
+    assert "no gap has the currency 'USD' so far; there are 'EUR'" in err
+    code, out, err = finlab("rules", "apply", "January")
+    assert code == OK and f"Fees of the bank are 0.15%: {words}\n" in out and "did you mean 'bank'?" in err
+
+
+def test_a_rule_that_explains_nothing_says_why(finlab, books: Path) -> None:
+    run(finlab)
+    for setting, reason in (
+        ('rate = 0.15', "of 2 open gaps that would fit, none differs by 15% of the larger amount, give or take 0.01; "
+                        "the nearest is 148.50 off"),
+        ('rate = "0.15%"\nless = "ledger"', "of 2 open gaps that would fit, none has less at ledger"),
+        ('rate = "0.15%"\nkinds = ["split"]', "of 3 open gaps none is of kind split"),
+        ('rate = "0.15%"\nsources = ["till"]', "of 2 open gaps that would fit, none has the source till"),
+        ('rate = "0.15%"\nvalid_from = 2026-02-01', "none is of 2026-02-01 or later"),
+    ):  # fmt: skip
+        Path("rules.toml").write_text(f'[[rule]]\nkind = "fee"\nname = "fees"\n{setting}\n')
+        _, out, _ = finlab("rules", "apply", "January", "--file", "rules.toml", "--dry-run")
+        assert "0 gaps are explained.\nrule 'fees' explains nothing: " in out and reason in out
+    Path("rules.toml").write_text(RULES + RULES.replace("Fees of the bank are", "Again"))
+    finlab("rules", "save", "rules.toml")
+    code, out, _ = finlab("rules", "apply", "January")
+    assert code == OK and "rule 'Again 0.15%' explains nothing: a rule before it explains the 2 that it fits" in out
+    _, out, _ = finlab("rules", "apply", "January")
+    told = "rule 'Fees of the bank are 0.15%' explains nothing more than the 4.50 EUR from before: of 1 open gaps none"
+    assert told in out
+
+
 def test_a_careless_rule_is_refused_with_the_figures(finlab, books: Path) -> None:
     run(finlab)
     Path("rules.toml").write_text(CARELESS)
