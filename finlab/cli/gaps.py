@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from finlab.cli.console import on_one_line, pairs, say, show, wrap
-from finlab.cli.gap_tables import history_of, lines_of, list_gaps, on_lines, to_the_right, widest_cell, widest_name
+from finlab.cli.gap_tables import history_of, lines_of, list_gaps, on_lines, to_the_right, widest_cell, widest_name, with_money
 from finlab.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -182,7 +182,8 @@ def show_gap(
     print("\n".join(wrap(line) for line in lines_of(case)))
     if len(case.beside):
         print()
-        show(case.beside, most=widest_cell(case.beside), titled=True)
+        beside = with_money(case.beside)
+        show(beside, most=widest_cell(beside), titled=True)
     print()
     for line in history_of(case):
         print(wrap(line, "    "))

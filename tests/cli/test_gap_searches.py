@@ -109,6 +109,27 @@ def test_a_run_in_which_most_gaps_vanish_says_what_is_different(finlab) -> None:
     assert "part no longer has 'amount' and has 'value' now" in told and "renamed.csv; in run 1 it was" in told
 
 
+def test_columns_of_the_same_role_stand_beside_each_other(
+    finlab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = Path("bank.csv").read_text().splitlines()
+    Path("bank.csv").write_text("\n".join([lines[0].replace("amount", "value"), *lines[1:]]))
+    assert finlab("ledger.csv", "bank.csv", *ROLES)[0] == OK
+    key = ("--key", "invoice", "-o", "columns=invoice:reference,amount:value")
+    assert finlab("ledger.csv", "bank.csv", *key, "--name", "keyed")[0] == OK
+    for name, fields in (
+        ("ledger against bank", ["date", "customer / payer", "invoice / reference", "amount / value"]),
+        ("keyed", ["date", "customer", "invoice / reference", "amount / value", "payer"]),
+    ):
+        gap = Worklist().gaps(name=name, kind="sign")[0]
+        beside = Worklist().show(gap).beside
+        assert beside["field"].tolist() == fields and beside.shape[1] == 3
+        with pytest.raises(SystemExit):
+            main(["gaps", "show", gap.id, "--name", name])
+        booked = f"{beside.iloc[3, 1]:,.2f}"
+        assert re.search(rf"amount / value +{booked} +-{booked}\n", capsys.readouterr().out)
+
+
 def test_two_files_are_compared_by_their_key(finlab) -> None:
     said = ("-o", "columns=invoice:reference,customer:payer", "-o", "without=date", "-o", "currency=EUR")
     code, out, _ = finlab("ledger.csv", "bank.csv", "--key", "invoice", *said)

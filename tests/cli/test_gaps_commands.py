@@ -188,7 +188,7 @@ def test_a_gap_is_shown_with_its_rows_and_its_history(finlab, books: Path) -> No
     run(finlab)
     code, out, _ = finlab("show", ids["A-1"])
     assert code == OK
-    assert re.search(r"amount +1000\.0 +998\.5", out) and "ledger 0" in out and "bank 0" in out
+    assert re.search(r"amount +1,000\.00 +998\.50", out) and "ledger 0" in out and "bank 0" in out
     assert "explained by Anna on" in out and "cause: the fee (100%)" in out
     assert "open -> explained: the fee" in out and "seen again by one run" in out
     code, _, err = finlab("show", "zz")
