@@ -6363,6 +6363,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                       'finlab/gaps/workflow/runs.py'),
                                            'finlab.gaps.workflow.runs._records_of': ( 'gaps/workflow/runs.html#_records_of',
                                                                                       'finlab/gaps/workflow/runs.py'),
+                                           'finlab.gaps.workflow.runs._setting': ( 'gaps/workflow/runs.html#_setting',
+                                                                                   'finlab/gaps/workflow/runs.py'),
                                            'finlab.gaps.workflow.runs._size': ( 'gaps/workflow/runs.html#_size',
                                                                                 'finlab/gaps/workflow/runs.py'),
                                            'finlab.gaps.workflow.runs._take_in': ( 'gaps/workflow/runs.html#_take_in',

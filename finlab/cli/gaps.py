@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from finlab.cli.console import on_one_line, pairs, say, show, wrap
-from finlab.cli.gap_tables import history_of, lines_of, list_gaps, on_lines, to_the_right, widest_cell, widest_name, with_money
+from finlab.cli.gap_tables import (
+    history_of,
+    lines_of,
+    list_gaps,
+    on_lines,
+    to_the_right,
+    widest_cell,
+    widest_name,
+    with_money,
+)
 from finlab.core.errors import InputError
 
 if TYPE_CHECKING:

@@ -240,7 +240,7 @@ def test_a_rule_is_said_in_words_and_what_it_names_that_no_gap_has(finlab, books
     run(finlab)
     Path("rules.toml").write_text(RULES.replace('"0.15%"\nless = "bank"', '0.15\nless = "bnak"\ncurrency = "USD"'))
     _, _, err = finlab("rules", "save", "rules.toml")
-    words = "explains what differs by 15% of the larger amount, give or take 0.01"
+    words = "explains what differs by 15% of the larger amount (give or take 0.01)"
     words += " and has less at bnak than at the other source and is in USD; 50.00 USD at most"
     assert f"saved: Fees of the bank are 0.15%: {words}\n" in err
     assert "no gap has the source 'bnak' so far; did you mean 'bank'?" in err
@@ -252,7 +252,7 @@ def test_a_rule_is_said_in_words_and_what_it_names_that_no_gap_has(finlab, books
 def test_a_rule_that_explains_nothing_says_why(finlab, books: Path) -> None:
     run(finlab)
     for setting, reason in (
-        ('rate = 0.15', "of 2 open gaps that would fit, none differs by 15% of the larger amount, give or take 0.01; "
+        ('rate = 0.15', "of 2 open gaps that would fit, none differs by 15% of the larger amount (give or take 0.01); "
                         "the nearest is 148.50 off"),
         ('rate = "0.15%"\nless = "ledger"', "of 2 open gaps that would fit, none has less at ledger"),
         ('rate = "0.15%"\nkinds = ["split"]', "of 3 open gaps none is of kind split"),

@@ -23,7 +23,7 @@ def _plain(amount: object) -> str:
 
 def _near(within: object) -> str:
     """How far off an amount may be."""
-    return f", give or take {_plain(within)}" if Decimal(str(within)) else ""
+    return f" (give or take {_plain(within)})" if Decimal(str(within)) else ""
 
 
 @singledispatch

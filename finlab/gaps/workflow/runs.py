@@ -201,7 +201,7 @@ def _compare_runs(
     old = json.loads(connection.execute("SELECT parameters FROM runs WHERE number = ?", [number]).fetchall()[0][0])
     new, before = json.loads(parameters), _records_of(connection, number)
     names = [key for key in {**old, **new} if key != "roles" and old.get(key) != new.get(key)]
-    notes = [f"{key} is {new.get(key)!r}; in run {number} it was {old.get(key)!r}" for key in names]
+    notes = [f"{key} is {_setting(new.get(key))}; in run {number} it was {_setting(old.get(key))}" for key in names]
     notes += _other_roles(old.get("roles"), new.get("roles"), number)
     if before and records and set(before) != set(records):
         notes.append(f"the sources are {', '.join(records)}; in run {number} they were {', '.join(before)}")
@@ -223,9 +223,13 @@ def _other_roles(old: object, new: object, number: int) -> list[str]:
     said, before = ({role: _pair_words(pair) for role, pair in one.items()} for one in (new, old))
     roles = [role for role in {**before, **said} if said.get(role) != before.get(role)]
     return [
-        f"{role} is {said.get(role, 'no column')}; in run {number} it was {before.get(role, 'no column')}"
+        f"the {role} is in {said.get(role, 'no column')}; in run {number} it was in {before.get(role, 'no column')}"
         for role in roles
     ]
+
+
+def _setting(value: object) -> str:
+    return "not given" if value is None else repr(value)
 
 
 def _pair_words(pair: Sequence[str]) -> str:

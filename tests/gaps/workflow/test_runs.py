@@ -336,9 +336,9 @@ def test_notes_say_what_is_not_comparable(path: Path) -> None:
     assert record(path, gap("a"), sources={"ledger": full, "bank": full}, **said).notes == ()
     done = record(path, sources={"ledger": full, "bank": empty}, parameters={"tolerance": 0.05, "window": 9})
     assert done.fixed == 1 and done.notes == (
-        "days is None; in run 2 it was 3",
+        "days is not given; in run 2 it was 3",
         "tolerance is 0.05; in run 2 it was 0.01",
-        "window is 9; in run 2 it was None",
+        "window is 9; in run 2 it was not given",
         "bank has no records; in run 2 it had 2",
     )
     other = record(path, sources={"ledger": full, "till": full}, parameters={"tolerance": 0.05, "window": 9})
@@ -358,9 +358,9 @@ def test_a_run_says_when_most_gaps_vanish_and_what_is_different(path: Path) -> N
     first = "3 of 5 gaps that were not fixed are no longer found and count as fixed now; if nobody settled them, this"
     assert done.notes == (
         f"{first} is another comparison than run 2, as follows",
-        "window is 3; in run 2 it was None",
-        "amount is 'amount' and 'betrag'; in run 2 it was 'amount' and 'value'",
-        "date is no column; in run 2 it was 'day'",
+        "window is 3; in run 2 it was not given",
+        "the amount is in 'amount' and 'betrag'; in run 2 it was in 'amount' and 'value'",
+        "the date is in no column; in run 2 it was in 'day'",
         "bank is june.csv; in run 2 it was may.csv",
         "bank no longer has 'value' and has 'betrag' now",
         "bank has 2 records; in run 2 it had 3",
