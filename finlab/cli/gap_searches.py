@@ -25,10 +25,11 @@ Options = Mapping[str, Any]
 
 
 class Found(NamedTuple):
-    """What a search found, and in one sentence how well the sources agree."""
+    """What a search found, in one sentence how well the sources agree, and which columns say the same, by what it is."""
 
     gaps: "Gaps"
     summary: str
+    roles: Mapping[str, tuple[str, str]] = {}
 
 
 class Asked(NamedTuple):
@@ -176,7 +177,7 @@ def _match(asked: Asked) -> Found:
     said.setdefault("as_of", datetime.now(UTC).date())  # a worklist counts ages until today
     found = _call("match", "match")(left, right, Roles(**roles), names=tuple(asked.tables), **said)
     gaps = Gaps(found.gaps.arrow, found.gaps.records, (*found.gaps.notes, *found.notes))
-    return Found(gaps, found.summary())
+    return Found(gaps, found.summary(), {role: tuple(pair) for role, pair in found.roles.items()})
 
 
 def _compare(asked: Asked) -> Found:
@@ -190,11 +191,36 @@ def _compare(asked: Asked) -> Found:
         name: Reading(kind=kinds.get(name, ""), other=others.get(name, "")) for name in {**others, **kinds}
     }
     columns |= dict.fromkeys(said.pop("without", ()))
-    with _one_step("comparing"):
-        gaps = _call("compare", "compare")(
-            left, right, on=list(asked.key) or None, names=tuple(asked.tables), columns=columns or None, **said
-        )
-    return Found(gaps, gaps.summary())
+    try:
+        with _one_step("comparing"):
+            gaps = _call("compare", "compare")(
+                left, right, on=list(asked.key) or None, names=tuple(asked.tables), columns=columns or None, **said
+            )
+    except InputError as error:
+        lost = _lost_key(asked, others) if str(error).startswith("on=: the comparison has no column") else ""
+        raise InputError(lost or str(error)) from None
+    return Found(gaps, gaps.summary(), {name: (name, other) for name, other in others.items()})
+
+
+def _lost_key(asked: Asked, others: Mapping[str, str]) -> str:
+    """Say which table lacks the first column of a key that is not in both, and how columns are paired; else nothing."""
+    (left, one), (right, other) = ((name, table.column_names) for name, table in asked.tables.items())
+    for column in asked.key:
+        there, called = column in one, others.get(column, column)
+        if not there and called not in other:
+            near = did_you_mean(column, [*one, *other])
+            return f"--key {column}: {left} and {right} have no column {column!r}; {left} has {listed(one)}{near}"
+        if not there:
+            pair = f"say --key NAME -o columns=NAME:{column}"
+            return f"--key {column}: {left} has no column {column!r}, which {right} has; {_pairing(left, one, pair)}"
+        if called not in other:
+            pair = f"say -o columns={column}:NAME"
+            return f"--key {column}: {right} has no column {called!r}, which {left} has; {_pairing(right, other, pair)}"
+    return ""
+
+
+def _pairing(source: str, columns: Sequence[str], pair: str) -> str:
+    return f"{source} has {listed(columns)}; if one of these is the same under another NAME, {pair}"
 
 
 _FACTS = dict.fromkeys(("item", "value", "start", "end", "unit", "dimensions"), _text)
@@ -340,8 +366,8 @@ def search_named(search: str | None, key: Sequence[str], identities: str | None)
 _WORDS = {  # of the library, and how the same is said at the command line
     r"say columns=\{name: Reading\(other=name\)\}": "say -o columns=LEFT:RIGHT",
     r"say amount=\.\.\., a name or \(left, right\)": "say -o amount=COLUMN or -o amount=LEFT,RIGHT",
-    r"^on=: what both tables have has": "--key: what both tables have in common has",
-    r"^(\w+)=: what both tables have has": r"-o \1: what both tables have in common has",
+    r"^on=: the comparison has": "--key: what both tables have in common has",
+    r"^(\w+)=: the comparison has": r"-o \1: what both tables have in common has",
     r"look at on= and columns=": "look at --key and -o without",
     r"on is not given": "--key is not given",
     r"expected Identity\(key=\.\.\.\)": "expected --key",

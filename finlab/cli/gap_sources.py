@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from finlab.cli.console import say
+from finlab.cli.console import on_one_line, say
 from finlab.cli.data import name_of
 from finlab.cli.gap_searches import names_in
 from finlab.core.checks import check_choice
@@ -34,6 +35,20 @@ def read_sides(names: Sequence[str], sources: Sequence[str], options: Mapping[st
         name: read_side(source, **options_from_texts(own[name]))
         for name, source in progress(list(both), title="reading")
     }
+
+
+def say_same(sides: "Mapping[str, Side]") -> None:
+    """Say if two sources are the same table: whoever compares a table with itself finds that all is well."""
+    for one, other in combinations(sides, 2):
+        left, right = sides[one], sides[other]
+        table: Any = left.table  # of Arrow, as `read_sides` reads it
+        if table.equals(right.table):
+            same = f"both are {left.origin}" if left.origin == right.origin else f"{left.origin} and {right.origin}"
+            say(
+                on_one_line(
+                    f"{one} and {other} are the same table, row by row ({same}); is another one meant for either?"
+                )
+            )
 
 
 def names_of(sources: Sequence[str], names: str | None, worklist: "Worklist", name: str | None) -> list[str]:

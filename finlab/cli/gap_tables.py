@@ -92,6 +92,22 @@ def natural_width(frame: "pd.DataFrame") -> int:
     return sum(widths) + 2 * (len(widths) - 1)
 
 
+MOST_MONEY = 10**15  # as an amount; a larger fraction is some other number
+
+
+def with_money(beside: "pd.DataFrame") -> "pd.DataFrame":
+    """Write the numbers with a fraction in rows side by side as amounts, their thousands apart."""
+    from decimal import Decimal
+
+    from finlab.gaps.record import money
+
+    def written(value: object) -> object:
+        amount = isinstance(value, (float, Decimal)) and abs(value) < MOST_MONEY  # false for what is no number
+        return money(Decimal(str(value))) if amount else value
+
+    return beside.map(written)
+
+
 def widest_cell(beside: "pd.DataFrame") -> int:
     """How many characters of a cell are shown, so that two rows fit beside the names of their columns."""
     if not sys.stdout.isatty():

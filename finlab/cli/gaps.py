@@ -1,14 +1,23 @@
 """`finlab gaps`: what differs between two sources, what was decided about it, and the rules that explain it."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from finlab.cli.console import on_one_line, pairs, say, show, wrap
-from finlab.cli.gap_tables import history_of, lines_of, list_gaps, on_lines, to_the_right, widest_cell, widest_name
+from finlab.cli.gap_tables import (
+    history_of,
+    lines_of,
+    list_gaps,
+    on_lines,
+    to_the_right,
+    widest_cell,
+    widest_name,
+    with_money,
+)
 from finlab.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,7 +122,7 @@ def run(
     Two tables are matched without a key by amounts, days, parties and texts; with --key they are compared.
     """
     from finlab.cli.gap_searches import Asked, check_count, names_in, read_options, search_gaps, search_named
-    from finlab.cli.gap_sources import check_same_search, names_of, read_sides, with_new_notes, worklist_name
+    from finlab.cli.gap_sources import check_same_search, names_of, read_sides, say_same, with_new_notes, worklist_name
     from finlab.gaps.worklist import Worklist
 
     by = names_in("--key", key) if key is not None else ()
@@ -126,6 +135,7 @@ def run(
     check_same_search(worklist, called, meant)
     sides = read_sides(titles, sources, pairs(read or [], "-r"))
     found = search_gaps(meant, Asked({title: side.table for title, side in sides.items()}, known, by, identities or ""))
+    say_same(sides)
     if dry_run:
         list_gaps(found.gaps)
         return
@@ -133,6 +143,7 @@ def run(
         sides = dict.fromkeys(found.gaps.records, next(iter(sides.values())))
     settings = {"search": meant, **({"key": list(by)} if by else {}), **options}
     settings |= {"identities": identities} if identities else {}
+    settings |= {"roles": {role: list(pair) for role, pair in found.roles.items()}} if found.roles else {}
     done = worklist.record(found.gaps, name=called, sources=sides, parameters=settings, who=who)
     print(on_lines(str(with_new_notes(done, worklist))))
     print(on_lines(found.summary))
@@ -180,7 +191,8 @@ def show_gap(
     print("\n".join(wrap(line) for line in lines_of(case)))
     if len(case.beside):
         print()
-        show(case.beside, most=widest_cell(case.beside), titled=True)
+        beside = with_money(case.beside)
+        show(beside, most=widest_cell(beside), titled=True)
     print()
     for line in history_of(case):
         print(wrap(line, "    "))
@@ -241,14 +253,37 @@ def export(
     from finlab.cli.data import at_the_terminal
 
     worklist, wanted = opened(), {"name": name, "status": status, "kind": kind, "currency": currency}
+    count = len(worklist.gaps(**wanted))
+    if not count:
+        raise InputError(f"{none_fits(wanted)}; nothing was written")
     try:
         notes = worklist.export(path, sheet=sheet, replace=replace, **wanted)
     except InputError as error:
         raise InputError(at_the_terminal(str(error))) from None
     for note in notes:
         say(note)
-    count = len(worklist.gaps(**wanted))
-    say(f"{count:,} gap{'' if count == 1 else 's'} in {path}")
+    say(f"{written_words(count, path, notes.lines)} in {path}")
+
+
+def none_fits(wanted: Mapping[str, str | list[str] | None]) -> str:
+    """Say that no gap is as was asked for, in the options of the command line."""
+    asked = [
+        f"--{word} {shlex.quote(one)}"
+        for word, said in wanted.items()
+        for one in ([said] if isinstance(said, str) else said or [])
+    ]
+    return f"no gap fits {' '.join(asked)}" if asked else "no gap is recorded"
+
+
+def written_words(count: int, path: Path, lines: Mapping[str, int]) -> str:
+    """Say what a file of the worklist holds: its gaps, and the lines of its other sheets."""
+    gaps = f"{count:,} gap{'' if count == 1 else 's'}"
+    others = [
+        f"{number:,} line{'' if number == 1 else 's'} of {sheet}" for sheet, number in lines.items() if sheet != "gaps"
+    ]
+    if path.suffix.lower() == ".csv":
+        return f"{others[0]} of {gaps}" if others else gaps
+    return f"{gaps}, {' and '.join(others)}"
 
 
 @app.command(epilog="Example:  finlab gaps runs")
@@ -313,12 +348,16 @@ def save(
     who: Who_ = None,
 ) -> None:
     """Save the rules of a file: new ones come last, changed ones get a new version, the others stay."""
+    from finlab.gaps.workflow.rule_words import rule_words
     from finlab.gaps.workflow.rules import read_rules
 
-    given = read_rules(file)
-    changed = opened().save_rules(given, who)
-    for name in changed:
-        say(on_one_line(f"saved: {name}"))
+    given, worklist = read_rules(file), opened()
+    changed = worklist.save_rules(given, who)
+    for rule in given:
+        if rule.name in changed:
+            say(on_one_line(f"saved: {rule.name}: {rule_words(rule)}"))
+    for note in worklist.rule_notes(given):
+        say(on_one_line(note))
     if len(changed) < len(given):
         say(f"{len(given) - len(changed):,} as they were")
 
@@ -335,7 +374,14 @@ def apply(
     """Explain the open gaps of a worklist by the saved rules. Every run does so by itself."""
     if file is not None and not dry_run:
         raise InputError(f"--file {file}: rules that are not saved can only be rehearsed; add --dry-run, or save them")
-    ruling = opened().apply_rules(name, file, dry_run=dry_run, who=who)
+    from finlab.gaps.workflow.rule_words import rule_words
+
+    worklist = opened()
+    ruling = worklist.apply_rules(name, file, dry_run=dry_run, who=who)
+    for rule in ruling.rules:
+        print(wrap(f"{rule.name}: {rule_words(rule)}", "    "))
+    for note in worklist.rule_notes(ruling.rules):
+        say(on_one_line(note))
     table = ruling.table()
     if len(table):
         from finlab.gaps.record import money

@@ -144,7 +144,8 @@ def told(gap: Gap) -> str:
         pairs = [(source, value) for source, value in pairs if value is not None]
     sides = ", ".join(f"{source} {'has none' if value is None else value}" for source, value in pairs)
     what = f"{gap.field}: {sides}" if gap.field else sides
-    stake = "" if gap.amount_at_stake is None else f"; {money(gap.amount_at_stake, gap.currency)} at stake"
+    were = "were " if gap.status == "fixed" else ""
+    stake = "" if gap.amount_at_stake is None else f"; {money(gap.amount_at_stake, gap.currency)} {were}at stake"
     several = f", one of {gap.n_explanations:,} explanations" if gap.n_explanations > 1 else ""
     return f"{what or KINDS[gap.kind]}{stake}; {percent(gap.probability)}{several}"
 
@@ -262,12 +263,23 @@ def _summary(gaps: "Gaps") -> str:
         size = ", ".join(f"{count:,} records of {source}" for source, count in gaps.records.items())
         return "No gaps" + (f" among {size}." if size else ".")
     counts, stakes = Counter[str](), dict[str, float]()
-    for kind, currency, count, amount, _ in _by_kind(gaps.arrow).itertuples(index=False):
+    for kind, _, count, _, _ in _by_kind(gaps.arrow).itertuples(index=False):
         counts[kind] += count
+    there = gaps.arrow.filter(pa.array(gaps.arrow["status"].to_numpy() != "fixed"))
+    for _, currency, _, amount, _ in _by_kind(there).itertuples(index=False):
         stakes[currency] = stakes.get(currency, 0.0) + amount
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+    parts = [f"{len(gaps):,} {'gap' if len(gaps) == 1 else 'gaps'}: {kinds}", *_fixed_words(len(gaps), there.num_rows)]
     stake = " and ".join(f"{amount:,.2f} {currency}".rstrip() for currency, amount in stakes.items() if amount)
-    return f"{len(gaps):,} {'gap' if len(gaps) == 1 else 'gaps'}: {kinds}" + (f"; {stake} at stake." if stake else ".")
+    return f"{'; '.join([*parts, *([f'{stake} at stake'] if stake else [])])}."
+
+
+def _fixed_words(count: int, there: int) -> list[str]:
+    """Say how many gaps are fixed, so that nobody looks for their money in what is at stake."""
+    fixed = count - there
+    if not fixed:
+        return []
+    return [f"{fixed:,} of them {'is' if fixed == 1 else 'are'} fixed" if there else "fixed"]
 
 
 def _drawn(kinds: pd.DataFrame) -> "matplotlib.figure.Figure":
@@ -383,7 +395,7 @@ class Gaps(GapTable):
         return _readable(self.arrow)
 
     def summary(self) -> str:
-        """One or two sentences: how many gaps, of which kinds, and the money at stake."""
+        """One or two sentences: how many gaps, of which kinds, and the money at stake of those that are not fixed."""
         return _summary(self)
 
     def _repr_html_(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from ..core.checks import check_choice, check_path
+from ..core.checks import check_choice, check_path, did_you_mean, listed
 from ..core.errors import InputError
 from ..data.frames import to_pandas
 from ..data.store import Store
@@ -25,10 +25,19 @@ from .workflow.exhibits import Sides
 from .workflow.facts import period_end
 from .record import Gap, Gaps
 from .workflow.rules import Rule, check_names, read_rules
+from .workflow.rule_words import unknown_words
 from .workflow.ruling import Ruling
 from .workflow.runs import RunResult, record_run
-from .workflow.saved_rules import apply_saved, list_rules, rehearse, retire_rule, rules_in_force, save_rules
-from .workflow.workbook import write_worklist
+from finlab.gaps.workflow.saved_rules import (
+    apply_saved,
+    idle_rules,
+    list_rules,
+    rehearse,
+    retire_rule,
+    rules_in_force,
+    save_rules,
+)
+from .workflow.workbook import Written, write_worklist
 
 # %% ../../nbs/gaps/worklist.ipynb #97fbcbc8
 AGES = {"0-30": 30, "31-60": 60, "61-90": 90, "90+": None}  # days; the classes of an ageing of receivables
@@ -52,10 +61,26 @@ def _names(connection: duckdb.DuckDBPyConnection) -> list[str]:
 def _check_names(connection: duckdb.DuckDBPyConnection, names: Wanted) -> None:
     """Refuse the name of a worklist that there is not."""
     known = _names(connection)
-    for name in [names] if isinstance(names, str) or not isinstance(names, Iterable | None) else names or ():
+    for name in _several(names):
         if not known:
             raise InputError(f"there is no worklist {name!r}; nothing was recorded in this store yet")
         check_choice("name", name, known)
+
+
+def _several(words: Wanted) -> Iterable[str]:
+    """What is wanted, one by one."""
+    return [words] if isinstance(words, str) or not isinstance(words, Iterable | None) else words or ()
+
+
+def _check_wanted(connection: duckdb.DuckDBPyConnection, wanted: Mapping[str, Wanted]) -> None:
+    """Refuse the name of a worklist that there is not, and a currency that no gap of it has."""
+    _check_names(connection, wanted.get("name"))
+    query = f"SELECT DISTINCT currency FROM gaps WHERE {where(name=wanted.get('name'))} ORDER BY currency"
+    known = {currency.upper(): currency for (currency,) in connection.execute(query).fetchall()}
+    for currency in _several(wanted.get("currency")) if known else ():
+        if currency.upper() not in known:
+            near = did_you_mean(currency.upper(), known)
+            raise InputError.of("currency", currency, f"one that gaps have: {listed(known.values(), str)}{near}")
 
 # %% ../../nbs/gaps/worklist.ipynb #dc6f73d0
 class WorklistReader:
@@ -80,11 +105,11 @@ class WorklistReader:
     def gaps(self, *, today: date | str | None = None, **wanted: Wanted) -> Gaps:
         """The gaps, ranked, narrowed down by `name` of the worklist, status, kind, currency, period, key or field.
 
-        InputError for a worklist, a status or a kind that there is not.
+        InputError for a worklist, a status, a kind or a currency that there is not.
         """
         chosen = where(**wanted)
         with reading(self.path) as connection:
-            _check_names(connection, wanted.get("name"))
+            _check_wanted(connection, wanted)
             last = "SELECT source, records FROM sources WHERE run = (SELECT max(number) FROM runs WHERE name = ?)"
             sizes = connection.execute(last, [wanted["name"]]).fetchall() if isinstance(wanted.get("name"), str) else []
             return Gaps(connection.sql(kept_query(chosen, today)).to_arrow_table(), dict(sizes))
@@ -128,21 +153,21 @@ class WorklistLists(WorklistReader):
         """
         check_choice("since", since, _SINCE)
         with reading(self.path) as connection:
-            _check_names(connection, wanted.get("name"))
+            _check_wanted(connection, wanted)
             query = _ageing_query(where(status=status, **wanted), today, since)
             return to_pandas(connection.sql(query).to_arrow_table())
 
     def export(
         self, path: str | os.PathLike[str], *, sheet: str = "gaps", replace: bool = False, **wanted: Wanted
-    ) -> list[str]:
+    ) -> Written:
         """Write the gaps that are wanted, their evidence and their history to an Excel file, or one `sheet` to CSV.
 
-        The ending of `path` says which. Returns notes on what became text. An existing file is refused unless `replace`
-        says so.
+        The ending of `path` says which. Returns notes on what became text, with the number of lines of each sheet. An
+        existing file is refused unless `replace` says so.
         """
         chosen, file = where(**wanted), check_path("path", path)
         with reading(self.path) as connection:
-            _check_names(connection, wanted.get("name"))
+            _check_wanted(connection, wanted)
         return write_worklist(self.path, file, chosen, sheet=sheet, replace=replace)
 
     def rules(self, *, history: bool = False) -> pd.DataFrame:
@@ -197,7 +222,7 @@ def _rules_of(rules: Rules) -> list[Rule]:
 
 
 class WorklistRules(WorklistDecisions):
-    """What is done with saved rules: `save_rules`, `retire_rule`, `apply_rules`."""
+    """What is done with saved rules: `save_rules`, `rule_notes`, `retire_rule`, `apply_rules`."""
 
     def save_rules(self, rules: Rules, who: str | None = None) -> list[str]:
         """Save rules, or a TOML file of them; returns the names of those that are new or changed."""
@@ -205,6 +230,11 @@ class WorklistRules(WorklistDecisions):
         self._check_writable()
         with writing(self.path) as connection:
             return save_rules(connection, found, person)
+
+    def rule_notes(self, rules: Rules) -> list[str]:
+        """Say which sources, fields and currencies rules name that no gap of the store has."""
+        with reading(self.path) as connection:
+            return unknown_words(connection, _rules_of(rules))
 
     def retire_rule(self, rule: str, why: str, who: str | None = None) -> str:
         """Put a rule out of force, by its name; it is kept, and what it explained stays explained."""
@@ -238,7 +268,10 @@ class WorklistRules(WorklistDecisions):
             figures, refused = apply_saved(connection, name, who)
             if refused:
                 raise InputError(f"{'; '.join(refused)}; no rule was applied")
-            return Ruling(tuple(figures), Gaps(connection.sql(kept_query(where(name=name))).to_arrow_table()))
+            rules = tuple(one.rule for one in rules_in_force(connection))
+            idle = idle_rules(connection, name, figures, rules)
+            gaps = Gaps(connection.sql(kept_query(where(name=name))).to_arrow_table())
+            return Ruling(tuple(figures), gaps, (), idle, rules)
 
 # %% ../../nbs/gaps/worklist.ipynb #2fca2243
 class Worklist(WorklistRules):

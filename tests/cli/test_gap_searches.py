@@ -2,6 +2,7 @@
 
 import csv
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +86,48 @@ def test_two_files_are_matched_and_a_second_run_knows_what_it_found(finlab) -> N
     assert code == OK and "2 seen again, 1 fixed" in out and "note" not in out
     assert "called ledger, free, as in the last run of March" in err  # else every gap would be another one
     assert [gap.id for gap in Worklist().gaps(name="March", status="fixed")] == [late.id]
+
+
+def test_a_table_against_itself_is_said(finlab) -> None:
+    code, out, err = finlab("ledger.csv", "ledger.csv", "-o", "currency=EUR", "--dry-run")
+    assert code == OK and "No gaps" in out
+    assert "ledger_1 and ledger_2 are the same table, row by row (both are file:///" in err
+    assert "same table" not in finlab("ledger.csv", "free.csv", *ROLES, "--dry-run")[2]
+
+
+def test_a_run_in_which_most_gaps_vanish_says_what_is_different(finlab) -> None:
+    lines = Path("free.csv").read_text().splitlines()
+    Path("part.csv").write_text("\n".join(lines[:9]))
+    Path("renamed.csv").write_text("\n".join([lines[0].replace("amount", "value"), *lines[1:]]))
+    assert finlab("ledger.csv", "part.csv", *ROLES, "--name", "March")[0] == OK
+    found = len(Worklist().gaps(name="March"))
+    code, out, _ = finlab("ledger.csv", "renamed.csv", *ROLES, "--name", "March")
+    first, *notes = [line for line in out.splitlines() if "note: " in line]
+    assert code == OK and re.search(rf"note: \d+ of {found} gaps that were not fixed are no longer found", first)
+    told = "\n".join(notes)
+    assert "the amount is in 'amount' and 'value'; in run 1 it was in 'amount'" in told
+    assert "part no longer has 'amount' and has 'value' now" in told and "renamed.csv; in run 1 it was" in told
+
+
+def test_columns_of_the_same_role_stand_beside_each_other(
+    finlab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = Path("bank.csv").read_text().splitlines()
+    Path("bank.csv").write_text("\n".join([lines[0].replace("amount", "value"), *lines[1:]]))
+    assert finlab("ledger.csv", "bank.csv", *ROLES)[0] == OK
+    key = ("--key", "invoice", "-o", "columns=invoice:reference,amount:value")
+    assert finlab("ledger.csv", "bank.csv", *key, "--name", "keyed")[0] == OK
+    for name, fields in (
+        ("ledger against bank", ["date", "customer / payer", "invoice / reference", "amount / value"]),
+        ("keyed", ["date", "customer", "invoice / reference", "amount / value", "payer"]),
+    ):
+        gap = Worklist().gaps(name=name, kind="sign")[0]
+        beside = Worklist().show(gap).beside
+        assert beside["field"].tolist() == fields and beside.shape[1] == 3
+        with pytest.raises(SystemExit):
+            main(["gaps", "show", gap.id, "--name", name])
+        booked = f"{beside.iloc[3, 1]:,.2f}"
+        assert re.search(rf"amount / value +{booked} +-{booked}\n", capsys.readouterr().out)
 
 
 def test_two_files_are_compared_by_their_key(finlab) -> None:
@@ -193,7 +236,19 @@ SLIPS = [
     ("-o window=30,-3", "the first day before the last"),
     ("-o as_of=March", "a day such as"),
     ("-o rates=none.csv", "there is no file"),
-    ("--key invoic", "--key: what both tables have in common has no column 'invoic'"),
+    ("--key invoic", "--key invoic: ledger and bank have no column 'invoic'"),
+    ("--key invoic", "did you mean 'invoice'?"),
+    (
+        "--key invoice",
+        "--key invoice: bank has no column 'invoice', which ledger has; bank has 'date', 'payer'",
+    ),
+    ("--key invoice", "under another NAME, say -o columns=invoice:NAME"),
+    (
+        "--key date,reference",
+        "ledger has no column 'reference', which bank has; ledger has 'date', 'customer'",
+    ),
+    ("--key date,reference", "say --key NAME -o columns=NAME:reference"),
+    ("--key date -o amount=amuont", "-o amount: what both tables have in common has no column 'amuont'"),
     ("--key date -o tolerances=amount", "COLUMN:VALUE"),
     ("--key date -o tolerances=amount:x", "a number, such as 0.05"),
     ("--key date -o tolerances=amuont:1", "did you mean 'amount'?"),

@@ -105,7 +105,8 @@ def test_a_search_is_recorded_and_a_second_one_recognises_it(finlab, books: Path
     assert out == f"ledger against bank, run 2: 3 gaps: 3 seen again{told}"
     (books / "bank.csv").write_text((books / "ledger.csv").read_text())
     code, out, err = finlab("run", "ledger.csv", "bank.csv")
-    assert out == f"ledger against bank, run 3: 0 gaps: 3 fixed{told}" and not err
+    assert out == f"ledger against bank, run 3: 0 gaps: 3 fixed{told}"
+    assert err.startswith("finlab: ledger and bank are the same table, row by row (") and "meant for either?" in err
     shown = Worklist().runs()
     assert shown["who"].tolist() == ["Anna"] * 3
     code, out, _ = finlab("runs")
@@ -160,13 +161,34 @@ def test_gaps_are_listed_with_what_matters_most_first(finlab, books: Path) -> No
     assert finlab("ls", "--rows", "0")[0] == WRONG_INPUT
 
 
+def test_a_currency_is_found_however_it_is_written(finlab, books: Path) -> None:
+    run(finlab)
+    code, out, _ = finlab("ls", "--currency", "eur")
+    assert code == OK and "3 gaps" in out
+    code, out, err = finlab("ls", "--currency", "XYZ")
+    assert code == WRONG_INPUT and not out and "currency is 'XYZ'; expected one that gaps have: EUR" in err
+    code, _, err = finlab("export", "w.csv", "--currency", "EURO", "--currency", "EUR")
+    assert code == WRONG_INPUT and "did you mean 'EUR'?" in err and not Path("w.csv").exists()
+
+
+def test_fixed_gaps_are_not_at_stake(finlab, books: Path) -> None:
+    ids = run(finlab)
+    (books / "bank.csv").write_text("invoice,amount\nA-1,998.50\nA-2,1997.00\nA-3,300.00\n=1+1,5.00\n")
+    run(finlab)
+    last = finlab("ls", "--status", "fixed", "--status", "open")[1].splitlines()[-1]
+    assert last == "3 gaps: 1 missing, 2 value; 1 of them is fixed; 4.50 EUR at stake."
+    assert finlab("ls", "--status", "fixed")[1].splitlines()[-1] == "1 gap: 1 missing; fixed."
+    assert "; 300.00 EUR were at stake; 100%" in finlab("show", ids["A-3"])[1].splitlines()[0]
+    assert "4.50 EUR at stake" in finlab("accept", ids["A-1"], ids["A-2"])[2]
+
+
 def test_a_gap_is_shown_with_its_rows_and_its_history(finlab, books: Path) -> None:
     ids = run(finlab)
     finlab("explain", ids["A-1"], "-m", "the fee")
     run(finlab)
     code, out, _ = finlab("show", ids["A-1"])
     assert code == OK
-    assert re.search(r"amount +1000\.0 +998\.5", out) and "ledger 0" in out and "bank 0" in out
+    assert re.search(r"amount +1,000\.00 +998\.50", out) and "ledger 0" in out and "bank 0" in out
     assert "explained by Anna on" in out and "cause: the fee (100%)" in out
     assert "open -> explained: the fee" in out and "seen again by one run" in out
     code, _, err = finlab("show", "zz")
@@ -212,6 +234,43 @@ def test_rules_are_saved_rehearsed_applied_and_retired(finlab, books: Path) -> N
     assert code == WRONG_INPUT and "there is none" in err
 
 
+def test_a_rule_is_said_in_words_and_what_it_names_that_no_gap_has(finlab, books: Path) -> None:
+    Path("rules.toml").write_text(RULES)
+    assert "no gap has" not in finlab("rules", "save", "rules.toml")[2]  # nothing is recorded: nothing is known
+    run(finlab)
+    Path("rules.toml").write_text(RULES.replace('"0.15%"\nless = "bank"', '0.15\nless = "bnak"\ncurrency = "USD"'))
+    _, _, err = finlab("rules", "save", "rules.toml")
+    words = "explains what differs by 15% of the larger amount (give or take 0.01)"
+    words += " and has less at bnak than at the other source and is in USD; 50.00 USD at most"
+    assert f"saved: Fees of the bank are 0.15%: {words}\n" in err
+    assert "no gap has the source 'bnak' so far; did you mean 'bank'?" in err
+    assert "no gap has the currency 'USD' so far; there are 'EUR'" in err
+    code, out, err = finlab("rules", "apply", "January")
+    assert code == OK and f"Fees of the bank are 0.15%: {words}\n" in out and "did you mean 'bank'?" in err
+
+
+def test_a_rule_that_explains_nothing_says_why(finlab, books: Path) -> None:
+    run(finlab)
+    for setting, reason in (
+        ('rate = 0.15', "of 2 open gaps that would fit, none differs by 15% of the larger amount (give or take 0.01); "
+                        "the nearest is 148.50 off"),
+        ('rate = "0.15%"\nless = "ledger"', "of 2 open gaps that would fit, none has less at ledger"),
+        ('rate = "0.15%"\nkinds = ["split"]', "of 3 open gaps none is of kind split"),
+        ('rate = "0.15%"\nsources = ["till"]', "of 2 open gaps that would fit, none has the source till"),
+        ('rate = "0.15%"\nvalid_from = 2026-02-01', "none is of 2026-02-01 or later"),
+    ):  # fmt: skip
+        Path("rules.toml").write_text(f'[[rule]]\nkind = "fee"\nname = "fees"\n{setting}\n')
+        _, out, _ = finlab("rules", "apply", "January", "--file", "rules.toml", "--dry-run")
+        assert "0 gaps are explained.\nrule 'fees' explains nothing: " in out and reason in out
+    Path("rules.toml").write_text(RULES + RULES.replace("Fees of the bank are", "Again"))
+    finlab("rules", "save", "rules.toml")
+    code, out, _ = finlab("rules", "apply", "January")
+    assert code == OK and "rule 'Again 0.15%' explains nothing: a rule before it explains the 2 that it fits" in out
+    _, out, _ = finlab("rules", "apply", "January")
+    told = "rule 'Fees of the bank are 0.15%' explains nothing more than the 4.50 EUR from before: of 1 open gaps none"
+    assert told in out
+
+
 def test_a_careless_rule_is_refused_with_the_figures(finlab, books: Path) -> None:
     run(finlab)
     Path("rules.toml").write_text(CARELESS)
@@ -238,7 +297,7 @@ def test_ages_are_shown_by_kind(finlab, books: Path) -> None:
 def test_the_worklist_is_a_file_for_others(finlab, books: Path) -> None:
     run(finlab)
     code, _, err = finlab("export", "w.xlsx", "--kind", "value")
-    assert code == OK and "2 gaps in w.xlsx" in err
+    assert code == OK and "2 gaps, 2 lines of evidence and 2 lines of history in w.xlsx" in err
     book = load_workbook("w.xlsx")
     assert book.sheetnames == ["gaps", "evidence", "history"] and book["gaps"]["E2"].value == "A-2"
     code, _, err = finlab("export", "w.xlsx")
@@ -246,6 +305,19 @@ def test_the_worklist_is_a_file_for_others(finlab, books: Path) -> None:
     assert finlab("export", "w.xlsx", "--replace")[0] == OK
     assert finlab("export", "w.csv", "--sheet", "evidence")[0] == OK and "ledger: amount" in Path("w.csv").read_text()
     assert finlab("export", "w.pdf")[0] == WRONG_INPUT
+
+
+def test_an_export_says_what_it_wrote_and_writes_nothing_of_nothing(finlab, books: Path) -> None:
+    assert "no gap is recorded; nothing was written" in finlab("export", "none.xlsx")[2]
+    run(finlab)
+    run(finlab)
+    code, _, err = finlab("export", "none.xlsx", "--kind", "stale", "--name", "January")
+    assert code == WRONG_INPUT and not Path("none.xlsx").exists()
+    assert "no gap fits --name January --kind stale; nothing was written" in err
+    assert "6 lines of history of 3 gaps in h.csv" in finlab("export", "h.csv", "--sheet", "history")[2]
+    assert len(Path("h.csv").read_text().splitlines()) == 7
+    assert finlab("export", "g.csv", "--kind", "missing")[2] == "finlab: 1 gap in g.csv\n"
+    assert "3 gaps, 3 lines of evidence and 6 lines of history in a.xlsx" in finlab("export", "a.xlsx")[2]
 
 
 @pytest.mark.parametrize(

@@ -170,8 +170,16 @@ def where(**wanted: Wanted) -> str:
                 check_choice(word, text, _CHOICES[word])
             elif not isinstance(text, str):
                 raise InputError.of(word, text, "a text")
-        said.append(f"{quoted(word)} IN ({', '.join(map(literal, texts))})" if texts else "false")
+        said.append(_is_one_of(word, texts))
     return " AND ".join(said)
+
+
+def _is_one_of(word: str, texts: Sequence[str]) -> str:
+    """Write as SQL that a word of a gap is one of some texts; a currency however it is written, EUR or eur."""
+    column, known = quoted(word), list(map(literal, texts))
+    if word == "currency":
+        column, known = f"upper({column})", [f"upper({text})" for text in known]
+    return f"{column} IN ({', '.join(known)})" if texts else "false"
 
 # %% ../../../nbs/gaps/workflow/archive.ipynb #890a7600
 def day_sql(today: date | str | None = None) -> str:

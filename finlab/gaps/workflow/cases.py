@@ -6,6 +6,7 @@
 __all__ = ['Ids', 'CHOSEN', 'asked_ids', 'choose', 'Case', 'case_of', 'decide']
 
 # %% ../../../nbs/gaps/workflow/cases.ipynb #7ae6cf9d
+import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from html import escape
@@ -104,7 +105,16 @@ def case_of(connection: duckdb.DuckDBPyConnection, today: date | str | None = No
     gap = Gaps(connection.sql(kept_query(one, today)).to_arrow_table())[0]
     history = to_pandas(connection.sql(_HISTORY, params=[name, id]).to_arrow_table())
     rows = shown_rows(connection, name, id)
-    return Case(gap, history, side_by_side(rows), name, rows)
+    return Case(gap, history, side_by_side(rows, _roles(connection, name, id)), name, rows)
+
+
+def _roles(connection: duckdb.DuckDBPyConnection, name: str, id: str) -> dict[str, list[str]]:
+    """Which columns say the same in the run that found a gap for the last time, as far as it recorded that."""
+    query = "SELECT parameters FROM runs JOIN gaps ON runs.number = gaps.last_run WHERE gaps.name = ? AND gaps.id = ?"
+    found = connection.execute(query, [name, id]).fetchall()
+    roles = json.loads(found[0][0]).get("roles") if found and found[0][0] else None
+    said = roles.items() if isinstance(roles, dict) else ()
+    return {role: pair for role, pair in said if isinstance(pair, list) and all(isinstance(one, str) for one in pair)}
 
 # %% ../../../nbs/gaps/workflow/cases.ipynb #cb978102
 _MAY = {"explained": ("open", "explained", "accepted"), "accepted": ("open", "explained", "accepted"),

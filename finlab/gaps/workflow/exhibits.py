@@ -190,13 +190,31 @@ def shown_rows(connection: duckdb.DuckDBPyConnection, name: str, id: str) -> dic
     return found
 
 # %% ../../../nbs/gaps/workflow/exhibits.ipynb #ae167df7
-def side_by_side(rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Put rows of several sources beside each other: a line for each column, a column for each row."""
-    fields = list(dict.fromkeys(column for frame in rows.values() for column in frame.columns[1:]))
-    beside = pd.DataFrame({"field": fields}, dtype=object)
+def _shared_lines(
+    rows: Mapping[str, pd.DataFrame], roles: Mapping[str, Sequence[str]]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The names in the line of each column, by source and name: columns that play the same role share one."""
+    shared = dict[tuple[str, str], tuple[str, ...]]()
+    for columns in roles.values():
+        both = list(zip(rows, columns, strict=False))
+        there = all(column in rows[source].columns[1:] and (source, column) not in shared for source, column in both)
+        if there and len(columns) == len(rows):
+            shared |= dict.fromkeys(both, tuple(dict.fromkeys(columns)))
+    own = ((source, column) for source, frame in rows.items() for column in frame.columns[1:])
+    return {one: shared.get(one, one[1:]) for one in own}
+
+
+def side_by_side(rows: Mapping[str, pd.DataFrame], roles: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
+    """Put rows of several sources beside each other: a line for each column, a column for each row.
+
+    Columns of one name share a line, and those that play the same of the `roles`, each a column of every source.
+    """
+    lines = _shared_lines(rows, roles or {})
+    fields = list(dict.fromkeys(lines.values()))
+    beside = pd.DataFrame({"field": [" / ".join(names) for names in fields]}, dtype=object)
     for source, frame in rows.items():
-        places = {column: place for place, column in enumerate(frame.columns) if place}
+        places = {lines[source, column]: place for place, column in enumerate(frame.columns) if place}
         for line in range(len(frame)):
-            cells = [frame.iat[line, places[name]] if name in places else None for name in fields]
+            cells = [frame.iat[line, places[names]] if names in places else None for names in fields]
             beside[f"{source} {frame.iat[line, 0]}"] = pd.Series(cells, dtype=object)
     return beside

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Money', 'Share', 'Day', 'Texts', 'LARGEST', 'SHARE_DIGITS', 'RULES', 'DEFAULT_SHARE', 'CENT', 'FINGERPRINT_LETTERS',
-           'Rule', 'condition', 'Fee', 'FixedFee', 'Known', 'Timing', 'Small', 'Rounding', 'rule_to_toml',
+           'Rule', 'scope', 'condition', 'Fee', 'FixedFee', 'Known', 'Timing', 'Small', 'Rounding', 'rule_to_toml',
            'fingerprint', 'make_rule', 'rules_from_toml', 'check_names', 'read_rules']
 
 # %% ../../../nbs/gaps/workflow/rules.ipynb #98082dec
@@ -167,19 +167,25 @@ class Rule:
         return "0"
 
 # %% ../../../nbs/gaps/workflow/rules.ipynb #d9086d95
+def scope(rule: Rule) -> dict[str, str]:
+    """Write as SQL in which scope a rule holds: a condition for each of its settings, by their names."""
+    place = f"list_position(sources, {literal(rule.less)})"
+    said = {
+        "kinds": f"kind IN ({', '.join(map(literal, rule.kinds or rule.usual))})",
+        "sources": " AND ".join(f"list_contains(sources, {literal(source)})" for source in rule.sources),
+        "less": f"len(sources) = 2 AND ({place} = 2 AND difference > 0 OR {place} = 1 AND difference < 0)",
+        "field": f"field = {literal(rule.field)}",
+        "currency": f"currency = {literal(rule.currency)}",
+        "counterparty": f"list_contains(words, lower({literal(rule.counterparty)}))",
+        "valid_from": f"starts >= DATE '{rule.valid_from}'",
+        "valid_to": f"ends <= DATE '{rule.valid_to}'",
+    }
+    return {name: f"coalesce({sql}, false)" for name, sql in said.items() if name == "kinds" or getattr(rule, name)}
+
+
 def condition(rule: Rule) -> str:
     """Write as SQL which facts a rule explains: its scope and its own condition."""
-    said = [f"kind IN ({', '.join(map(literal, rule.kinds or rule.usual))})"]
-    said += [f"list_contains(sources, {literal(source)})" for source in rule.sources]
-    if rule.less:
-        place = f"list_position(sources, {literal(rule.less)})"
-        said.append(f"len(sources) = 2 AND ({place} = 2 AND difference > 0 OR {place} = 1 AND difference < 0)")
-    said += [f"{name} = {literal(value)}" for name in ("field", "currency") if (value := getattr(rule, name))]
-    if rule.counterparty:
-        said.append(f"list_contains(words, lower({literal(rule.counterparty)}))")
-    said += [f"starts >= DATE '{rule.valid_from}'"] if rule.valid_from else []
-    said += [f"ends <= DATE '{rule.valid_to}'"] if rule.valid_to else []
-    return " AND ".join(f"coalesce({one}, false)" for one in [*said, rule.explains()])
+    return " AND ".join([*scope(rule).values(), f"coalesce({rule.explains()}, false)"])
 
 # %% ../../../nbs/gaps/workflow/rules.ipynb #fbd0f07f
 _AMOUNTS = ("value", "split", "merge", "identity", "conflict", "restated")

@@ -161,6 +161,20 @@ def test_rows_stand_beside_each_other_by_the_names_of_their_columns() -> None:
     assert side_by_side({}).empty
 
 
+def test_columns_of_one_role_share_a_line_whatever_their_names() -> None:
+    left = pd.DataFrame({"row": [4], "amount": [1], "day": ["d"], "amount / value": ["odd"]}, dtype=object)
+    right = pd.DataFrame({"row": [0], "amount": ["gross"], "value": [3], "day": ["e"]}, dtype=object)
+    roles = {"amount": ["amount", "value"], "date": ["day", "day"], "gross": ["amount", "amount"], "none": ["x", "y"]}
+    beside = side_by_side({"ledger": left, "bank": right}, roles)
+    assert beside.fillna("-").to_numpy().tolist() == [
+        ["amount / value", 1, 3],
+        ["day", "d", "e"],
+        ["amount / value", "odd", "-"],
+        ["amount", "-", "gross"],
+    ]
+    assert side_by_side({"ledger": left}, roles)["field"].tolist() == ["amount", "day", "amount / value"]
+
+
 def test_a_column_may_be_called_row_or_field() -> None:
     frame = pd.DataFrame([[4, "mine", "f"]], columns=["row", "row", "field"], dtype=object)
     assert side_by_side({"a": frame}).to_numpy().tolist() == [["row", "mine"], ["field", "f"]]

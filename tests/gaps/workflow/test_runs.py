@@ -28,6 +28,7 @@ from finlab.data.store import Store
 from finlab.gaps.record import SCHEMA, Cause, Evidence, Gap, Gaps
 from finlab.gaps.workflow import runs
 from finlab.gaps.workflow.archive import kept_query, reading, where, writing
+from finlab.gaps.workflow.exhibits import Side
 from finlab.gaps.workflow.runs import RunResult, record_run
 from finlab.gaps.worklist import Worklist
 
@@ -335,13 +336,51 @@ def test_notes_say_what_is_not_comparable(path: Path) -> None:
     assert record(path, gap("a"), sources={"ledger": full, "bank": full}, **said).notes == ()
     done = record(path, sources={"ledger": full, "bank": empty}, parameters={"tolerance": 0.05, "window": 9})
     assert done.fixed == 1 and done.notes == (
-        "days is None; in run 2 it was 3",
+        "days is not given; in run 2 it was 3",
         "tolerance is 0.05; in run 2 it was 0.01",
-        "window is 9; in run 2 it was None",
+        "window is 9; in run 2 it was not given",
         "bank has no records; in run 2 it had 2",
     )
     other = record(path, sources={"ledger": full, "till": full}, parameters={"tolerance": 0.05, "window": 9})
     assert other.notes == ("the sources are ledger, till; in run 3 they were ledger, bank",)
+
+
+def test_a_run_says_when_most_gaps_vanish_and_what_is_different(path: Path) -> None:
+    many = [gap(key) for key in "abcdefgh"]
+    bank = pd.DataFrame({"value": [1, 2, 3], "ref": ["x", "y", "z"]})
+    said = {"parameters": {"roles": {"amount": ["amount", "value"], "date": ["day", "day"]}}}
+    record(path, *many, sources={"bank": Side(bank, "may.csv")}, **said)
+    kept_on = record(path, *many[:5], sources={"bank": Side(bank, "may.csv")}, **said)
+    assert kept_on.fixed == 3 and kept_on.notes == ()  # a few of them are settled: nothing to warn of
+    other = {"parameters": {"roles": {"amount": ["amount", "betrag"]}, "window": 3}}
+    june = pd.DataFrame({"betrag": [1, 2], "ref": ["x", "y"]})
+    done = record(path, *many[:2], sources={"bank": Side(june, "june.csv")}, **other)
+    first = "3 of 5 gaps that were not fixed are no longer found and count as fixed now; if nobody settled them, this"
+    assert done.notes == (
+        f"{first} is another comparison than run 2, as follows",
+        "window is 3; in run 2 it was not given",
+        "the amount is in 'amount' and 'betrag'; in run 2 it was in 'amount' and 'value'",
+        "the date is in no column; in run 2 it was in 'day'",
+        "bank is june.csv; in run 2 it was may.csv",
+        "bank no longer has 'value' and has 'betrag' now",
+        "bank has 2 records; in run 2 it had 3",
+    )
+    assert record(path, *many, sources={"bank": Side(june, "june.csv")}, **other).notes == ()
+    june["betrag"] = [7, 8]
+    assert record(path, sources={"bank": Side(june, "june.csv")}, **other).notes[1:] == (
+        "bank has as many records as in run 4, but others",
+    )
+    assert record(path, sources={"bank": Side(june, "june.csv")}, **other).notes == ()  # there is nothing to vanish
+
+
+def test_gaps_that_vanish_in_the_same_comparison_are_said_too(path: Path) -> None:
+    bank = pd.DataFrame({"value": [1]})
+    record(path, *map(gap, "abcde"), sources={"bank": bank})
+    assert record(path, *map(gap, "abc"), sources={"bank": bank}).notes == ()  # 2 of 5
+    record(path, *map(gap, "abcde"), sources={"bank": bank})
+    (note,) = record(path, *map(gap, "ab"), sources={"bank": bank}).notes
+    assert note.endswith("3 of 5 gaps that were not fixed are no longer found and count as fixed now, although the"
+                         " options and the sources are those of run 3")  # fmt: skip
 
 
 def test_notes_of_the_search_are_kept(path: Path) -> None:
