@@ -119,7 +119,7 @@ def fix_rows(it: Counted) -> list[dict[str, Any]]:
             "what": _what(fix, it.words),
             "gaps": fix.gaps,
             "money": money_words(fix.money),
-            "share": _share(fix),
+            "share": share_words(fix.share),
             "do": remedy_words(fix.kind, fix.side, fix.cause, it.words),
         }
         for fix in it.fixes
@@ -136,11 +136,6 @@ def _what(fix: Fix, words: tuple[str, str]) -> str:
         return told
     mostly = label("gaps.mostly", party=visible(fix.party, PARTY_LETTERS), count=f"{fix.of_party:,}")
     return label("gaps.what", what=told, mostly=mostly)
-
-
-def _share(fix: Fix) -> str:
-    share = share_words(fix.share)
-    return label("gaps.share_of", share=share, code=visible(fix.code, 12)) if fix.code and fix.share else share
 
 
 def agreement_rows(it: Counted) -> list[dict[str, Any]]:
@@ -213,7 +208,9 @@ def reliability_rows(it: Counted) -> list[dict[str, Any]]:
 
 # %% ../../nbs/reports/gap_pages.ipynb #1a43b190
 def _fixes(it: Counted) -> list[Any]:
-    return _table(fix_rows(it)) if it.fixes else []
+    """The groups with one remedy; of several currencies it is said what a share is."""
+    several = sum(one.expected > 0 for one in it.money) > 1
+    return [*([say("gaps.fix.mean")] if several else []), *_table(fix_rows(it))] if it.fixes else []
 
 
 def _agreement(it: Counted) -> list[Any]:

@@ -110,13 +110,15 @@ add_labels(GAP_SAMPLES, "gaps.")
 # %% ../../nbs/reports/gap_words.ipynb #1aa8157f
 GAP_SECTIONS = {
     "fix": (
-        "## What to fix first\n\nGaps that have one remedy are one line. The order is that of the money to be "
-        "expected (amount times probability), as a share of all that is to be expected in the same currency; a "
-        "currency counts as often as it has gaps. *99% of USD* is the share in the currency in which it is largest.",
-        "## 首先处理什么\n\n处理办法相同的差异合为一行，按预期金额（金额乘以概率）占同币种全部预期金额的份额排序，"
-        "各币种按其差异数加权；“USD 的 99%”是份额最大的币种中的份额。",
+        "## What to fix first\n\nGaps that have one remedy are one line. *Share* is the line's part of all the money "
+        "to be expected (amount times probability); the largest comes first.",
+        "## 首先处理什么\n\n处理办法相同的差异合为一行。“份额”是该行占全部预期金额（金额乘以概率）的比例，大者在前。",
     ),
-    "share_of": ("{share} of {code}", "{code} 的 {share}"),
+    "fix.mean": (
+        "Here are several currencies, so a line's share is the average of its shares in each of them. A currency with "
+        "twice as many gaps counts twice as much.",
+        "此处有多种币种，因此一行的份额是其在各币种中份额的加权平均，差异数多一倍的币种权重也大一倍。",
+    ),
     "what": ("{what}, {mostly}", "{what}，{mostly}"),
     "mostly": ("mostly {party} ({count})", "多为 {party}（{count} 处）"),
     "agreement": (

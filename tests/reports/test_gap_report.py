@@ -205,16 +205,31 @@ def test_what_to_fix_first_weighs_currencies_by_their_gaps_not_by_the_size_of_th
     euros = [("value", "EUR", 600, ""), ("missing", "EUR", 100, ""), ("missing", "EUR", 100, ""),
              ("missing", "EUR", 200, "")]  # fmt: skip
     first, second, third = fix_first(lines_of(*euros, ("sign", "JPY", 5_000_000, "")))
-    assert [(one.kind, one.code, one.share) for one in (first, second, third)] == [
-        ("value", "EUR", 0.6), ("missing", "EUR", 0.4), ("sign", "JPY", 1.0)]  # fmt: skip
-    assert [one.weight for one in (first, second, third)] == pytest.approx([0.8 * 0.6, 0.8 * 0.4, 0.2])
+    assert [(one.kind, pytest.approx(one.share)) for one in (first, second, third)] == [
+        ("value", 0.8 * 0.6), ("missing", 0.8 * 0.4), ("sign", 0.2)]  # fmt: skip
     shuffled = fix_first(lines_of(("sign", "JPY", 5_000_000, ""), *euros[::-1]))
     assert [one.kind for one in shuffled] == ["value", "missing", "sign"]
 
 
 def test_gaps_without_money_come_last_and_more_of_them_first() -> None:
     found = fix_first(lines_of(*[("timing", "EUR", 0, "")] * 3, ("duplicate", "EUR", 0, ""), ("value", "EUR", 1, "")))
-    assert [(one.kind, one.weight) for one in found] == [("value", 1.0), ("timing", 0.0), ("duplicate", 0.0)]
+    assert [(one.kind, one.share) for one in found] == [("value", 1.0), ("timing", 0.0), ("duplicate", 0.0)]
+
+
+def test_the_shown_shares_fall_and_add_up_to_all_of_it() -> None:
+    lines = [("value", "EUR", 600, ""), ("missing", "EUR", 400, ""), ("sign", "JPY", 5_000, ""),
+             ("unit", "JPY", 90_000, ""), *[("timing", "USD", 0, "")] * 9]  # fmt: skip
+    shares = [one.share for one in fix_first(lines_of(*lines))]
+    assert shares == sorted(shares, reverse=True) and sum(shares) == pytest.approx(1.0)
+
+
+def test_the_page_says_what_a_share_is_only_where_there_are_several_currencies() -> None:
+    books = ledger()
+    several = compared(books, spoiled(books), currency=["currency"])
+    assert "average of its shares" in words(GapPage([several]).fix_first())
+    only = compared(books.assign(currency="EUR"), books.assign(currency="EUR").drop(index=[3]), currency=["currency"])
+    shown = words(GapPage([only]).fix_first())
+    assert "average" not in shown and ">100%<" in shown and " of EUR" not in shown
 
 
 def test_money_under_way_is_not_held_against_a_source() -> None:
@@ -451,6 +466,15 @@ def test_the_default_page(workbench: Path, given: dict[str, Any]) -> None:
     assert beside.exists() == bool(given) and record["files"] == ([beside.name] if given else [])
     if given:
         assert openpyxl.load_workbook(beside).sheetnames == ["差异", "记录 1", "记录 2"]
+
+
+def test_a_file_with_decimal_commas_is_read_as_the_help_says(workbench: Path) -> None:
+    books = ledger(60)
+    books.to_csv("a.csv", index=False)
+    texts = books.assign(amount=[str(amount).replace(".", ",") for amount in books["amount"]])
+    texts.to_csv("b.csv", index=False, sep=";")
+    made = finlab.run("gaps", left="a.csv", right="b.csv", right_read="delimiter=;,decimal=,")
+    assert made.status == "complete" and made.results["a – b.agreeing"] == 60
 
 
 @pytest.mark.slow
