@@ -6753,6 +6753,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                     'finlab/reports/gap_sources.py'),
                                             'finlab.reports.gap_sources.count_found': ( 'reports/gap_sources.html#count_found',
                                                                                         'finlab/reports/gap_sources.py'),
+                                            'finlab.reports.gap_sources.last_days': ( 'reports/gap_sources.html#last_days',
+                                                                                      'finlab/reports/gap_sources.py'),
                                             'finlab.reports.gap_sources.name_sources': ( 'reports/gap_sources.html#name_sources',
                                                                                          'finlab/reports/gap_sources.py'),
                                             'finlab.reports.gap_sources.read_comparisons': ( 'reports/gap_sources.html#read_comparisons',

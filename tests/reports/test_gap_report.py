@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 import finlab
+from finlab.core import trace
 from finlab.core.errors import InputError
 from finlab.data.company import company
 from finlab.data.store import Store
@@ -440,6 +441,8 @@ def test_tables_of_the_store_and_a_column_of_row_numbers(workbench: Path) -> Non
     Store().write("bank", spoiled(books.drop(columns="_row")), as_of="2026-05-01")
     (one,) = read_comparisons("books.csv", "bank", Asked(currency=["currency"]))
     assert one.matching.sources == ("books", "bank") and len(one.gaps) == 6
+    reads = {read["name"]: str(read["as_of"])[:10] for read in trace.records("read")}
+    assert reads["bank"] == "2026-05-01" and reads["books"] == f"{books['date'].max():%Y-%m-%d}"
     assert max(row for gap in one.gaps for row in gap.rows("books")) < 240
     assert len(exhibits(one, Counted(one).order, 9)) == 6
 
@@ -475,6 +478,23 @@ def test_a_file_with_decimal_commas_is_read_as_the_help_says(workbench: Path) ->
     texts.to_csv("b.csv", index=False, sep=";")
     made = finlab.run("gaps", left="a.csv", right="b.csv", right_read="delimiter=;,decimal=,")
     assert made.status == "complete" and made.results["a – b.agreeing"] == 60
+
+
+def test_the_page_states_the_day_of_the_last_record_and_not_that_of_the_file(workbench: Path) -> None:
+    books = ledger(60)
+    late = books.assign(date=books["date"] + pd.Timedelta(days=2))
+    books.to_csv("a.csv", index=False)
+    late.assign(date=late["date"].dt.strftime("%d.%m.%Y")).to_csv("b.csv", index=False)
+    made = finlab.run("gaps", left="a.csv", right="b.csv")
+    last = books["date"].max(), late["date"].max()
+    reads = json.loads(made.json_path.read_text())["reads"]
+    assert [(read["name"], read["as_of"]) for read in reads] == [
+        ("a", f"{last[0]:%Y-%m-%d}"), ("b", f"{last[1]:%Y-%m-%d}")]  # fmt: skip
+    assert f"Data up to {last[1]:%Y-%m-%d}" in made.path.read_text()
+    books.drop(columns="date").to_csv("a.csv", index=False)
+    made = finlab.run("gaps", left="a.csv", right="a.csv")
+    assert [read["as_of"] for read in json.loads(made.json_path.read_text())["reads"]] == [None, None]
+    assert "Data up to" not in made.path.read_text()
 
 
 @pytest.mark.slow
