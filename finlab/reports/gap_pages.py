@@ -18,9 +18,9 @@ from ..gaps.bridge import END, REST, START
 from ..gaps.record import KINDS, money
 from finlab.reports.gap_figures import (
     MOST_CURRENCIES, amount_words, group_words, money_words, plot_bridge, plot_money, remedy_words,
-    share_words, step_words,
+    share_words, some_sums, step_words,
 )  # fmt: skip
-from .gap_numbers import UNKNOWN_AGE, Counted, Fix, by_kind_and_age, reliability
+from .gap_numbers import UNKNOWN_AGE, Counted, Fix, by_kind_and_age, money_of, reliability
 from .gap_records import exhibits
 from .gap_sources import Asked, count_found, read_comparisons
 from .gap_worklist import write_worklist
@@ -41,8 +41,7 @@ def _totals(it: Counted, part: str, write: Callable[[str], str]) -> list[str]:
     """The totals of one side that are not zero, in the first currencies that it has, and how many more there are."""
     lines = it.one.steps[(it.one.steps["part"] == part) & (it.one.steps["amount"] != 0)]
     said = [amount_words(a, code, write) for code, a in zip(lines["currency"], lines["amount"], strict=True)]
-    more = len(said) - MOST_CURRENCIES
-    return said[:MOST_CURRENCIES] + ([label("more_items", count=f"{more:,}")] if more > 0 else []) or ["0"]
+    return some_sums(said) or ["0"]
 
 
 def _agreement_line(it: Counted) -> str:
@@ -65,6 +64,17 @@ def _stake_line(it: Counted) -> str:
     sure = label("gaps.sure.all") if whole else label("gaps.sure.part", **parts)
     told = say_count("gaps.stake", count, money=money_words(it.money, write=in_prose), sure=sure)
     return _joined(told, say_count("gaps.ambiguous", it.ambiguous) if it.ambiguous else "")
+
+# %% ../../nbs/reports/gap_pages.ipynb #5d6a90be
+def _small_line(it: Counted) -> str:
+    """Say how many gaps are below the materiality, if there is one, and what they come to."""
+    if not it.materiality or it.known.empty:
+        return ""
+    small: Any = it.known[it.known["amount"].astype(float) < it.materiality]
+    least = f"{it.materiality:,.2f}"
+    if small.empty:
+        return label("gaps.small.none", least=least)
+    return say_count("gaps.small", len(small), least=least, money=money_words(money_of(small), write=in_prose))
 
 # %% ../../nbs/reports/gap_pages.ipynb #acb676b1
 def _first_line(it: Counted) -> str:
@@ -91,7 +101,7 @@ def answer_lines(it: Counted) -> list[str]:
     if it.one.proves_nothing:
         return [label("gaps.no_evidence", left=it.told[0], right=it.told[1])]
     doubt = [label("gaps.few_agree")] if it.one.matching.agreeing < FEW * min(it.one.sizes) else []
-    lines = [_joined(_agreement_line(it), _stake_line(it)), _first_line(it), _about(it)]
+    lines = [_joined(_agreement_line(it), _stake_line(it), _small_line(it)), _first_line(it), _about(it)]
     return [*doubt, *(line for line in lines if line)]
 
 
@@ -243,6 +253,13 @@ def _money(it: Counted) -> list[Any]:
     return [*(plot_money(found, code) for code in drawn[:MOST_CURRENCIES]), *more, *_table(money_rows(it))]
 
 
+def _top(it: Counted, most: int) -> list[Any]:
+    """The gaps to look at first, and how many more there are."""
+    shown, count = exhibits(it.one, it.order, most), len(it.known)
+    more = label("gaps.top.more", shown=f"{len(shown):,}", count=f"{count:,}")
+    return [*shown, *([Prose(more)] if 0 < len(shown) < count else [])]
+
+
 AGREED = ("split", "merge", "rounding")  # kinds in which nobody is wrong
 
 
@@ -324,7 +341,7 @@ class GapPage:
 
     def top(self) -> Parts:
         """The gaps to look at first, with the records of both sides."""
-        return _each(self.found, "top", lambda it: exhibits(it.one, it.order, self.most))
+        return _each(self.found, "top", lambda it: _top(it, self.most))
 
     def reliability(self) -> Parts:
         """What each source lacks and has twice."""
@@ -336,10 +353,11 @@ class GapPage:
         count = sum(len(it.known) for it in shown)
         if not count:
             return Parts()
+        record = [say("gaps.worklist.record")] if not any(it.one.about for it in shown) else []
         if not write:
-            return Parts(say("gaps.worklist"), Prose(say_count("gaps.worklist.off", count)))
+            return Parts(say("gaps.worklist"), Prose(say_count("gaps.worklist.off", count)), *record)
         notes = "\n".join(f"- {in_prose(note)}" for note in write_worklist(shown))
-        return Parts(say("gaps.worklist"), Prose(say_count("gaps.worklist.told", count)), Prose(notes))
+        return Parts(say("gaps.worklist"), Prose(say_count("gaps.worklist.told", count)), Prose(notes), *record)
 
     def notes(self) -> Parts:
         """Which columns were compared, and what was decided on the way."""

@@ -54,6 +54,15 @@ GAP_ANSWER = {
         "of that, {money} is sure (95% or more), and {expected} is to be expected",
         "其中 {money} 有把握（概率不低于 95%），预期为 {expected}",
     ),
+    "small": (
+        "{count} of the gaps are below the materiality of {least}; together they come to {money}.",
+        "其中 {count} 处低于重要性水平 {least}，合计 {money}。",
+    ),
+    "small.one": (
+        "1 of the gaps is below the materiality of {least}, with {money}.",
+        "其中 1 处低于重要性水平 {least}，金额 {money}。",
+    ),
+    "small.none": ("No gap is below the materiality of {least}.", "没有低于重要性水平 {least} 的差异。"),
     "ambiguous": (
         "For {count} gaps several explanations fit equally well; all are listed, and none is picked.",
         "有 {count} 处差异存在多种同样合理的解释：全部列出，不作取舍。",
@@ -153,12 +162,16 @@ GAP_SECTIONS = {
         "金额不同的为差额；日期或币种不同的为全额；能合计相符的拆分与合并为零。",
     ),
     "top": (
-        "## The gaps to look at first\n\nThe records of both sides stand beside each other; what differs in the "
-        "compared columns is in bold. The percentage is the probability that this is the explanation. With "
-        "several currencies, the list takes the largest of each in turn. All gaps "
-        "are in the worklist.",
-        "## 首先查看的差异\n\n两方记录并排列出，所比较的列中不同之处加粗；百分比是该解释成立的概率。"
-        "有多种币种时，各币种依次取最大者。全部差异见工作清单。",
+        "## The gaps to look at first\n\nThe records of both sides stand beside each other. Where an amount, a day or "
+        "a currency makes it a gap, that line is in bold; other lines may differ as well. The percentage is the "
+        "probability that this is the explanation. With several currencies, the list takes the largest of each in "
+        "turn.",
+        "## 首先查看的差异\n\n两方记录并排列出。造成差异的金额、日期或币种加粗，其他各行也可能不同。"
+        "百分比是该解释成立的概率。有多种币种时，各币种依次取最大者。",
+    ),
+    "top.more": (
+        "{shown} of {count} gaps are shown here. How to get all of them is said under *The worklist*.",
+        "此处列出 {count} 处差异中的 {shown} 处；如何取得全部差异，见“工作清单”。",
     ),
     "reliability": (
         "## How reliable each source is\n\nOf a record that one source has and the other lacks, or has twice, it is "
@@ -196,6 +209,12 @@ GAP_END = {
         "All {count} gaps, with the records of both sides, are in an Excel file beside this page: it has the name of "
         "the page and ends in `.worklist.xlsx`.",
         "全部 {count} 处差异及两方记录已写入本页旁的 Excel 文件：文件名与本页相同，以 `.worklist.xlsx` 结尾。",
+    ),
+    "worklist.record": (
+        "To decide about gaps one by one, and to see at the next run which of them are gone and which are new, record "
+        "them: `finlab gaps run LEFT RIGHT`, with the two sources in the place of LEFT and RIGHT.",
+        "若要逐项处理差异，并在下次运行时看到哪些已消失、哪些是新的，请将其登记：`finlab gaps run LEFT RIGHT`，"
+        "其中 LEFT 与 RIGHT 为两个来源。",
     ),
     "worklist.off": (
         "All {count} gaps, with the records of both sides, can come as an Excel file to work through: give the same "

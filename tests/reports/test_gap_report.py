@@ -23,7 +23,7 @@ from finlab.data.store import Store
 from finlab.gaps.bridge import END, START
 from finlab.gaps.matching.absences import EARLY, LATE
 from finlab.gaps.record import KINDS
-from finlab.reports.gap_figures import plot_money
+from finlab.reports.gap_figures import money_words, plot_money
 from finlab.reports.gap_numbers import (
     AGES,
     COLUMNS,
@@ -36,7 +36,7 @@ from finlab.reports.gap_numbers import (
     reliability,
 )
 from finlab.reports.gap_pages import GapPage, answer_lines, look_for_gaps
-from finlab.reports.gap_records import exhibits, said_of
+from finlab.reports.gap_records import exhibits, said_of, title_of, written_amount
 from finlab.reports.gap_sources import SEED, Asked, Comparison, compare, count_found, name_sources, read_comparisons
 from finlab.reports.gap_worklist import sheets_of
 from finlab.reports.labels import LABELS, has_label, use_language
@@ -329,7 +329,7 @@ def test_several_explanations_are_all_told_and_none_is_picked() -> None:
     assert len(told) > 1 and all(line.startswith("Or, ") or line.endswith(" more") for line in told[1:])
 
 
-def test_the_records_of_both_sides_stand_beside_each_other_with_what_differs_in_bold() -> None:
+def test_the_records_of_both_sides_stand_beside_each_other_with_what_makes_the_gap_in_bold() -> None:
     books = ledger().assign(memo="m")
     it = compared(books, spoiled(books).rename(columns={"memo": "purpose"}), currency=["currency"], text=["-"])
     for exhibit, place in zip(exhibits(it.one, it.order, 99), it.order, strict=True):
@@ -337,10 +337,65 @@ def test_the_records_of_both_sides_stand_beside_each_other_with_what_differs_in_
         for source, table in zip(it.one.matching.sources, it.one.tables, strict=True):
             for row in gap.rows(source):
                 assert f"{source}, row {row:,}" in shown
-                assert f">{table['amount'][row].as_py()}<" in shown.replace("<strong>", "").replace("</strong>", "")
+                assert f">{table['amount'][row].as_py():,.2f}<" in shown.replace("<strong>", "").replace("</strong>", "")
             assert gap.rows(source) or f"{source}: none" in shown
         assert ("<strong>" in shown) == (gap.kind in ("unit", "currency"))
+        line = "currency" if gap.kind == "currency" else "amount"
+        assert [f"<th>{line}</th><td><strong>"] * ("<strong>" in shown) == re.findall(r"<th>\w+</th><td><strong>", shown)
         assert "purpose" in shown or "memo" in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(597915.0, "597,915.00"), (16054.6, "16,054.60"), (Decimal("-1234.5"), "-1,234.50"), (7, "7.00"),
+     (1.2345, "1.2345"), ("1.234,5", "1.234,5"), (None, "—"), (float("nan"), "—"), (float("inf"), "inf")],
+)  # fmt: skip
+def test_an_amount_is_written_as_one(value: Any, told: str) -> None:
+    assert written_amount(value) == told
+
+
+def test_a_gap_is_called_by_party_reference_day_and_amount_apart() -> None:
+    books = ledger(party="Müller & Co", reference=[f"INV-{number:05}" for number in range(240)]).assign(currency="EUR")
+    it = compared(books, spoiled(books).assign(currency="EUR"))
+    titles = {gap.kind: title_of(it.one, gap) for gap in it.one.gaps}
+    row = books.loc[53]
+    called = f"Müller & Co · INV-00053 · {row['date']:%Y-%m-%d} · {row['amount']:,.2f}: power of ten"
+    assert titles["unit"].startswith(called)
+    bare = compared(books[["amount"]], books[["amount"]].drop(index=[7]), amount=["amount"], unit="EUR")
+    assert title_of(bare.one, bare.one.gaps[0]).startswith(f"{books['amount'][7]:,.2f}: missing in bank")
+
+
+def test_gaps_below_the_materiality_are_counted_and_added_by_currency() -> None:
+    books = ledger()
+    one = compared(books, spoiled(books), currency=["currency"]).one
+    plain, known = answer_lines(Counted(one))[0], Counted(one).known
+    assert "materiality" not in plain
+    least = float(sorted(known["amount"])[3])
+    small = known[known["amount"].astype(float) < least]
+    told = answer_lines(Counted(one, least))[0]
+    assert len(small) == 3 and f"3 of the gaps are below the materiality of {least:,.2f}" in told
+    sums = told.partition("materiality")[2]
+    assert all(f"{money.amount:,.2f} <bdi>{money.code}" in sums for money in money_of(small))
+    assert "No gap is below the materiality of 0.01." in answer_lines(Counted(one, 0.01))[0]
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_up_to_four_sums_are_all_named(count: int) -> None:
+    lines = lines_of(*[("value", f"C{place}", 100 + place, "") for place in range(count)])
+    told = money_words(money_of(lines))
+    assert [f"{100 + place}.00 C{place}" in told for place in range(min(count, 4))] == [True] * min(count, 4)
+    assert ("more" in told) == (count > 4)
+
+
+def test_the_page_says_how_many_gaps_it_shows_and_how_to_get_all(sample: list[Comparison]) -> None:
+    books = ledger()
+    it = compared(books, spoiled(books), currency=["currency"])
+    told = f"2 of {len(it.known)} gaps are shown here"
+    assert told in words(GapPage([it], 2).top()) and "shown here" not in words(GapPage([it], 99).top())
+    assert "are in the worklist" not in words(GapPage([it], 2).top())
+    said = words(GapPage([it]).worklist())
+    assert "-p worklist=true" in said and "finlab gaps run LEFT RIGHT" in said
+    assert "finlab gaps run" not in words(GapPage([Counted(one) for one in sample]).worklist())
 
 
 def test_hostile_texts_are_shown_and_do_not_act() -> None:
