@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FEW', 'PARTY_LETTERS', 'AGREED', 'NOTE_LETTERS', 'answer_lines', 'fix_rows', 'agreement_rows', 'bridge_rows',
-           'money_rows', 'reliability_rows', 'GapPage', 'record_results', 'look_for_gaps']
+           'money_rows', 'reliability_rows', 'column_rows', 'GapPage', 'record_results', 'look_for_gaps']
 
 # %% ../../nbs/reports/gap_pages.ipynb #ee395a69
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +23,7 @@ from finlab.reports.gap_figures import (
 from .gap_numbers import UNKNOWN_AGE, Counted, Fix, by_kind_and_age, money_of, reliability
 from .gap_records import exhibits
 from .gap_sources import Asked, count_found, read_comparisons
+from .gap_terms import say_reading
 from .gap_worklist import write_worklist
 from .labels import label
 from .long_tables import in_prose, long_table, name_some, say_count, visible
@@ -271,22 +272,52 @@ def _reliability(it: Counted) -> list[Any]:
     told = say_count("gaps.differing", len(open_), kinds=kinds) if len(open_) else label("gaps.differing.none")
     return [*_table(reliability_rows(it)), Prose(told)]
 
-
+# %% ../../nbs/reports/gap_pages.ipynb #7a50c3d8
 NOTE_LETTERS = 400
 _ELSEWHERE = "(finlab.gaps.bridge)"  # the note that totals add up currencies: here each has a bridge of its own
+_FOUND, _READ = ", by names and values", "compared as "
+
+
+def _reading(it: Counted, note: str, pair: Sequence[str]) -> str | None:
+    """How the two columns of a role were read, in words; None if the note is not about them."""
+    left, right = (f"{source}'s {name!r} " for source, name in zip(it.one.matching.sources, pair, strict=True))
+    head, is_first, rest = note.removeprefix(_READ).partition(f" ({left}")
+    *hows, last = rest.removesuffix(")").partition(f"; {right}")
+    if not (note.startswith(_READ) and is_first and hows[1]):
+        return None
+    details = [how.split(", ")[1:] if how.startswith("texts, ") else [] for how in (hows[0], last)]
+    told = [_comma([say_reading(part) for part in parts]) for parts in details]
+    sided = [label("gaps.read.side", source=name, how=how) for name, how in zip(it.words, told, strict=True) if how]
+    shared = [told[0]] if told[0] == told[1] and told[0] else sided
+    return label("gaps.read.and").join([_comma([say_reading(part) for part in head.split(", ")]), *shared])
+
+
+def _comma(parts: Sequence[str]) -> str:
+    return label("gaps.read.comma").join(parts)
+
+
+def column_rows(it: Counted) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row for each pair of columns that was compared, and the notes of the search that say something else."""
+    rows, rest = list[dict[str, Any]](), [*it.one.matching.notes, *it.one.gaps.notes]
+    for role, pair in it.one.matching.roles.items():
+        reads = {note: told for note in rest if (told := _reading(it, note, pair)) is not None}
+        found = [note for note in rest if note.startswith(f"{role}: ") and note.endswith(_FOUND)]
+        rest = [note for note in rest if note not in reads and note not in found]
+        rows.append({
+            "role": label(f"gaps.role.{role}"), "left": visible(pair.left, 60), "right": visible(pair.right, 60),
+            "compared": next(iter(reads.values()), ""),
+            **({} if it.one.about else {"chosen": label("gaps.read.found" if found else "gaps.read.given")}),
+        })  # fmt: skip
+    return rows, [note for note in rest if not note.endswith(_ELSEWHERE)]
 
 
 def _notes(it: Counted) -> list[Any]:
-    """Which columns were compared, and the notes of the search."""
-    rows = [
-        {"role": label(f"gaps.role.{role}"), "left": visible(pair.left, 60), "right": visible(pair.right, 60)}
-        for role, pair in it.one.matching.roles.items()
-    ]
-    names = {"left": it.words[0], "right": it.words[1]}
-    titles = {side: label(f"gaps.col.{side}", **names) for side in names}
+    """The notes of the search that one has to bear in mind, and which columns were compared."""
+    rows, notes = column_rows(it)
+    titles = {side: label(f"gaps.col.{side}", left=it.words[0], right=it.words[1]) for side in ("left", "right")}
     table = [{titles.get(key, key): value for key, value in row.items()} for row in rows]
-    notes = [note for note in (*it.one.matching.notes, *it.one.gaps.notes) if not note.endswith(_ELSEWHERE)]
-    return [*_table(table), Prose("\n".join(f"- {in_prose(note, NOTE_LETTERS)}" for note in notes))]
+    bullets = "\n".join(f"- {in_prose(note, NOTE_LETTERS)}" for note in notes)
+    return [*([Prose(f"{label('gaps.notes.first')}\n\n{bullets}")] if notes else []), *_table(table)]
 
 # %% ../../nbs/reports/gap_pages.ipynb #c05da7c6
 def _each(

@@ -234,9 +234,15 @@ GAP_END = {
     "note": ("{count} gaps; {expected} to be expected", "{count} 处差异；预期 {expected}"),
     "note.one": ("1 gap; {expected} to be expected", "1 处差异；预期 {expected}"),
     "notes": (
-        "## Notes\n\nWhich columns were compared, and what was decided on the way.",
-        "## 说明\n\n比较了哪些列，以及过程中作出的决定（部分原文为英文）。",
+        "## Notes\n\nWhich columns were compared, and how they were read.",
+        "## 说明\n\n比较了哪些列，以及如何读取。",
     ),
+    "notes.first": ("**To bear in mind:**", "**请注意**（原文为英文）："),
+    "read.found": ("by names and values", "按名称和数值"),
+    "read.given": ("as given", "按指定"),
+    "read.side": ("{source}: {how}", "{source}：{how}"),
+    "read.and": ("; ", "；"),
+    "read.comma": (", ", "，"),
     "reading": (
         "## How to read this page\n\n- **A gap is a fact, its explanation is not.** That no partner was found is "
         "certain within the days and columns compared; why, has a probability.\n- **The probability** is that of the "
@@ -311,6 +317,8 @@ GAP_COLUMNS = {
     "under_way": ("under way or of before", "在途或期前"),
     "role": ("what it is", "含义"),
     "column": ("column", "列"),
+    "compared": ("compared as", "比较方式"),
+    "chosen": ("chosen", "选定方式"),
     "field": ("", ""),
     "left": ("column of {left}", "{left}的列"),
     "right": ("column of {right}", "{right}的列"),

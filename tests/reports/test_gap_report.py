@@ -35,7 +35,7 @@ from finlab.reports.gap_numbers import (
     money_of,
     reliability,
 )
-from finlab.reports.gap_pages import GapPage, answer_lines, look_for_gaps
+from finlab.reports.gap_pages import GapPage, answer_lines, column_rows, look_for_gaps
 from finlab.reports.gap_records import exhibits, said_of, title_of, written_amount
 from finlab.reports.gap_sources import SEED, Asked, Comparison, compare, count_found, name_sources, read_comparisons
 from finlab.reports.gap_worklist import sheets_of
@@ -385,6 +385,40 @@ def test_up_to_four_sums_are_all_named(count: int) -> None:
     told = money_words(money_of(lines))
     assert [f"{100 + place}.00 C{place}" in told for place in range(min(count, 4))] == [True] * min(count, 4)
     assert ("more" in told) == (count > 4)
+
+
+def test_what_to_bear_in_mind_comes_before_how_the_columns_were_read() -> None:
+    books = ledger()
+    texts = spoiled(books).assign(amount=lambda frame: [str(one).replace(".", ",") for one in frame["amount"]])
+    texts["date"] = texts["date"].dt.strftime("%d.%m.%Y")
+    texts.loc[5, "amount"] = "?"
+    it = compared(books, texts, currency=["currency"])
+    rows, notes = column_rows(it)
+    assert [(row["role"], row["compared"], row["chosen"]) for row in rows] == [
+        ("amount", "numbers; bank: decimal mark ','", "by names and values"),
+        ("date", "days; bank: day first", "by names and values"),
+        ("party", "texts", "by names and values"),
+        ("currency", "codes", "as given"),
+    ]
+    assert [note for note in notes if note.startswith("bank: 1 values of 'amount' could not be read")] and all(
+        not note.startswith("compared as") and "by names" not in note for note in notes
+    )
+    shown = words(GapPage([it]).notes())
+    assert "To bear in mind" in shown and shown.index("could not be read") < shown.index("decimal mark")
+    assert not re.search("TIMESTAMP|DECIMAL|DOUBLE", shown)
+    assert "To bear in mind" not in words(GapPage([compared(books, books, currency=["currency"])]).notes())
+
+
+def test_a_source_with_odd_names_has_its_columns_read_in_words_too(chinese: None) -> None:
+    books = ledger(60).rename(columns={"amount": "a'b; (x) \"y\"", "date": "d, e"})
+    names = ("l's 'a' (1)", "r; s_t")
+    asked = Asked(amount=[books.columns[2]], day=["d, e"], currency=["currency"])
+    it = Counted(compare((arrow(books), arrow(books)), names, asked))
+    rows, notes = column_rows(it)
+    assert [row["compared"] for row in rows] == ["数值", "日期", "文本", "代码"]
+    assert [row["chosen"] for row in rows] == ["按指定", "按指定", "按名称和数值", "按指定"] and len(notes) <= 1
+    shown = words(GapPage([it]).notes())
+    assert "r; s_t的列" in shown and "compared as" not in shown
 
 
 def test_the_page_says_how_many_gaps_it_shows_and_how_to_get_all(sample: list[Comparison]) -> None:
