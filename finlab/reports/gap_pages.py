@@ -258,7 +258,7 @@ def _top(it: Counted, most: int) -> list[Any]:
     """The gaps to look at first, and how many more there are."""
     shown, count = exhibits(it.one, it.order, most), len(it.known)
     more = label("gaps.top.more", shown=f"{len(shown):,}", count=f"{count:,}")
-    return [*shown, *([Prose(more)] if 0 < len(shown) < count else [])]
+    return [*([Prose(more)] if 0 < len(shown) < count else []), *shown]
 
 
 AGREED = ("split", "merge", "rounding")  # kinds in which nobody is wrong

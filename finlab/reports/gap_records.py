@@ -167,7 +167,7 @@ def title_of(one: Comparison, gap: Gap) -> str:
     money = amount_words(stake, codes_of([gap.currency])[0]) if stake else ""
     told = label("gaps.one" if stake else "gaps.one.free", what=what, money=money, sure=percent(gap.probability))
     called = record_words(one, list(_records(one, gap)))
-    return f"{called}: {told}" if called else told
+    return label("gaps.called", record=called, what=told) if called else told
 
 # %% ../../nbs/reports/gap_records.ipynb #c74f35bc
 class Exhibit:

@@ -238,8 +238,8 @@ GAP_END = {
         "## 说明\n\n比较了哪些列，以及如何读取。",
     ),
     "notes.first": ("**To bear in mind:**", "**请注意**（原文为英文）："),
-    "read.found": ("by names and values", "按名称和数值"),
-    "read.given": ("as given", "按指定"),
+    "read.found": ("found", "自动识别"),
+    "read.given": ("given", "指定"),
     "read.side": ("{source}: {how}", "{source}：{how}"),
     "read.and": ("; ", "；"),
     "read.comma": (", ", "，"),
@@ -262,6 +262,7 @@ add_labels(GAP_END, "gaps.")
 GAP_ONE = {
     "one": ("{what}, {money} at stake, {sure}\u00a0sure", "{what}，涉及 {money}，把握\u00a0{sure}"),
     "one.free": ("{what}, nothing at stake, {sure}\u00a0sure", "{what}，不涉及金额，把握 {sure}"),
+    "called": ("{record}: {what}", "{record}：{what}"),
     "explanations": (
         "One of {count} explanations, at most {most} each.",
         "{count} 种解释之一，各不超过 {most}。",
