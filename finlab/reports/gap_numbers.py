@@ -176,7 +176,8 @@ def _fix(key: Any, lines: pd.DataFrame, totals: dict[str, float], often: dict[st
 def fix_first(known: pd.DataFrame) -> list[Fix]:
     """Group the gaps by what has to be done about them, what is worth most first."""
     totals = {money.code: money.expected for money in money_of(known)}
-    often = known.loc[known["code"].map(totals) > 0, "code"].value_counts(normalize=True).to_dict()
+    worth = [code for code in known["code"].tolist() if totals[code] > 0]
+    often = {code: count / len(worth) for code, count in Counter(worth).items()}
     groups = known.groupby(["kind", "side", "cause"], sort=True)
     found = [_fix(key, lines, totals, often) for key, lines in groups]
     return sorted(found, key=lambda fix: (-fix.share, -fix.gaps, fix.kind, fix.side, fix.cause))
