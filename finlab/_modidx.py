@@ -6754,6 +6754,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                    'finlab/reports/gap_sources.py'),
                                             'finlab.reports.gap_sources._payments': ( 'reports/gap_sources.html#_payments',
                                                                                       'finlab/reports/gap_sources.py'),
+                                            'finlab.reports.gap_sources._plain_days': ( 'reports/gap_sources.html#_plain_days',
+                                                                                        'finlab/reports/gap_sources.py'),
                                             'finlab.reports.gap_sources._rates': ( 'reports/gap_sources.html#_rates',
                                                                                    'finlab/reports/gap_sources.py'),
                                             'finlab.reports.gap_sources._rows': ( 'reports/gap_sources.html#_rows',

@@ -12,13 +12,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Day
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..core import trace
 from ..core.checks import check_choice, check_path, check_positive_int
@@ -283,11 +284,20 @@ def count_found(truth: Gaps, found: Gaps, sources: Sequence[str]) -> int:
     return sum((gap.kind, _rows(gap.evidence, ("left", "right"))) in known for gap in truth)
 
 # %% ../../nbs/reports/gap_sources.ipynb #7d0f19ef
+def _plain_days(values: pa.ChunkedArray) -> bool:
+    """Whether a column holds days, or moments that name no zone: then no reading of it is to be found."""
+    return pa.types.is_date(values.type) or (pa.types.is_timestamp(values.type) and values.type.tz is None)
+
+
 def last_days(one: Comparison, readings: Mapping[str, Reading] | None = None) -> list[Day | None]:
     """The day of the last record of each of two sources; None where there is none."""
     roles = {role: pair for role, pair in one.matching.roles.items() if role in ("amount", "date")}
     if "date" not in roles:
         return [None, None]
+    columns = [table[name] for table, name in zip(one.tables, roles["date"], strict=True)]
+    if all(map(_plain_days, columns)):
+        days = [pc.max(column).as_py() for column in columns]  # pyright: ignore[reportAttributeAccessIssue]
+        return [day.date() if isinstance(day, datetime) else day for day in days]
     with paired(*one.tables, one.matching.sources) as sides:
         lay(sides[0].relation.connection, sides, roles, readings)
         query = "SELECT (SELECT max(day) FROM l), (SELECT max(day) FROM r)"

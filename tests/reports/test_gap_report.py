@@ -37,7 +37,16 @@ from finlab.reports.gap_numbers import (
 )
 from finlab.reports.gap_pages import GapPage, answer_lines, column_rows, look_for_gaps
 from finlab.reports.gap_records import exhibits, said_of, title_of, written_amount
-from finlab.reports.gap_sources import SEED, Asked, Comparison, compare, count_found, name_sources, read_comparisons
+from finlab.reports.gap_sources import (
+    SEED,
+    Asked,
+    Comparison,
+    compare,
+    count_found,
+    last_days,
+    name_sources,
+    read_comparisons,
+)
 from finlab.reports.gap_worklist import sheets_of
 from finlab.reports.labels import LABELS, has_label, use_language
 from finlab.reports.run import describe, templates
@@ -571,6 +580,19 @@ def test_a_file_with_decimal_commas_is_read_as_the_help_says(workbench: Path) ->
     texts.to_csv("b.csv", index=False, sep=";")
     made = finlab.run("gaps", left="a.csv", right="b.csv", right_read="delimiter=;,decimal=,")
     assert made.status == "complete" and made.results["a – b.agreeing"] == 60
+
+
+def test_the_last_days_are_those_of_the_comparison_however_they_are_written() -> None:
+    books = ledger(60).assign(currency="EUR")
+    moments = books.assign(date=books["date"] + pd.Timedelta(hours=23, minutes=59))
+    nothing = books.assign(date=books["date"].where(books["date"] < books["date"].iloc[-1]))
+    zoned = books.assign(date=moments["date"].dt.tz_localize("UTC"))
+    texts = books.assign(date=books["date"].dt.strftime("%d.%m.%Y"))
+    last = books["date"].max().date()
+    for other in (moments, zoned, texts):
+        assert last_days(compared(books, other, day=["date"]).one) == [last, last]
+    assert last_days(compared(books, nothing, day=["date"]).one) == [last, nothing["date"].max().date()]
+    assert last_days(compared(books, books, day=["-"]).one) == [None, None]
 
 
 def test_the_page_states_the_day_of_the_last_record_and_not_that_of_the_file(workbench: Path) -> None:
