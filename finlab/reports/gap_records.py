@@ -44,7 +44,8 @@ def written(value: Any) -> str:
     """Write a value of a table as a cell of the page."""
     if value is None or (isinstance(value, float) and value != value):
         return "—"
-    text = str(value)
+    is_quantity = isinstance(value, Decimal) and value.is_finite() and int(value.as_tuple().exponent) < 0
+    text = f"{value:,}" if is_quantity else str(value)
     return visible(
         text.removesuffix(" 00:00:00") if isinstance(value, pd.Timestamp) or ":" in text else text, CELL_LETTERS
     )

@@ -36,7 +36,7 @@ from finlab.reports.gap_numbers import (
     reliability,
 )
 from finlab.reports.gap_pages import GapPage, answer_lines, column_rows, look_for_gaps
-from finlab.reports.gap_records import exhibits, said_of, title_of, written_amount
+from finlab.reports.gap_records import exhibits, said_of, title_of, written, written_amount
 from finlab.reports.gap_sources import (
     SEED,
     Asked,
@@ -365,6 +365,15 @@ def test_the_records_of_both_sides_stand_beside_each_other_with_what_makes_the_g
 )  # fmt: skip
 def test_an_amount_is_written_as_one(value: Any, told: str) -> None:
     assert written_amount(value) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(Decimal("2160000.00"), "2,160,000.00"), (Decimal("1.0000"), "1.0000"), (Decimal(1234567), "1234567"),
+     (1234567, "1234567"), (2024.0, "2024.0"), (Decimal("NaN"), "NaN")],
+)  # fmt: skip
+def test_other_decimals_have_their_thousands_apart_and_codes_have_not(value: Any, told: str) -> None:
+    assert written(value) == told
 
 
 def test_a_gap_is_called_by_party_reference_day_and_amount_apart() -> None:
