@@ -149,8 +149,8 @@ LEAST_ALIKE = 3  # gaps with one party that are worth naming it
 class Fix(NamedTuple):
     """Gaps that have one remedy: kind, side, cause, how many, the money by currency, and with whom most of them are.
 
-    `share` is that of the expected money in the currency `code`, in which it is largest; `weight` orders the groups:
-    the mean of the shares in all currencies, each counted as often as it has gaps.
+    `share` is that of the expected money; of several currencies it is the mean of the shares in each, every currency
+    counted as often as it has gaps. The shares of all groups add up to one, if any money is to be expected.
     """
 
     kind: str
@@ -159,31 +159,28 @@ class Fix(NamedTuple):
     gaps: int
     money: list[Money]
     share: float
-    code: str
-    weight: float
     party: str
     of_party: int
 
 
 def _fix(key: Any, lines: pd.DataFrame, totals: dict[str, float], often: dict[str, float]) -> Fix:
     money = sorted(money_of(lines), key=lambda one: list(totals).index(one.code))
-    shares = {one.code: one.expected / totals[one.code] for one in money if totals[one.code] > 0}
-    code = max(shares, key=lambda code: shares[code], default="")
+    share = sum(often[one.code] * one.expected / totals[one.code] for one in money if one.code in often)
     parties = lines.loc[lines["party"] != "", "party"].value_counts()
     party, count = (str(parties.index[0]), int(parties.iloc[0])) if len(parties) else ("", 0)
     who = (party, count) if count >= LEAST_ALIKE and 2 * count > len(lines) else ("", 0)
     kind, side, cause = key
-    weight = sum(often[code] * share for code, share in shares.items())
-    return Fix(kind, int(side), cause, len(lines), money, shares.get(code, 0.0), code, weight, *who)
+    return Fix(kind, int(side), cause, len(lines), money, min(share, 1.0), *who)
 
 
 def fix_first(known: pd.DataFrame) -> list[Fix]:
     """Group the gaps by what has to be done about them, what is worth most first."""
     totals = {money.code: money.expected for money in money_of(known)}
-    often = known["code"].value_counts(normalize=True).to_dict()
+    worth = [code for code in known["code"].tolist() if totals[code] > 0]
+    often = {code: count / len(worth) for code, count in Counter(worth).items()}
     groups = known.groupby(["kind", "side", "cause"], sort=True)
     found = [_fix(key, lines, totals, often) for key, lines in groups]
-    return sorted(found, key=lambda fix: (-fix.weight, -fix.gaps, fix.kind, fix.side, fix.cause))
+    return sorted(found, key=lambda fix: (-fix.share, -fix.gaps, fix.kind, fix.side, fix.cause))
 
 # %% ../../nbs/reports/gap_numbers.ipynb #2980b18a
 class Reliability(NamedTuple):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['FEW', 'PARTY_LETTERS', 'AGREED', 'NOTE_LETTERS', 'answer_lines', 'fix_rows', 'agreement_rows', 'bridge_rows',
-           'money_rows', 'reliability_rows', 'GapPage', 'record_results', 'look_for_gaps']
+           'money_rows', 'reliability_rows', 'column_rows', 'GapPage', 'record_results', 'look_for_gaps']
 
 # %% ../../nbs/reports/gap_pages.ipynb #ee395a69
 from collections.abc import Callable, Iterable, Sequence
@@ -18,11 +18,12 @@ from ..gaps.bridge import END, REST, START
 from ..gaps.record import KINDS, money
 from finlab.reports.gap_figures import (
     MOST_CURRENCIES, amount_words, group_words, money_words, plot_bridge, plot_money, remedy_words,
-    share_words, step_words,
+    share_words, some_sums, step_words,
 )  # fmt: skip
-from .gap_numbers import UNKNOWN_AGE, Counted, Fix, by_kind_and_age, reliability
+from .gap_numbers import UNKNOWN_AGE, Counted, Fix, by_kind_and_age, money_of, reliability
 from .gap_records import exhibits
 from .gap_sources import Asked, count_found, read_comparisons
+from .gap_terms import say_reading
 from .gap_worklist import write_worklist
 from .labels import label
 from .long_tables import in_prose, long_table, name_some, say_count, visible
@@ -41,8 +42,7 @@ def _totals(it: Counted, part: str, write: Callable[[str], str]) -> list[str]:
     """The totals of one side that are not zero, in the first currencies that it has, and how many more there are."""
     lines = it.one.steps[(it.one.steps["part"] == part) & (it.one.steps["amount"] != 0)]
     said = [amount_words(a, code, write) for code, a in zip(lines["currency"], lines["amount"], strict=True)]
-    more = len(said) - MOST_CURRENCIES
-    return said[:MOST_CURRENCIES] + ([label("more_items", count=f"{more:,}")] if more > 0 else []) or ["0"]
+    return some_sums(said) or ["0"]
 
 
 def _agreement_line(it: Counted) -> str:
@@ -65,6 +65,17 @@ def _stake_line(it: Counted) -> str:
     sure = label("gaps.sure.all") if whole else label("gaps.sure.part", **parts)
     told = say_count("gaps.stake", count, money=money_words(it.money, write=in_prose), sure=sure)
     return _joined(told, say_count("gaps.ambiguous", it.ambiguous) if it.ambiguous else "")
+
+# %% ../../nbs/reports/gap_pages.ipynb #5d6a90be
+def _small_line(it: Counted) -> str:
+    """Say how many gaps are below the materiality, if there is one, and what they come to."""
+    if not it.materiality or it.known.empty:
+        return ""
+    small: Any = it.known[it.known["amount"].astype(float) < it.materiality]
+    least = f"{it.materiality:,.2f}"
+    if small.empty:
+        return label("gaps.small.none", least=least)
+    return say_count("gaps.small", len(small), least=least, money=money_words(money_of(small), write=in_prose))
 
 # %% ../../nbs/reports/gap_pages.ipynb #acb676b1
 def _first_line(it: Counted) -> str:
@@ -91,7 +102,7 @@ def answer_lines(it: Counted) -> list[str]:
     if it.one.proves_nothing:
         return [label("gaps.no_evidence", left=it.told[0], right=it.told[1])]
     doubt = [label("gaps.few_agree")] if it.one.matching.agreeing < FEW * min(it.one.sizes) else []
-    lines = [_joined(_agreement_line(it), _stake_line(it)), _first_line(it), _about(it)]
+    lines = [_joined(_agreement_line(it), _stake_line(it), _small_line(it)), _first_line(it), _about(it)]
     return [*doubt, *(line for line in lines if line)]
 
 
@@ -119,7 +130,7 @@ def fix_rows(it: Counted) -> list[dict[str, Any]]:
             "what": _what(fix, it.words),
             "gaps": fix.gaps,
             "money": money_words(fix.money),
-            "share": _share(fix),
+            "share": share_words(fix.share),
             "do": remedy_words(fix.kind, fix.side, fix.cause, it.words),
         }
         for fix in it.fixes
@@ -136,11 +147,6 @@ def _what(fix: Fix, words: tuple[str, str]) -> str:
         return told
     mostly = label("gaps.mostly", party=visible(fix.party, PARTY_LETTERS), count=f"{fix.of_party:,}")
     return label("gaps.what", what=told, mostly=mostly)
-
-
-def _share(fix: Fix) -> str:
-    share = share_words(fix.share)
-    return label("gaps.share_of", share=share, code=visible(fix.code, 12)) if fix.code and fix.share else share
 
 
 def agreement_rows(it: Counted) -> list[dict[str, Any]]:
@@ -213,7 +219,9 @@ def reliability_rows(it: Counted) -> list[dict[str, Any]]:
 
 # %% ../../nbs/reports/gap_pages.ipynb #1a43b190
 def _fixes(it: Counted) -> list[Any]:
-    return _table(fix_rows(it)) if it.fixes else []
+    """The groups with one remedy; of several currencies it is said what a share is."""
+    several = sum(one.expected > 0 for one in it.money) > 1
+    return [*([say("gaps.fix.mean")] if several else []), *_table(fix_rows(it))] if it.fixes else []
 
 
 def _agreement(it: Counted) -> list[Any]:
@@ -246,6 +254,13 @@ def _money(it: Counted) -> list[Any]:
     return [*(plot_money(found, code) for code in drawn[:MOST_CURRENCIES]), *more, *_table(money_rows(it))]
 
 
+def _top(it: Counted, most: int) -> list[Any]:
+    """The gaps to look at first, and how many more there are."""
+    shown, count = exhibits(it.one, it.order, most), len(it.known)
+    more = label("gaps.top.more", shown=f"{len(shown):,}", count=f"{count:,}")
+    return [*([Prose(more)] if 0 < len(shown) < count else []), *shown]
+
+
 AGREED = ("split", "merge", "rounding")  # kinds in which nobody is wrong
 
 
@@ -257,22 +272,52 @@ def _reliability(it: Counted) -> list[Any]:
     told = say_count("gaps.differing", len(open_), kinds=kinds) if len(open_) else label("gaps.differing.none")
     return [*_table(reliability_rows(it)), Prose(told)]
 
-
+# %% ../../nbs/reports/gap_pages.ipynb #7a50c3d8
 NOTE_LETTERS = 400
 _ELSEWHERE = "(finlab.gaps.bridge)"  # the note that totals add up currencies: here each has a bridge of its own
+_FOUND, _READ = ", by names and values", "compared as "
+
+
+def _reading(it: Counted, note: str, pair: Sequence[str]) -> str | None:
+    """How the two columns of a role were read, in words; None if the note is not about them."""
+    left, right = (f"{source}'s {name!r} " for source, name in zip(it.one.matching.sources, pair, strict=True))
+    head, is_first, rest = note.removeprefix(_READ).partition(f" ({left}")
+    *hows, last = rest.removesuffix(")").partition(f"; {right}")
+    if not (note.startswith(_READ) and is_first and hows[1]):
+        return None
+    details = [how.split(", ")[1:] if how.startswith("texts, ") else [] for how in (hows[0], last)]
+    told = [_comma([say_reading(part) for part in parts]) for parts in details]
+    sided = [label("gaps.read.side", source=name, how=how) for name, how in zip(it.words, told, strict=True) if how]
+    shared = [told[0]] if told[0] == told[1] and told[0] else sided
+    return label("gaps.read.and").join([_comma([say_reading(part) for part in head.split(", ")]), *shared])
+
+
+def _comma(parts: Sequence[str]) -> str:
+    return label("gaps.read.comma").join(parts)
+
+
+def column_rows(it: Counted) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row for each pair of columns that was compared, and the notes of the search that say something else."""
+    rows, rest = list[dict[str, Any]](), [*it.one.matching.notes, *it.one.gaps.notes]
+    for role, pair in it.one.matching.roles.items():
+        reads = {note: told for note in rest if (told := _reading(it, note, pair)) is not None}
+        found = [note for note in rest if note.startswith(f"{role}: ") and note.endswith(_FOUND)]
+        rest = [note for note in rest if note not in reads and note not in found]
+        rows.append({
+            "role": label(f"gaps.role.{role}"), "left": visible(pair.left, 60), "right": visible(pair.right, 60),
+            "compared": next(iter(reads.values()), ""),
+            **({} if it.one.about else {"chosen": label("gaps.read.found" if found else "gaps.read.given")}),
+        })  # fmt: skip
+    return rows, [note for note in rest if not note.endswith(_ELSEWHERE)]
 
 
 def _notes(it: Counted) -> list[Any]:
-    """Which columns were compared, and the notes of the search."""
-    rows = [
-        {"role": label(f"gaps.role.{role}"), "left": visible(pair.left, 60), "right": visible(pair.right, 60)}
-        for role, pair in it.one.matching.roles.items()
-    ]
-    names = {"left": it.words[0], "right": it.words[1]}
-    titles = {side: label(f"gaps.col.{side}", **names) for side in names}
+    """The notes of the search that one has to bear in mind, and which columns were compared."""
+    rows, notes = column_rows(it)
+    titles = {side: label(f"gaps.col.{side}", left=it.words[0], right=it.words[1]) for side in ("left", "right")}
     table = [{titles.get(key, key): value for key, value in row.items()} for row in rows]
-    notes = [note for note in (*it.one.matching.notes, *it.one.gaps.notes) if not note.endswith(_ELSEWHERE)]
-    return [*_table(table), Prose("\n".join(f"- {in_prose(note, NOTE_LETTERS)}" for note in notes))]
+    bullets = "\n".join(f"- {in_prose(note, NOTE_LETTERS)}" for note in notes)
+    return [*([Prose(f"{label('gaps.notes.first')}\n\n{bullets}")] if notes else []), *_table(table)]
 
 # %% ../../nbs/reports/gap_pages.ipynb #c05da7c6
 def _each(
@@ -327,7 +372,7 @@ class GapPage:
 
     def top(self) -> Parts:
         """The gaps to look at first, with the records of both sides."""
-        return _each(self.found, "top", lambda it: exhibits(it.one, it.order, self.most))
+        return _each(self.found, "top", lambda it: _top(it, self.most))
 
     def reliability(self) -> Parts:
         """What each source lacks and has twice."""
@@ -339,10 +384,11 @@ class GapPage:
         count = sum(len(it.known) for it in shown)
         if not count:
             return Parts()
+        record = [say("gaps.worklist.record")] if not any(it.one.about for it in shown) else []
         if not write:
-            return Parts(say("gaps.worklist"), Prose(say_count("gaps.worklist.off", count)))
+            return Parts(say("gaps.worklist"), Prose(say_count("gaps.worklist.off", count)), *record)
         notes = "\n".join(f"- {in_prose(note)}" for note in write_worklist(shown))
-        return Parts(say("gaps.worklist"), Prose(say_count("gaps.worklist.told", count)), Prose(notes))
+        return Parts(say("gaps.worklist"), Prose(say_count("gaps.worklist.told", count)), Prose(notes), *record)
 
     def notes(self) -> Parts:
         """Which columns were compared, and what was decided on the way."""

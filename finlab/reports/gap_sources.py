@@ -4,25 +4,29 @@
 
 # %% auto #0
 __all__ = ['NO_COLUMN', 'COLUMNS_OF', 'MOST_NAME', 'SEED', 'BANK_ROLES', 'INVOICE_ROLES', 'Rows', 'Asked', 'read_table',
-           'name_sources', 'Comparison', 'compare', 'sample_comparisons', 'count_found', 'read_comparisons']
+           'name_sources', 'Comparison', 'compare', 'sample_comparisons', 'count_found', 'last_days',
+           'read_comparisons']
 
 # %% ../../nbs/reports/gap_sources.ipynb #534ff22f
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Day
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..core import trace
 from ..core.checks import check_choice, check_path, check_positive_int
 from ..core.errors import InputError
 from ..data.relation import ROW
-from ..gaps.matching.books import Rates
+from ..gaps.comparing.sides import paired
+from ..gaps.matching.books import Rates, lay
 from ..gaps.bridge import bridge
 from ..gaps.match import FIRST_DAY, LAST_DAY, Matching, match
 from ..gaps.comparing.readings import Reading
@@ -280,6 +284,27 @@ def count_found(truth: Gaps, found: Gaps, sources: Sequence[str]) -> int:
     return sum((gap.kind, _rows(gap.evidence, ("left", "right"))) in known for gap in truth)
 
 # %% ../../nbs/reports/gap_sources.ipynb #7d0f19ef
+def _plain_days(values: pa.ChunkedArray) -> bool:
+    """Whether a column holds days, or moments that name no zone: then no reading of it is to be found."""
+    return pa.types.is_date(values.type) or (pa.types.is_timestamp(values.type) and values.type.tz is None)
+
+
+def last_days(one: Comparison, readings: Mapping[str, Reading] | None = None) -> list[Day | None]:
+    """The day of the last record of each of two sources; None where there is none."""
+    roles = {role: pair for role, pair in one.matching.roles.items() if role in ("amount", "date")}
+    if "date" not in roles:
+        return [None, None]
+    columns = [table[name] for table, name in zip(one.tables, roles["date"], strict=True)]
+    if all(map(_plain_days, columns)):
+        days = [pc.max(column).as_py() for column in columns]  # pyright: ignore[reportAttributeAccessIssue]
+        return [day.date() if isinstance(day, datetime) else day for day in days]
+    with paired(*one.tables, one.matching.sources) as sides:
+        lay(sides[0].relation.connection, sides, roles, readings)
+        query = "SELECT (SELECT max(day) FROM l), (SELECT max(day) FROM r)"
+        (found,) = sides[0].relation.connection.execute(query).fetchall()
+    return [None if day is None else Day(1970, 1, 1) + timedelta(days=day) for day in found]
+
+
 def read_comparisons(left: Any, right: Any, asked: Asked) -> list[Comparison]:
     """Compare two sources, or the sample company's if neither is given; InputError if only one is."""
     if left is None and right is None:
@@ -296,5 +321,12 @@ def read_comparisons(left: Any, right: Any, asked: Asked) -> list[Comparison]:
         raise InputError(f"{lost} is not given; expected both left and right: a gap lies between two tables")
     names = name_sources(left, right)
     reads = asked.left_read, asked.right_read
-    tables = tuple(read_table(*one) for one in zip((left, right), names, reads, strict=True))
-    return [compare((tables[0], tables[1]), names, asked)]
+    with trace.hold_reads() as held:
+        tables, noted = list[pa.Table](), list[dict[str, Any]]()
+        for source, name, read in zip((left, right), names, reads, strict=True):
+            tables.append(read_table(source, name, read))
+            noted.append(held[-1])
+        one = compare((tables[0], tables[1]), names, asked)
+        for note, day in zip(noted, last_days(one, asked.readings), strict=True):
+            note["as_of"] = note["as_of"] if "loaded_at" in note else day
+    return [one]

@@ -54,6 +54,15 @@ GAP_ANSWER = {
         "of that, {money} is sure (95% or more), and {expected} is to be expected",
         "其中 {money} 有把握（概率不低于 95%），预期为 {expected}",
     ),
+    "small": (
+        "{count} of the gaps are below the materiality of {least}; together they come to {money}.",
+        "其中 {count} 处低于重要性水平 {least}，合计 {money}。",
+    ),
+    "small.one": (
+        "1 of the gaps is below the materiality of {least}, with {money}.",
+        "其中 1 处低于重要性水平 {least}，金额 {money}。",
+    ),
+    "small.none": ("No gap is below the materiality of {least}.", "没有低于重要性水平 {least} 的差异。"),
     "ambiguous": (
         "For {count} gaps several explanations fit equally well; all are listed, and none is picked.",
         "有 {count} 处差异存在多种同样合理的解释：全部列出，不作取舍。",
@@ -110,13 +119,15 @@ add_labels(GAP_SAMPLES, "gaps.")
 # %% ../../nbs/reports/gap_words.ipynb #1aa8157f
 GAP_SECTIONS = {
     "fix": (
-        "## What to fix first\n\nGaps that have one remedy are one line. The order is that of the money to be "
-        "expected (amount times probability), as a share of all that is to be expected in the same currency; a "
-        "currency counts as often as it has gaps. *99% of USD* is the share in the currency in which it is largest.",
-        "## 首先处理什么\n\n处理办法相同的差异合为一行，按预期金额（金额乘以概率）占同币种全部预期金额的份额排序，"
-        "各币种按其差异数加权；“USD 的 99%”是份额最大的币种中的份额。",
+        "## What to fix first\n\nGaps that have one remedy are one line. *Share* is the line's part of all the money "
+        "to be expected (amount times probability); the largest comes first.",
+        "## 首先处理什么\n\n处理办法相同的差异合为一行。“份额”是该行占全部预期金额（金额乘以概率）的比例，大者在前。",
     ),
-    "share_of": ("{share} of {code}", "{code} 的 {share}"),
+    "fix.mean": (
+        "Here are several currencies, so a line's share is the average of its shares in each of them. A currency with "
+        "twice as many gaps counts twice as much.",
+        "此处有多种币种，因此一行的份额是其在各币种中份额的加权平均，差异数多一倍的币种权重也大一倍。",
+    ),
     "what": ("{what}, {mostly}", "{what}，{mostly}"),
     "mostly": ("mostly {party} ({count})", "多为 {party}（{count} 处）"),
     "agreement": (
@@ -151,12 +162,16 @@ GAP_SECTIONS = {
         "金额不同的为差额；日期或币种不同的为全额；能合计相符的拆分与合并为零。",
     ),
     "top": (
-        "## The gaps to look at first\n\nThe records of both sides stand beside each other; what differs in the "
-        "compared columns is in bold. The percentage is the probability that this is the explanation. With "
-        "several currencies, the list takes the largest of each in turn. All gaps "
-        "are in the worklist.",
-        "## 首先查看的差异\n\n两方记录并排列出，所比较的列中不同之处加粗；百分比是该解释成立的概率。"
-        "有多种币种时，各币种依次取最大者。全部差异见工作清单。",
+        "## The gaps to look at first\n\nThe records of both sides stand beside each other. Where an amount, a day or "
+        "a currency makes it a gap, that line is in bold; other lines may differ as well. The percentage is the "
+        "probability that this is the explanation. With several currencies, the list takes the largest of each in "
+        "turn.",
+        "## 首先查看的差异\n\n两方记录并排列出。造成差异的金额、日期或币种加粗，其他各行也可能不同。"
+        "百分比是该解释成立的概率。有多种币种时，各币种依次取最大者。",
+    ),
+    "top.more": (
+        "{shown} of {count} gaps are shown here. How to get all of them is said under *The worklist*.",
+        "此处列出 {count} 处差异中的 {shown} 处；如何取得全部差异，见“工作清单”。",
     ),
     "reliability": (
         "## How reliable each source is\n\nOf a record that one source has and the other lacks, or has twice, it is "
@@ -195,6 +210,12 @@ GAP_END = {
         "the page and ends in `.worklist.xlsx`.",
         "全部 {count} 处差异及两方记录已写入本页旁的 Excel 文件：文件名与本页相同，以 `.worklist.xlsx` 结尾。",
     ),
+    "worklist.record": (
+        "To decide about gaps one by one, and to see at the next run which of them are gone and which are new, record "
+        "them: `finlab gaps run LEFT RIGHT`, with the two sources in the place of LEFT and RIGHT.",
+        "若要逐项处理差异，并在下次运行时看到哪些已消失、哪些是新的，请将其登记：`finlab gaps run LEFT RIGHT`，"
+        "其中 LEFT 与 RIGHT 为两个来源。",
+    ),
     "worklist.off": (
         "All {count} gaps, with the records of both sides, can come as an Excel file to work through: give the same "
         "command with `-p worklist=true`.",
@@ -213,9 +234,15 @@ GAP_END = {
     "note": ("{count} gaps; {expected} to be expected", "{count} 处差异；预期 {expected}"),
     "note.one": ("1 gap; {expected} to be expected", "1 处差异；预期 {expected}"),
     "notes": (
-        "## Notes\n\nWhich columns were compared, and what was decided on the way.",
-        "## 说明\n\n比较了哪些列，以及过程中作出的决定（部分原文为英文）。",
+        "## Notes\n\nWhich columns were compared, and how they were read.",
+        "## 说明\n\n比较了哪些列，以及如何读取。",
     ),
+    "notes.first": ("**To bear in mind:**", "**请注意**（原文为英文）："),
+    "read.found": ("found", "自动识别"),
+    "read.given": ("given", "指定"),
+    "read.side": ("{source}: {how}", "{source}：{how}"),
+    "read.and": ("; ", "；"),
+    "read.comma": (", ", "，"),
     "reading": (
         "## How to read this page\n\n- **A gap is a fact, its explanation is not.** That no partner was found is "
         "certain within the days and columns compared; why, has a probability.\n- **The probability** is that of the "
@@ -235,6 +262,7 @@ add_labels(GAP_END, "gaps.")
 GAP_ONE = {
     "one": ("{what}, {money} at stake, {sure}\u00a0sure", "{what}，涉及 {money}，把握\u00a0{sure}"),
     "one.free": ("{what}, nothing at stake, {sure}\u00a0sure", "{what}，不涉及金额，把握 {sure}"),
+    "called": ("{record}: {what}", "{record}：{what}"),
     "explanations": (
         "One of {count} explanations, at most {most} each.",
         "{count} 种解释之一，各不超过 {most}。",
@@ -290,6 +318,8 @@ GAP_COLUMNS = {
     "under_way": ("under way or of before", "在途或期前"),
     "role": ("what it is", "含义"),
     "column": ("column", "列"),
+    "compared": ("compared as", "比较方式"),
+    "chosen": ("chosen", "选定方式"),
     "field": ("", ""),
     "left": ("column of {left}", "{left}的列"),
     "right": ("column of {right}", "{right}的列"),

@@ -132,6 +132,11 @@ def _column_texts(column: Any, decimals: int | None) -> list[str]:
     return ["—" if pd.isna(value) else _written_number(value, places) for value in column.tolist()]
 
 # %% ../../nbs/reports/page.ipynb #e319100a
+def _spoken(name: str) -> str:
+    """Write the name of a column as words, if it is one that a program gave; a heading in words stays as it is."""
+    return name.replace("_", " ") if name.isascii() and name.isidentifier() else name
+
+
 class Table:
     """A frame that is shown with readable numbers and with column names in the language of the run."""
 
@@ -144,7 +149,7 @@ class Table:
 
     def _name(self, column: Any) -> str:
         key = f"{self.prefix}{column}"
-        return label(key) if has_label(key) else str(column).replace("_", " ")
+        return label(key) if has_label(key) else _spoken(str(column))
 
     def _written(self) -> Any:
         import pandas as pd

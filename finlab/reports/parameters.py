@@ -167,7 +167,10 @@ def _choice(kind: Kind, value: Any) -> Any:
 
 
 def _split(value: Any) -> list[Any]:
-    """Read a list from a comma-separated text (quotes protect a comma) or JSON; containers stay as they are."""
+    """Read a list from a comma-separated text or JSON; containers stay as they are.
+
+    Quotes protect a comma; one that follows an equals sign and ends an item, as in decimal=, is the value.
+    """
     if not isinstance(value, str):
         return list(value) if isinstance(value, Iterable) and not isinstance(value, Mapping) else [value]
     if value.lstrip().startswith("["):
@@ -176,7 +179,18 @@ def _split(value: Any) -> list[Any]:
         rows = list(csv.reader([value], skipinitialspace=True, strict=True))
     except csv.Error as problem:
         raise ValueError(str(problem)) from None
-    return [item.strip() for item in rows[0]] if rows else []
+    return _with_commas([item.strip() for item in rows[0]]) if rows else []
+
+
+def _with_commas(items: list[str]) -> list[str]:
+    """Give items such as decimal= the comma back at which they were cut off: nothing stands before the next one."""
+    found = list[str]()
+    for item in items:
+        if not item and found and found[-1].endswith("="):
+            found[-1] += ","
+        else:
+            found.append(item)
+    return found
 
 # %% ../../nbs/reports/parameters.ipynb #2ac31e12
 def find_source(value: Any) -> str:

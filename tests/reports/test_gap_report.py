@@ -16,13 +16,14 @@ import pyarrow as pa
 import pytest
 
 import finlab
+from finlab.core import trace
 from finlab.core.errors import InputError
 from finlab.data.company import company
 from finlab.data.store import Store
 from finlab.gaps.bridge import END, START
 from finlab.gaps.matching.absences import EARLY, LATE
 from finlab.gaps.record import KINDS
-from finlab.reports.gap_figures import plot_money
+from finlab.reports.gap_figures import money_words, plot_money
 from finlab.reports.gap_numbers import (
     AGES,
     COLUMNS,
@@ -34,9 +35,18 @@ from finlab.reports.gap_numbers import (
     money_of,
     reliability,
 )
-from finlab.reports.gap_pages import GapPage, answer_lines, look_for_gaps
-from finlab.reports.gap_records import exhibits, said_of
-from finlab.reports.gap_sources import SEED, Asked, Comparison, compare, count_found, name_sources, read_comparisons
+from finlab.reports.gap_pages import GapPage, answer_lines, column_rows, look_for_gaps
+from finlab.reports.gap_records import exhibits, said_of, title_of, written, written_amount
+from finlab.reports.gap_sources import (
+    SEED,
+    Asked,
+    Comparison,
+    compare,
+    count_found,
+    last_days,
+    name_sources,
+    read_comparisons,
+)
 from finlab.reports.gap_worklist import sheets_of
 from finlab.reports.labels import LABELS, has_label, use_language
 from finlab.reports.run import describe, templates
@@ -205,16 +215,31 @@ def test_what_to_fix_first_weighs_currencies_by_their_gaps_not_by_the_size_of_th
     euros = [("value", "EUR", 600, ""), ("missing", "EUR", 100, ""), ("missing", "EUR", 100, ""),
              ("missing", "EUR", 200, "")]  # fmt: skip
     first, second, third = fix_first(lines_of(*euros, ("sign", "JPY", 5_000_000, "")))
-    assert [(one.kind, one.code, one.share) for one in (first, second, third)] == [
-        ("value", "EUR", 0.6), ("missing", "EUR", 0.4), ("sign", "JPY", 1.0)]  # fmt: skip
-    assert [one.weight for one in (first, second, third)] == pytest.approx([0.8 * 0.6, 0.8 * 0.4, 0.2])
+    assert [(one.kind, pytest.approx(one.share)) for one in (first, second, third)] == [
+        ("value", 0.8 * 0.6), ("missing", 0.8 * 0.4), ("sign", 0.2)]  # fmt: skip
     shuffled = fix_first(lines_of(("sign", "JPY", 5_000_000, ""), *euros[::-1]))
     assert [one.kind for one in shuffled] == ["value", "missing", "sign"]
 
 
 def test_gaps_without_money_come_last_and_more_of_them_first() -> None:
     found = fix_first(lines_of(*[("timing", "EUR", 0, "")] * 3, ("duplicate", "EUR", 0, ""), ("value", "EUR", 1, "")))
-    assert [(one.kind, one.weight) for one in found] == [("value", 1.0), ("timing", 0.0), ("duplicate", 0.0)]
+    assert [(one.kind, one.share) for one in found] == [("value", 1.0), ("timing", 0.0), ("duplicate", 0.0)]
+
+
+def test_the_shown_shares_fall_and_add_up_to_all_of_it() -> None:
+    lines = [("value", "EUR", 600, ""), ("missing", "EUR", 400, ""), ("sign", "JPY", 5_000, ""),
+             ("unit", "JPY", 90_000, ""), *[("timing", "USD", 0, "")] * 9]  # fmt: skip
+    shares = [one.share for one in fix_first(lines_of(*lines))]
+    assert shares == sorted(shares, reverse=True) and sum(shares) == pytest.approx(1.0)
+
+
+def test_the_page_says_what_a_share_is_only_where_there_are_several_currencies() -> None:
+    books = ledger()
+    several = compared(books, spoiled(books), currency=["currency"])
+    assert "average of its shares" in words(GapPage([several]).fix_first())
+    only = compared(books.assign(currency="EUR"), books.assign(currency="EUR").drop(index=[3]), currency=["currency"])
+    shown = words(GapPage([only]).fix_first())
+    assert "average" not in shown and ">100%<" in shown and " of EUR" not in shown
 
 
 def test_money_under_way_is_not_held_against_a_source() -> None:
@@ -313,7 +338,7 @@ def test_several_explanations_are_all_told_and_none_is_picked() -> None:
     assert len(told) > 1 and all(line.startswith("Or, ") or line.endswith(" more") for line in told[1:])
 
 
-def test_the_records_of_both_sides_stand_beside_each_other_with_what_differs_in_bold() -> None:
+def test_the_records_of_both_sides_stand_beside_each_other_with_what_makes_the_gap_in_bold() -> None:
     books = ledger().assign(memo="m")
     it = compared(books, spoiled(books).rename(columns={"memo": "purpose"}), currency=["currency"], text=["-"])
     for exhibit, place in zip(exhibits(it.one, it.order, 99), it.order, strict=True):
@@ -321,10 +346,112 @@ def test_the_records_of_both_sides_stand_beside_each_other_with_what_differs_in_
         for source, table in zip(it.one.matching.sources, it.one.tables, strict=True):
             for row in gap.rows(source):
                 assert f"{source}, row {row:,}" in shown
-                assert f">{table['amount'][row].as_py()}<" in shown.replace("<strong>", "").replace("</strong>", "")
+                assert f">{table['amount'][row].as_py():,.2f}<" in shown.replace("<strong>", "").replace(
+                    "</strong>", ""
+                )
             assert gap.rows(source) or f"{source}: none" in shown
         assert ("<strong>" in shown) == (gap.kind in ("unit", "currency"))
+        line = "currency" if gap.kind == "currency" else "amount"
+        assert [f"<th>{line}</th><td><strong>"] * ("<strong>" in shown) == re.findall(
+            r"<th>\w+</th><td><strong>", shown
+        )
         assert "purpose" in shown or "memo" in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(597915.0, "597,915.00"), (16054.6, "16,054.60"), (Decimal("-1234.5"), "-1,234.50"), (7, "7.00"),
+     (1.2345, "1.2345"), ("1.234,5", "1.234,5"), (None, "—"), (float("nan"), "—"), (float("inf"), "inf")],
+)  # fmt: skip
+def test_an_amount_is_written_as_one(value: Any, told: str) -> None:
+    assert written_amount(value) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(Decimal("2160000.00"), "2,160,000.00"), (Decimal("1.0000"), "1.0000"), (Decimal(1234567), "1234567"),
+     (1234567, "1234567"), (2024.0, "2024.0"), (Decimal("NaN"), "NaN")],
+)  # fmt: skip
+def test_other_decimals_have_their_thousands_apart_and_codes_have_not(value: Any, told: str) -> None:
+    assert written(value) == told
+
+
+def test_a_gap_is_called_by_party_reference_day_and_amount_apart() -> None:
+    books = ledger(party="Müller & Co", reference=[f"INV-{number:05}" for number in range(240)]).assign(currency="EUR")
+    it = compared(books, spoiled(books).assign(currency="EUR"))
+    titles = {gap.kind: title_of(it.one, gap) for gap in it.one.gaps}
+    row = books.loc[53]
+    called = f"Müller & Co · INV-00053 · {row['date']:%Y-%m-%d} · {row['amount']:,.2f}: power of ten"
+    assert titles["unit"].startswith(called)
+    bare = compared(books[["amount"]], books[["amount"]].drop(index=[7]), amount=["amount"], unit="EUR")
+    assert title_of(bare.one, bare.one.gaps[0]).startswith(f"{books['amount'][7]:,.2f}: missing in bank")
+
+
+def test_gaps_below_the_materiality_are_counted_and_added_by_currency() -> None:
+    books = ledger()
+    one = compared(books, spoiled(books), currency=["currency"]).one
+    plain, known = answer_lines(Counted(one))[0], Counted(one).known
+    assert "materiality" not in plain
+    least = float(sorted(known["amount"])[3])
+    small = known[known["amount"].astype(float) < least]
+    told = answer_lines(Counted(one, least))[0]
+    assert len(small) == 3 and f"3 of the gaps are below the materiality of {least:,.2f}" in told
+    sums = told.partition("materiality")[2]
+    assert all(f"{money.amount:,.2f} <bdi>{money.code}" in sums for money in money_of(small))
+    assert "No gap is below the materiality of 0.01." in answer_lines(Counted(one, 0.01))[0]
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_up_to_four_sums_are_all_named(count: int) -> None:
+    lines = lines_of(*[("value", f"C{place}", 100 + place, "") for place in range(count)])
+    told = money_words(money_of(lines))
+    assert [f"{100 + place}.00 C{place}" in told for place in range(min(count, 4))] == [True] * min(count, 4)
+    assert ("more" in told) == (count > 4)
+
+
+def test_what_to_bear_in_mind_comes_before_how_the_columns_were_read() -> None:
+    books = ledger()
+    texts = spoiled(books).assign(amount=lambda frame: [str(one).replace(".", ",") for one in frame["amount"]])
+    texts["date"] = texts["date"].dt.strftime("%d.%m.%Y")
+    texts.loc[5, "amount"] = "?"
+    it = compared(books, texts, currency=["currency"])
+    rows, notes = column_rows(it)
+    assert [(row["role"], row["compared"], row["chosen"]) for row in rows] == [
+        ("amount", "numbers; bank: decimal mark ','", "found"),
+        ("date", "days; bank: day first", "found"),
+        ("party", "texts", "found"),
+        ("currency", "codes", "given"),
+    ]
+    assert [note for note in notes if note.startswith("bank: 1 values of 'amount' could not be read")] and all(
+        not note.startswith("compared as") and "by names" not in note for note in notes
+    )
+    shown = words(GapPage([it]).notes())
+    assert "To bear in mind" in shown and shown.index("could not be read") < shown.index("decimal mark")
+    assert not re.search("TIMESTAMP|DECIMAL|DOUBLE", shown)
+    assert "To bear in mind" not in words(GapPage([compared(books, books, currency=["currency"])]).notes())
+
+
+def test_a_source_with_odd_names_has_its_columns_read_in_words_too(chinese: None) -> None:
+    books = ledger(60).rename(columns={"amount": 'a\'b; (x) "y"', "date": "d, e"})
+    names = ("l's 'a' (1)", "r; s_t")
+    asked = Asked(amount=[books.columns[2]], day=["d, e"], currency=["currency"])
+    it = Counted(compare((arrow(books), arrow(books)), names, asked))
+    rows, notes = column_rows(it)
+    assert [row["compared"] for row in rows] == ["数值", "日期", "文本", "代码"]
+    assert [row["chosen"] for row in rows] == ["指定", "指定", "自动识别", "指定"] and len(notes) <= 1
+    shown = words(GapPage([it]).notes())
+    assert "r; s_t的列" in shown and "compared as" not in shown
+
+
+def test_the_page_says_how_many_gaps_it_shows_and_how_to_get_all(sample: list[Comparison]) -> None:
+    books = ledger()
+    it = compared(books, spoiled(books), currency=["currency"])
+    told = f"2 of {len(it.known)} gaps are shown here"
+    assert told in words(GapPage([it], 2).top()) and "shown here" not in words(GapPage([it], 99).top())
+    assert "are in the worklist" not in words(GapPage([it], 2).top())
+    said = words(GapPage([it]).worklist())
+    assert "-p worklist=true" in said and "finlab gaps run LEFT RIGHT" in said
+    assert "finlab gaps run" not in words(GapPage([Counted(one) for one in sample]).worklist())
 
 
 def test_hostile_texts_are_shown_and_do_not_act() -> None:
@@ -425,6 +552,8 @@ def test_tables_of_the_store_and_a_column_of_row_numbers(workbench: Path) -> Non
     Store().write("bank", spoiled(books.drop(columns="_row")), as_of="2026-05-01")
     (one,) = read_comparisons("books.csv", "bank", Asked(currency=["currency"]))
     assert one.matching.sources == ("books", "bank") and len(one.gaps) == 6
+    reads = {read["name"]: str(read["as_of"])[:10] for read in trace.records("read")}
+    assert reads["bank"] == "2026-05-01" and reads["books"] == f"{books['date'].max():%Y-%m-%d}"
     assert max(row for gap in one.gaps for row in gap.rows("books")) < 240
     assert len(exhibits(one, Counted(one).order, 9)) == 6
 
@@ -451,6 +580,45 @@ def test_the_default_page(workbench: Path, given: dict[str, Any]) -> None:
     assert beside.exists() == bool(given) and record["files"] == ([beside.name] if given else [])
     if given:
         assert openpyxl.load_workbook(beside).sheetnames == ["差异", "记录 1", "记录 2"]
+
+
+def test_a_file_with_decimal_commas_is_read_as_the_help_says(workbench: Path) -> None:
+    books = ledger(60)
+    books.to_csv("a.csv", index=False)
+    texts = books.assign(amount=[str(amount).replace(".", ",") for amount in books["amount"]])
+    texts.to_csv("b.csv", index=False, sep=";")
+    made = finlab.run("gaps", left="a.csv", right="b.csv", right_read="delimiter=;,decimal=,")
+    assert made.status == "complete" and made.results["a – b.agreeing"] == 60
+
+
+def test_the_last_days_are_those_of_the_comparison_however_they_are_written() -> None:
+    books = ledger(60).assign(currency="EUR")
+    moments = books.assign(date=books["date"] + pd.Timedelta(hours=23, minutes=59))
+    nothing = books.assign(date=books["date"].where(books["date"] < books["date"].iloc[-1]))
+    zoned = books.assign(date=moments["date"].dt.tz_localize("UTC"))
+    texts = books.assign(date=books["date"].dt.strftime("%d.%m.%Y"))
+    last = books["date"].max().date()
+    for other in (moments, zoned, texts):
+        assert last_days(compared(books, other, day=["date"]).one) == [last, last]
+    assert last_days(compared(books, nothing, day=["date"]).one) == [last, nothing["date"].max().date()]
+    assert last_days(compared(books, books, day=["-"]).one) == [None, None]
+
+
+def test_the_page_states_the_day_of_the_last_record_and_not_that_of_the_file(workbench: Path) -> None:
+    books = ledger(60)
+    late = books.assign(date=books["date"] + pd.Timedelta(days=2))
+    books.to_csv("a.csv", index=False)
+    late.assign(date=late["date"].dt.strftime("%d.%m.%Y")).to_csv("b.csv", index=False)
+    made = finlab.run("gaps", left="a.csv", right="b.csv")
+    last = books["date"].max(), late["date"].max()
+    reads = json.loads(made.json_path.read_text())["reads"]
+    assert [(read["name"], read["as_of"]) for read in reads] == [
+        ("a", f"{last[0]:%Y-%m-%d}"), ("b", f"{last[1]:%Y-%m-%d}")]  # fmt: skip
+    assert f"Data up to {last[1]:%Y-%m-%d}" in made.path.read_text()
+    books.drop(columns="date").to_csv("a.csv", index=False)
+    made = finlab.run("gaps", left="a.csv", right="a.csv")
+    assert [read["as_of"] for read in json.loads(made.json_path.read_text())["reads"]] == [None, None]
+    assert "Data up to" not in made.path.read_text()
 
 
 @pytest.mark.slow

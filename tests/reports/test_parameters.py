@@ -209,3 +209,21 @@ def test_the_template_reads(workbench: Path) -> None:
         assert read_parameters(path)
         json.loads(path.read_text())
     assert "horizon" in describe("forecast")
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("decimal=,", ["decimal=,"]),
+        ("delimiter=;,decimal=,", ["delimiter=;", "decimal=,"]),
+        ("decimal=,,encoding=cp1252", ["decimal=,", "encoding=cp1252"]),
+        ("delimiter=,,decimal=,", ["delimiter=,", "decimal=,"]),
+        ('"decimal=,",encoding=utf8', ["decimal=,", "encoding=utf8"]),
+        ('["decimal=,"]', ["decimal=,"]),
+        ("a,,b", ["a", "", "b"]),
+        ("sheet=Sales,", ["sheet=Sales", ""]),
+        ("sheet=", ["sheet="]),
+    ],
+)
+def test_a_comma_can_be_the_value_of_a_named_item(text: str, items: list[str]) -> None:
+    assert convert(Kind("str", many=True), text) == items
