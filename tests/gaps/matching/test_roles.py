@@ -109,3 +109,38 @@ def test_a_name_with_quotes_or_commands_in_it_is_a_name(name: str) -> None:
 def test_empty_tables_have_the_roles_that_are_said() -> None:
     with sides(LEDGER.head(0), BANK.head(0)) as both:
         assert find_roles(both, Roles(amount=("gross", "Betrag")))[0]["amount"] == ("gross", "Betrag")
+
+
+def test_a_column_of_days_is_found_by_its_values_if_it_is_the_only_one() -> None:
+    left = pd.DataFrame({"amount": [1.0, 2.0], "date": ["2026-01-01", "2026-01-02"]})
+    for days in (
+        ["2026-01-01", "2026-01-03"],
+        pd.to_datetime(["2026-01-01", "2026-01-03"]),
+        ["2026-01-01 08:00", None],
+    ):
+        with sides(
+            left, pd.DataFrame({"amount": [1.0, 2.0], "booked": days, "code": ["20260101", "20260102"]})
+        ) as both:
+            found, notes = find_roles(both)
+        assert found["date"] == ("date", "booked") and "date: ledger's 'date' and bank's 'booked', by names" in notes[1]
+    two = pd.DataFrame({"amount": [1.0], "xx": ["2026-01-01"], "yy": ["2026-01-02"]})
+    with sides(left, two) as both:
+        found, notes = find_roles(both)
+    assert "date" not in found and notes[-1].startswith("no day is compared: not both tables have a column of days")
+    with sides(left, two) as both:
+        assert not [note for note in find_roles(both, {"date": ""})[1] if "no day" in note]
+
+
+def test_what_one_table_has_apart_is_looked_for_in_the_text_of_the_other() -> None:
+    left = pd.DataFrame({"amount": [1.0], "date": ["2026-01-01"], "supplier": ["Muller"], "invoice": ["A1"]})
+    right = pd.DataFrame({"amount": [1.0], "date": ["2026-01-01"], "description": ["MULLER A1"]})
+    with sides(left, right) as both:
+        found, notes = find_roles(both)
+        assert found["reference"] == ("invoice", "description") and found["text"] == ("supplier", "description")
+        assert "party" not in found and notes[-1].endswith("of which one is a text that may have it")
+        assert "reference" not in find_roles(both, {"reference": ""})[0]
+        assert "text" not in find_roles(both, {"text": ""})[0]
+    with sides(right, left) as both:
+        assert find_roles(both)[0]["reference"] == ("description", "invoice")
+    with sides(left.assign(text=["rent"]), right) as both:  # both have a text: these are compared
+        assert find_roles(both)[0]["text"] == ("text", "description")
