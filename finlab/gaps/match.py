@@ -286,7 +286,7 @@ def match(
         found, notes = find_roles(sides, roles)
         books = lay(connection, sides, found, readings, rates, currency)
         has, cited = settle_references(connection, sides, found, books.has)
-        named = same_parties(connection, (sides[0].source, sides[1].source), said) if has.party else ()
+        has, named = same_parties(connection, (sides[0].source, sides[1].source), said, has)
         steps.advance()
         with _no_rounds():
             result = search(connection, has, said, tolerance)

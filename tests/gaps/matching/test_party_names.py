@@ -7,7 +7,7 @@ from random import Random
 import pandas as pd
 import pytest
 from hypothesis import given
-from sides import FEW, ROWS, WINDOW, opened
+from sides import ALL, FEW, ROWS, WINDOW, opened
 
 from finlab.gaps.match import match
 from finlab.gaps.matching import names as room
@@ -116,13 +116,13 @@ def test_equal_amounts_prove_nothing_and_two_that_fit_alike_neither() -> None:
     assert aliases(connection, "r", WINDOW) == []
     rare = [Row(50_000 + at, 30 * at, name) for at in range(3) for name in ("a", "b")]
     connection = opened(rare, [row._replace(party="x") for row in rare[::2]])
-    assert same_parties(connection, ("left", "right"), WINDOW)[0].startswith("2 parties of left (such as 'a') and 1")
+    assert same_parties(connection, ("left", "right"), WINDOW, ALL) == (ALL, ())
 
 
 def test_the_mark_of_a_renamed_row_is_that_of_its_new_name() -> None:
     rows = [Row(100 + at, at, "a b") for at in range(5)]
     connection = opened(rows, [row._replace(party="b a") for row in rows])
-    assert len(same_parties(connection, ("left", "right"), WINDOW)) == 1
+    assert len(same_parties(connection, ("left", "right"), WINDOW, ALL)[1]) == 1
     query = "SELECT count(*) FROM l JOIN r USING (row, mark, party, cents)"
     assert connection.execute(query).fetchall() == [(5,)]
 
@@ -131,5 +131,20 @@ def test_names_from_strangers_are_only_names() -> None:
     hostile = "'; DROP TABLE l; --"
     rows = [Row(100 + at, at, hostile) for at in range(5)]
     connection = opened(rows, [row._replace(party="<b>x</b>") for row in rows])
-    (note,) = same_parties(connection, ("left", "right"), WINDOW)
+    _, (note,) = same_parties(connection, ("left", "right"), WINDOW, ALL)
     assert "'<b>x</b>' is" in note and connection.execute("SELECT count(*) FROM l").fetchall() == [(5,)]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.9])
+def test_where_names_have_nothing_in_common_rows_are_compared_without_them(share: float) -> None:
+    ledger = books([f"Customer {at}" for at in range(200)])
+    other = ledger.index < share * len(ledger)
+    numbers = pd.Series([f"K-{7000 + 13 * at}" for at in ledger.index])
+    bank = ledger.assign(party=ledger["party"].where(~other, numbers)).drop(index=[230])
+    ledger.loc[other, "party"] = [f"Client {at}" for at in range(int(other.sum()))]
+    found = match(ledger, bank, names=("ledger", "bank"))
+    without = [note for note in found.notes if "rows are compared without parties" in note]
+    doubt = [note for note in found.notes if "bring the names to one form, or say party=''" in note]
+    assert (len(without), len(doubt)) == (int(share > 0.5), int(0.2 < share < 0.5))
+    if without:
+        assert [(gap.kind, gap.rows("ledger")) for gap in found.gaps] == [("missing", (230,))]
