@@ -5485,6 +5485,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                    'finlab/gaps/matching/explanations.py')},
             'finlab.gaps.matching.names': { 'finlab.gaps.matching.names.Alias': ( 'gaps/matching/names.html#alias',
                                                                                   'finlab/gaps/matching/names.py'),
+                                            'finlab.gaps.matching.names.Strange': ( 'gaps/matching/names.html#strange',
+                                                                                    'finlab/gaps/matching/names.py'),
                                             'finlab.gaps.matching.names._alike': ( 'gaps/matching/names.html#_alike',
                                                                                    'finlab/gaps/matching/names.py'),
                                             'finlab.gaps.matching.names._forms': ( 'gaps/matching/names.html#_forms',

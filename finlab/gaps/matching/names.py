@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['INSIDE', 'MOST_EQUAL', 'ALIKE', 'LEAST_ALIKE', 'LEAST_SHARED', 'LEAST_ROWS', 'MOST_TOLD', 'LEAST_STRANGE',
            'MOST_STRANGE', 'LEAST_SIZE', 'OTHER_NAMES', 'WITHOUT', 'likeness', 'count_parties', 'Alias', 'aliases',
-           'same_parties']
+           'Strange', 'same_parties']
 
 # %% ../../../nbs/gaps/matching/names.ipynb #9d4c36a5
 import re
@@ -153,12 +153,32 @@ def _told(found: list[Alias], source: str, other: str) -> list[str]:
     return [f"parties of {source} under another name in {other}: {'; '.join(named)}{more}"] if found else []
 
 
-def _strange(connection: duckdb.DuckDBPyConnection) -> tuple[float, list[str]]:
-    """The share of the rows that are of strangers, on the side that has fewer of them; and the first of each side."""
+class Strange(NamedTuple):
+    """The share of rows that are of strangers, on the side with fewer of them, and the first stranger of each side.
+
+    `paid` is the share of these rows whose amount a stranger of the other side has as well, within the window.
+    """
+
+    share: float
+    paid: float
+    first: list[str]
+
+
+def _strange(connection: duckdb.DuckDBPyConnection, window: Window) -> Strange:
     sides = [_strangers(connection, which) for which in "lr"]
     sizes = [connection.execute(f"SELECT count(*) FROM {which}").fetchall()[0][0] for which in "lr"]
-    shares = [sum(some.values()) / max(size, LEAST_SIZE) for some, size in zip(sides, sizes, strict=True)]
-    return min(shares), [min(some) for some in sides if some]
+    rows = [sum(some.values()) for some in sides]
+    if not all(rows):
+        return Strange(0.0, 0.0, [])
+    strange = "(SELECT * FROM {} ANTI JOIN {}_parties USING (party) WHERE party <> '')"
+    near = f"coalesce(b.day - a.day BETWEEN {window.first} AND {window.last}, true)"
+    a, b = strange.format("l", "r"), strange.format("r", "l")
+    queries = f"{a} AS a SEMI JOIN {b} AS b", f"{b} AS b SEMI JOIN {a} AS a"
+    asked = (f"SELECT count(*) FROM {one} ON a.cents = b.cents AND {near}" for one in queries)
+    paid = [connection.execute(query).fetchall()[0][0] for query in asked]
+    share = min(count / max(size, LEAST_SIZE) for count, size in zip(rows, sizes, strict=True))
+    agreeing = max(count / size for count, size in zip(paid, rows, strict=True))
+    return Strange(share, agreeing, [min(some) for some in sides])
 
 
 def same_parties(
@@ -176,12 +196,12 @@ def same_parties(
     strange = _strangers(connection, "r")
     if left := [one for one in aliases(connection, "l", window) if one.name not in strange]:
         _renamed(connection, "l", left)
-    told, (share, first) = [*_told(right, sources[1], sources[0]), *_told(left, *sources)], _strange(connection)
-    if share > LEAST_STRANGE:
-        told.append(f"{share:.0%} of the rows and more, on either side, are of parties that the other source never "
-                    f"names (such as {listed(first)}): {OTHER_NAMES if share <= MOST_STRANGE else WITHOUT}")  # fmt: skip
-    if share > MOST_STRANGE:
-        has = has._replace(party=False)
-        for which in "lr":
-            connection.execute(f"UPDATE {which} SET party = '', mark = hash('', reference, text, currency)")
-    return has, tuple(told)
+    told, strange_rows = [*_told(right, sources[1], sources[0]), *_told(left, *sources)], _strange(connection, window)
+    without = strange_rows.share > MOST_STRANGE and strange_rows.paid > MOST_STRANGE
+    if strange_rows.share > LEAST_STRANGE:
+        large = f"{strange_rows.share:.0%} of the rows and more, on either side"
+        named = f"are of parties that the other source never names (such as {listed(strange_rows.first)})"
+        told.append(f"{large}, {named}: {WITHOUT if without else OTHER_NAMES}")
+    for which in "lr" if without else "":
+        connection.execute(f"UPDATE {which} SET party = '', mark = hash('', reference, text, currency)")
+    return has._replace(party=not without), tuple(told)
