@@ -1,6 +1,7 @@
 """The sources of `finlab gaps run`: what they are called, how each is read, and what is new about a run of theirs."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -87,7 +88,24 @@ def check_same_search(worklist: "Worklist", name: str, search: str) -> None:
         )
 
 
+_FORMS = (
+    (re.compile(r"(\w+): (.+), by names and values"), "columns, by names and values"),
+    (re.compile(r"compared as (\w+) \((.+)\)"), "compared as"),
+)
+
+
+def in_short(notes: Sequence[str]) -> tuple[str, ...]:
+    """Notes with those of one form, a line for each column, as one: what is to be borne in mind stands out."""
+    rest, lines = list(notes), list[str]()
+    for form, title in _FORMS:
+        found = [match for note in rest if (match := form.fullmatch(note))]
+        if len(found) > 1:
+            lines.append(f"{title}: {'; '.join(f'{match[1]} ({match[2]})' for match in found)}")
+            rest = [note for note in rest if not form.fullmatch(note)]
+    return (*rest, *lines)
+
+
 def with_new_notes(done: "RunResult", worklist: "Worklist") -> "RunResult":
     """A run with those of its notes that the run before it did not have: they were read."""
     before = {note for notes in worklist.runs(done.name)["notes"].tolist()[-2:-1] for note in notes}
-    return replace(done, notes=tuple(note for note in done.notes if note not in before))
+    return replace(done, notes=in_short([note for note in done.notes if note not in before]))

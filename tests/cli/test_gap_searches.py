@@ -76,7 +76,7 @@ def test_two_files_are_matched_and_a_second_run_knows_what_it_found(finlab) -> N
     found = list(Worklist().gaps(name="March"))
     assert code == OK and "March, run 1: 3 gaps: 3 new" in out
     assert "20 rows of ledger and 20 rows of free" in out and "finlab gaps ls --name March" in err
-    assert "note: amount: 'amount', by names and values" in out
+    assert "note: columns, by names and values: amount ('amount'); date ('date')" in out
     assert kinds("March") == ["duplicate", "missing", "sign"] and {gap.currency for gap in found} == {"EUR"}
     assert {gap.age for gap in found} == {0}  # found today, whatever days the books are of
     (late,) = [gap for gap in found if "INV-1008" in gap.key]
