@@ -69,7 +69,7 @@ def matched(rows: int) -> dict[str, Any]:
     from finlab.gaps.match import match
     from finlab.gaps.matching.roles import Roles
 
-    connection = duckdb.connect()
+    connection = duckdb.connect(config={"enable_progress_bar": False})
     planted = tables(connection, rows)
     before = resource.getrusage(resource.RUSAGE_SELF)
     roles = Roles(amount="amount", date="day", party="party", reference="", text="", currency="")

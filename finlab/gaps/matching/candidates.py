@@ -56,14 +56,14 @@ _LEVEL = f"CAST(floor(ln(greatest(abs(cents), 1)) / {_STEP}) AS INTEGER)"
 def blocks(has: Has, window: Window) -> list[Block]:
     """The blocks for what the rows have."""
     later = f"b.day - a.day BETWEEN {window.first} AND {window.last}" if has.day else "true"
-    party = ("party",) if has.party else ()
+    party = ("who",) if has.party else ()
     found = []
     if has.reference:
         found.append(Block("reference", (*party, "reference"), (*party, "reference"), "a.reference <> ''"))
     found.append(Block("digits", (*party, _DIGITS), (*party, _DIGITS), later))
     if has.day and has.party:
         days = f"unnest(generate_series(day - {NEAR_DAYS}, day + {NEAR_DAYS}))"
-        found.append(Block("day", ("party", days), ("party", "day")))
+        found.append(Block("day", ("who", days), ("who", "day")))
     if has.text and not has.party:
         levels = f"unnest([{_LEVEL} - 1, {_LEVEL}, {_LEVEL} + 1])"
         near = f"abs(b.cents - a.cents) <= {NEAR_SHARE} * abs(a.cents) AND {later}"
@@ -73,7 +73,7 @@ def blocks(has: Has, window: Window) -> list[Block]:
 # %% ../../../nbs/gaps/matching/candidates.ipynb #6e4a357e
 def undated(has: Has) -> list[Block]:
     """The blocks of rows without a day, in tables that have days: the left ones, then the right ones."""
-    keys = (*(("party",) if has.party else ()), _DIGITS)
+    keys = (*(("who",) if has.party else ()), _DIGITS)
     left = Block("undated left", (*keys, "day IS NULL"), (*keys, "true"))
     return [left, Block("undated right", left.right, left.left, "a.day IS NOT NULL")]
 

@@ -76,8 +76,8 @@ def set_apart(connection: duckdb.DuckDBPyConnection) -> Counts:
     """From the tables `l` and `r` keep the rows without their like on the other side as `l_open` and `r_open`.
 
     The tables have the columns row, cents, day, and mark, a hash of all that is text. The open ones have besides
-    `twins`, how many rows of the same content their side has, and `place`, their number from 0 on: those of a party, by
-    day and amount, one after the other, in whatever order the table has them.
+    `twins`, how many rows of the same content their side has, `who`, a number for the party, and `place`, their own
+    number from 0 on: those of a party, by day and amount, one after the other, in whatever order the table has them.
     """
     both = " UNION ALL ".join(
         f"SELECT cents, day, mark, {int(side == 'l')} AS a, {int(side == 'r')} AS b FROM {side}" for side in SIDES
@@ -96,7 +96,7 @@ def set_apart(connection: duckdb.DuckDBPyConnection) -> Counts:
             f"{like} WHERE c.{other} > 0) WHERE turn > others"
         )
         ordered = f"SELECT * FROM ({rows}) ORDER BY hash(party), day, cents, mark, row"  # a party's rows together
-        numbered = f"SELECT *, row_number() OVER () - 1 AS place FROM ({ordered})"
+        numbered = f"SELECT *, hash(party) AS who, row_number() OVER () - 1 AS place FROM ({ordered})"
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {side}_open AS {numbered}")
     found = _counted(connection)
     connection.execute("DROP TABLE contents")
