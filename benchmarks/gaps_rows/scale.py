@@ -69,7 +69,8 @@ def matched(rows: int) -> dict[str, Any]:
     from finlab.gaps.match import match
     from finlab.gaps.matching.roles import Roles
 
-    connection = duckdb.connect(config={"enable_progress_bar": False})
+    connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
     planted = tables(connection, rows)
     before = resource.getrusage(resource.RUSAGE_SELF)
     roles = Roles(amount="amount", date="day", party="party", reference="", text="", currency="")
