@@ -168,15 +168,17 @@ def _strange(connection: duckdb.DuckDBPyConnection, window: Window) -> Strange:
     sides = [_strangers(connection, which) for which in "lr"]
     sizes = [connection.execute(f"SELECT count(*) FROM {which}").fetchall()[0][0] for which in "lr"]
     rows = [sum(some.values()) for some in sides]
-    if not all(rows):
-        return Strange(0.0, 0.0, [])
-    strange = "(SELECT * FROM {} ANTI JOIN {}_parties USING (party) WHERE party <> '')"
-    near = f"coalesce(b.day - a.day BETWEEN {window.first} AND {window.last}, true)"
-    a, b = strange.format("l", "r"), strange.format("r", "l")
-    queries = f"{a} AS a SEMI JOIN {b} AS b", f"{b} AS b SEMI JOIN {a} AS a"
-    asked = (f"SELECT count(*) FROM {one} ON a.cents = b.cents AND {near}" for one in queries)
-    paid = [connection.execute(query).fetchall()[0][0] for query in asked]
     share = min(count / max(size, LEAST_SIZE) for count, size in zip(rows, sizes, strict=True))
+    if share <= LEAST_STRANGE:
+        return Strange(share, 0.0, [])
+    strange = "SELECT * FROM {} ANTI JOIN {}_parties USING (party) WHERE party <> ''"
+    left, right = strange.format("l", "r"), strange.format("r", "l")
+    near = f"coalesce(b.day - a.day BETWEEN {window.first} AND {window.last}, true)"
+    queries = (
+        f"SELECT count(*) FROM ({left}) AS a SEMI JOIN (SELECT DISTINCT cents, day FROM ({right})) AS b",
+        f"SELECT count(*) FROM ({right}) AS b SEMI JOIN (SELECT DISTINCT cents, day FROM ({left})) AS a",
+    )
+    paid = [connection.execute(f"{query} ON a.cents = b.cents AND {near}").fetchall()[0][0] for query in queries]
     agreeing = max(count / size for count, size in zip(paid, rows, strict=True))
     return Strange(share, agreeing, [min(some) for some in sides])
 
