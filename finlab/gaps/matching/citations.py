@@ -52,7 +52,7 @@ def cited(connection: duckdb.DuckDBPyConnection, which: str, texts: pa.Table) ->
         query = (
             f"WITH known AS (SELECT DISTINCT reference AS code FROM {other} WHERE {_KNOWN}), "
             f"split AS (SELECT t.row, t.cents, {words} AS w FROM {which} AS t JOIN {lying} AS x ON t.row = x.row "
-            f"ANTI JOIN known AS k ON t.reference = k.code), "
+            f"WHERE t.reference = '' OR t.reference NOT IN (SELECT reference FROM {other})), "
             f"runs AS (SELECT row, cents, unnest({runs}) AS run FROM split), "
             f"said AS (SELECT DISTINCT row, cents, regexp_replace(run, '^0+([0-9]+)$', '\\1') AS code FROM runs), "
             f"one AS (SELECT row, any_value(cents) AS cents, any_value(code) AS code FROM said "
