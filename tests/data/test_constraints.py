@@ -120,6 +120,12 @@ def test_drafts_leave_a_kept_database_as_it_was() -> None:
     assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("kept",)]
 
 
+def _without_rows() -> tuple[duckdb.DuckDBPyConnection, str]:
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE kept AS SELECT 1 AS a")
+    return connection, "kept"
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -129,7 +135,8 @@ def test_drafts_leave_a_kept_database_as_it_was() -> None:
         (pd.DataFrame({"a": [1], "A": [1]}), "upper and lower case"),
         (pa.table({"a": [1], "_row": ["x"]}), "no whole numbers"),
         ((duckdb.connect(), "nothing"), "cannot be asked"),
-        ((duckdb.connect(), "(SELECT 1 AS a)"), "no column '_row'"),
+        ((duckdb.connect(), "(SELECT 1 AS a)"), "the name of a kept table is"),
+        (_without_rows(), "no column '_row'"),
     ],
 )
 def test_what_is_no_table_is_refused(table: object, message: str) -> None:
