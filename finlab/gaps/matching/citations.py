@@ -70,19 +70,22 @@ LEAST_ROWS = 10  # with a reference on either side, from which it counts that no
 LEAST_WORDY = 0.5  # share of the references that are several words, from which they are sentences
 
 
-def _texts(side: Side, roles: Mapping[str, Pair], place: int) -> pa.Table:
-    """The texts of a side as they are written: references and free words, one beside the other."""
-    names = dict.fromkeys(roles[role][place] for role in ("reference", "text") if role in roles)
-    words = side.values(f"concat_ws(' ', {', '.join(f'CAST({quoted(name)} AS VARCHAR)' for name in names)})")
-    return pa.table({"row": pa.array(np.arange(len(side))), "words": words})
-
-
 def _is_wordy(side: Side, name: str) -> bool:
     """Whether a column of references is one of sentences."""
     text = f"trim(CAST({quoted(name)} AS VARCHAR))"
     words = f"CASE WHEN contains({text}, ' ') THEN 1 ELSE 0 END"
     query = f"SELECT avg({words}) FROM {side.relation.name} WHERE {text} <> ''"
     return (side.relation.connection.execute(query).fetchall()[0][0] or 0) > LEAST_WORDY
+
+
+def _texts(side: Side, roles: Mapping[str, Pair], place: int) -> pa.Table | None:
+    """The texts of a side as they are written, one beside the other: free words, and references that are sentences."""
+    names = [roles[role][place] for role in ("reference", "text") if role in roles]
+    texts = [name for name in dict.fromkeys(names) if name != names[0] or _is_wordy(side, name)]
+    if not texts:
+        return None
+    words = side.values(f"concat_ws(' ', {', '.join(f'CAST({quoted(name)} AS VARCHAR)' for name in texts)})")
+    return pa.table({"row": pa.array(np.arange(len(side))), "words": words})
 
 
 def _set(connection: duckdb.DuckDBPyConnection, which: str, found: Cited) -> None:
@@ -110,7 +113,10 @@ def _search(
 ) -> list[str]:
     """Find the references of the other side in the texts of one (0 for the left); what was found, in words."""
     which, source, other = "lr"[place], sides[place].source, sides[1 - place].source
-    found = cited(connection, which, _texts(sides[place], roles, place)).kept()
+    texts = _texts(sides[place], roles, place)
+    if texts is None:
+        return []
+    found = cited(connection, which, texts).kept()
     if _is_wordy(sides[place], roles["reference"][place]):
         connection.execute(f"UPDATE {which} SET reference = ''")
     if not len(found.rows):

@@ -182,7 +182,7 @@ def _strange(connection: duckdb.DuckDBPyConnection, window: Window) -> Strange:
     agreeing = max(count / size for count, size in zip(paid, rows, strict=True))
     return Strange(share, agreeing, [min(some) for some in sides])
 
-
+# %% ../../../nbs/gaps/matching/names.ipynb #4d1fa2c8
 def same_parties(
     connection: duckdb.DuckDBPyConnection, sources: tuple[str, str], window: Window, has: Has
 ) -> tuple[Has, tuple[str, ...]]:

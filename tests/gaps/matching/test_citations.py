@@ -114,3 +114,13 @@ def test_a_row_that_is_there_twice_is_one_gap_whichever_is_the_copy(reference: b
         assert not [one for one in gap.alternatives if one.kind == "same"]
         ids.append(gap.id)
     assert len(set(ids)) == 1
+
+
+def test_a_code_of_several_parts_names_no_other_code() -> None:
+    ledger, _ = books()
+    rows = ledger.assign(amount=[100 + 7.5 * at for at in range(len(ledger))])
+    bank = rows.drop(index=[7]).reset_index(drop=True)
+    rows.loc[7, "invoice"] = "INV-2011-B"  # a credit of INV-2011, say: a reference of its own
+    found = match(rows, bank)
+    assert not any("name a value" in note for note in found.notes)
+    assert [(gap.kind, gap.rows("left")) for gap in found.gaps] == [("missing", (7,))]
