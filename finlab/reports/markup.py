@@ -139,8 +139,11 @@ SENTENCE = 48  # letters from which a cell is read like a sentence: its column m
 
 
 def is_prose_column(cells: Sequence[str]) -> bool:
-    """Tell whether a column has a cell with a sentence in it; a Chinese letter is as wide as two."""
-    return any(sum(2 if letter > "\u2e7f" else 1 for letter in cell.strip()) > SENTENCE for cell in cells)
+    """Tell whether a column has a cell with a sentence in it.
+
+    A Chinese letter is as wide as two, and counts as three: a line may break after each, down to one letter a line.
+    """
+    return any(sum(3 if letter > "\u2e7f" else 1 for letter in cell.strip()) > SENTENCE for cell in cells)
 
 # %% ../../nbs/reports/markup.ipynb #fb5a75f3
 @dataclass
