@@ -2,7 +2,13 @@
 
 Modules:
 
-- `finlab.data.workbook_cells`: Reads a workbook's cells in a process of its own and hands them over as pickles; `finlab.data.excel` starts it."""
+- `finlab.data.workbook_cells`: Reads a workbook's cells in a process of its own and hands them over as pickles; `finlab.data.excel` starts it.
+- `finlab.reports.running.child`: What a forked process does: it settles, reads its task, and runs the cells of one notebook or renders one page.
+- `finlab.reports.running.memory`: How much memory a report and what it has started take, as Linux tells it.
+- `finlab.reports.running.papermill`: finlab as an engine of papermill: `papermill --engine finlab in.ipynb out.ipynb`.
+- `finlab.reports.running.shell`: A kernel without sockets: ipykernel's own shell, whose messages are handed to a function of ours.
+- `finlab.reports.running.template`: The template process: it has imported the heavy libraries, has run nothing, and is forked for every report.
+- `finlab.reports.running.watch`: One report under watch: its messages, its output, its time and its memory, until its end is known."""
 
 __version__ = "0.1.0"
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SIZE_INCHES', 'LETTER_POINTS', 'PALETTE', 'CJK_FONTS', 'TITLE_CHARACTERS', 'SAID_FROM', 'MOST_DIGITS', 'FEWER_TICKS',
-           'LEGEND_COLUMNS', 'chart_fonts', 'use_theme', 'figure_svg', 'new_figure', 'finish']
+           'LEGEND_COLUMNS', 'chart_fonts', 'use_theme', 'figure_svg', 'figure_mimebundle', 'new_figure', 'finish']
 
 # %% ../../nbs/core/plotting.ipynb #1106c35c
 import io
@@ -132,10 +132,11 @@ def _show_as_svg() -> None:
     InlineBackend.instance(parent=shell).figure_formats = set()  # else a PNG would come along
     set_matplotlib_formats()
     # The inline backend clears the formatters of single formats whenever it is set up, but never this one.
-    shell.display_formatter.mimebundle_formatter.for_type(Figure, _mimebundle)
+    shell.display_formatter.mimebundle_formatter.for_type(Figure, figure_mimebundle)
 
 
-def _mimebundle(figure: "matplotlib.figure.Figure", **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+def figure_mimebundle(figure: "matplotlib.figure.Figure", **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+    """Give `figure` to IPython as SVG with its description; the second part says what it shows."""
     notes = {"alt": alt_text(figure), **({"finlab": True} if _can_turn(figure) else {})}
     return {"image/svg+xml": figure_svg(figure)}, {"image/svg+xml": notes}
 

@@ -1,0 +1,165 @@
+"""What a forked process does: it settles, reads its task, and runs the cells of one notebook or renders one page.
+
+A plain module, not a notebook: system calls, with nothing to teach. Nothing of a report is in this process before it
+begins, and nothing is left of it when it has ended: its folder, its environment and its random numbers are its own.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import ctypes
+import faulthandler
+import gc
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import traceback
+import warnings
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from finlab.reports.running import shell
+from finlab.reports.running.template import STACK_SIGNAL
+
+PARENT_DIES = 1  # PR_SET_PDEATHSIG of Linux
+FIRST_TO_GO = 500  # of 1,000: when memory runs out the system ends a report before it ends the caller
+CONSOLE_COLUMNS = 20  # of a pandas table; pandas takes this in a notebook, and looks for one while it is imported
+FAILED_TO_LIVE = 70  # the exit code of a process whose own work went wrong (EX_SOFTWARE)
+
+
+def live(line: int, out: int, err: int) -> NoReturn:
+    """Be the process of one task, then end."""
+    code = FAILED_TO_LIVE
+    try:
+        _settle(out, err)
+        with socket.socket(fileno=line) as connection:
+            task = json.loads(connection.makefile("rb").readline())
+            if task["task"] == "notebook":
+                run_notebook(connection, task)
+            else:
+                from finlab.reports.running.paint import paint
+
+                connection.sendall(json.dumps(paint(task)).encode() + b"\n")
+        code = 0
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.write(2, traceback.format_exc().encode("utf-8", "replace"))
+    finally:
+        os._exit(code)
+
+
+def _settle(out: int, err: int) -> None:
+    """Leave the template's session, take output and error of one's own, and end when the template ends."""
+    os.setsid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DIES, signal.SIGKILL)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    os.close(out)
+    os.close(err)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_GO))
+    gc.enable()
+
+
+def run_notebook(connection: socket.socket, task: Mapping[str, Any]) -> None:
+    """Run the code cells of a notebook up to the first that fails, and tell the caller all that happens."""
+
+    lock = threading.Lock()
+
+    def tell(*event: Any) -> None:
+        line = json.dumps(event, default=str).encode() + b"\n"
+        with lock:
+            connection.sendall(line)
+
+    def hear(kind: str, content: Mapping[str, Any]) -> None:
+        if kind.startswith("comm_"):
+            tell("needs", "a widget")
+            os._exit(0)
+        tell("message", kind, content)
+
+    before = set(sys.modules)
+    _move_in(task)
+    kernel = shell.start(hear)
+    _prepare_libraries(kernel, task)
+    shell.run_in_loop(_run_cells(kernel, task["cells"], tell))
+    with contextlib.suppress(Exception):
+        atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    tell("done", {"language_info": kernel.language_info, "imported": sorted(set(sys.modules) - before)})
+
+
+def _move_in(task: Mapping[str, Any]) -> None:
+    """Take the environment, the folders and the random numbers of the task."""
+    os.environ.clear()
+    os.environ.update(task["env"])
+    os.chdir(task["cwd"])
+    os.environ["TMPDIR"] = tempfile.tempdir = task["temporary"]
+    random.seed(task["seed"])
+    np.random.seed(task["seed"] % 2**32)  # noqa: NPY002 (the old generator is what cells may use without saying so)
+    faulthandler.register(STACK_SIGNAL, file=open(task["stack"], "w"), all_threads=True)  # noqa: SIM115, PTH123
+
+
+def _prepare_libraries(kernel: shell.Kernel, task: Mapping[str, Any]) -> None:
+    """Undo what libraries have settled while they were imported without a notebook."""
+    assert kernel.shell is not None
+    if pandas := sys.modules.get("pandas"):
+        pandas.set_option("display.max_columns", CONSOLE_COLUMNS)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(task["seed"])
+    if sys.modules.get("scipy") or sys.modules.get("numpy"):
+        _use_all_threads(task["threads"])
+    if task["charts"] == "svg":
+        kernel.shell.config.InlineBackend.figure_formats = set()
+        kernel.shell.display_formatter.mimebundle_formatter.for_type_by_name("matplotlib.figure", "Figure", _as_svg)
+
+
+def _use_all_threads(count: int | None) -> None:
+    """Give OpenBLAS back the threads that the template process did not want."""
+    from threadpoolctl import ThreadpoolController
+
+    pools = ThreadpoolController().select(internal_api="openblas")
+    count = count or len(os.sched_getaffinity(0))
+    for pool in pools.lib_controllers:
+        pool.set_num_threads(count)
+
+
+def _as_svg(figure: Any, **options: Any) -> Any:
+    from finlab.core.plotting import figure_mimebundle
+
+    return figure_mimebundle(figure, **options)
+
+
+async def _run_cells(kernel: shell.Kernel, cells: list[Mapping[str, Any]], tell: Any) -> None:
+    for cell in cells:
+        started = _now()
+        tell("start", cell["index"], started)
+        reply = await kernel.ask(cell["source"], cell.get("id"))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        failed = reply["status"] == "error"
+        tell("end", cell["index"], _now(), reply["execution_count"], failed)
+        if failed and not cell["may_raise"]:
+            return
+        await asyncio.sleep(0)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+warnings.filterwarnings("ignore", message=".*fork.*", category=RuntimeWarning, module="jax")

@@ -1,0 +1,148 @@
+"""Where a notebook runs: in a fork of the template process, or, where it needs one, in a kernel.
+
+A plain module, not a notebook: it chooses and hands on. For papermill see `finlab.reports.running.papermill`.
+"""
+
+import ast
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from finlab.core.errors import ReportError
+from finlab.reports.running.ends import Failure, Outcome
+from finlab.reports.running.template import Child, Template, read_line
+from finlab.reports.running.watch import CHUNK, Keeper, Limits, Watch, may_raise, runs
+from finlab.reports.running.workplace import Workplace
+
+INLINE = "module://matplotlib_inline.backend_inline"  # else charts are drawn nowhere, and nothing says so
+WIDGETS = frozenset({"ipywidgets", "ipyleaflet", "bqplot", "ipympl", "anywidget", "itables", "tqdm.notebook"})
+SEEDS = 2**32  # NumPy's old generator takes no more
+
+
+class Plan(NamedTuple):
+    """How to run: the folders, the environment, the limits, the seed of random numbers, and the format of charts."""
+
+    place: Workplace
+    env: Mapping[str, str]
+    cwd: Path
+    limits: Limits
+    seed: int
+    charts: str = "svg"  # or "png", as a kernel draws them
+
+
+def new_seed() -> int:
+    """Draw a seed."""
+    return secrets.randbelow(SEEDS)
+
+
+def template_env(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a template process: the caller's, and the backend of charts, before pyplot is imported."""
+    return {**env, "MPLBACKEND": INLINE, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+
+
+def imports_of(notebook: Mapping[str, Any]) -> list[str]:
+    """List the modules that the cells of a notebook import, as far as their code can be read."""
+    found = dict[str, None]()
+    for cell in notebook["cells"]:
+        if runs(cell):
+            found |= dict.fromkeys(_imports("".join(cell["source"])))
+    return list(found)
+
+
+def _imports(source: str) -> Iterator[str]:
+    lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!", "?"))]
+    try:
+        tree = ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def needs_kernel(notebook: Mapping[str, Any], kernel_name: str | None = None) -> str:
+    """Say why a notebook cannot run in a fork; empty if it can."""
+    if not hasattr(os, "fork"):
+        return "this system cannot fork processes"
+    spec = notebook.get("metadata", {}).get("kernelspec", {})
+    language = spec.get("language") or notebook.get("metadata", {}).get("language_info", {}).get("name") or "python"
+    if language.casefold() != "python":
+        return f"its language is {language}"
+    if kernel_name and not kernel_name.startswith("python") and kernel_name != spec.get("name"):
+        return f"the kernel {kernel_name} is asked for"
+    wanted = sorted(WIDGETS.intersection(part for name in imports_of(notebook) for part in (name, name.split(".")[0])))
+    return f"it has widgets ({', '.join(wanted)})" if wanted else ""
+
+
+def run_in_fork(template: Template, notebook: Any, plan: Plan, keeper: Keeper) -> Outcome:
+    """Run the cells of `notebook` (changed in place) in a fork of `template`."""
+    cells = [
+        {"index": place, "source": cell["source"], "id": cell.get("id"), "may_raise": may_raise(cell)}
+        for place, cell in enumerate(notebook["cells"])
+        if runs(cell)
+    ]
+    task = {
+        "task": "notebook",
+        "cells": cells,
+        "env": template_env(plan.env),
+        "cwd": str(plan.cwd),
+        "temporary": str(plan.place.temporary),
+        "stack": str(plan.place.stack),
+        "seed": plan.seed,
+        "charts": plan.charts,
+        "threads": int(plan.env.get("OPENBLAS_NUM_THREADS") or plan.env.get("OMP_NUM_THREADS") or 0) or None,
+    }
+    try:
+        child = template.fork()
+    except OSError as problem:
+        return Outcome(notebook, Failure(None, "NotStarted", str(problem), "start"))
+    with child:
+        _send(child, task)
+        return Watch(child, notebook, plan.limits, keeper, plan.place.stack).follow()
+
+
+def _send(child: Child, task: Mapping[str, Any]) -> None:
+    try:
+        child.line.sendall(json.dumps(task).encode() + b"\n")
+    except OSError:  # it is gone already: the watch will tell how
+        return
+
+
+def paint_in_fork(template: Template, notebook: Any, record: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    """Render a page in a fork of `template`: its html, its title and the problems; ReportError if that fails."""
+    try:
+        child = template.fork()
+    except OSError as problem:
+        raise ReportError(f"the page cannot be rendered: {problem}") from None
+    with child:
+        _send(child, {"task": "page", "notebook": notebook, "record": record, "lang": lang})
+        read = bytearray()
+        while part := _receive(child.line):
+            read += part
+        ended = read_line(child.end, 1)
+        if not read.endswith(b"\n"):
+            words = _last_words(child)
+            told = f"with code {ended.get('code')}" + (f" ({words})" if words else "")
+            raise ReportError(f"the page cannot be rendered: its process ended {told}")
+    return json.loads(read)
+
+
+def _receive(line: socket.socket) -> bytes:
+    try:
+        return line.recv(CHUNK)
+    except OSError:
+        return b""
+
+
+def _last_words(child: Child) -> str:
+    try:
+        return os.read(child.err, CHUNK).decode(errors="replace").strip().split("\n")[-1][:300]
+    except OSError:
+        return ""

@@ -1,0 +1,70 @@
+"""How much memory a report and what it has started take, as Linux tells it.
+
+A plain module, not a notebook: it reads files of the system. Elsewhere than on Linux nothing is told, and a limit is refused
+before a run starts.
+"""
+
+import os
+import time
+from pathlib import Path
+
+KNOWN = Path("/proc/self/statm").exists()  # whether the system tells
+PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+SEARCH_SECONDS = 1.0  # between two searches for processes that the report has started
+SESSION = 3  # the place of the session's number in /proc/PID/stat, counted after the name
+
+
+class Memory:
+    """The memory of the processes of one session, looked at now and then."""
+
+    def __init__(self, session: int, limit: int | None) -> None:
+        self.session, self.limit = session, limit
+        self.last = self.peak = 0
+        self._members, self._searched = [session], 0.0
+
+    def beyond(self) -> int:
+        """Look at the memory; if it is beyond the limit, its bytes, else 0."""
+        if not KNOWN:
+            return 0
+        if time.monotonic() - self._searched > SEARCH_SECONDS:
+            self._members, self._searched = members(self.session), time.monotonic()
+        self.last = sum(map(resident, self._members))
+        self.peak = max(self.peak, self.last)
+        if self.limit is None or self.last <= self.limit:
+            return 0
+        own = sum(map(proportional, self._members))  # pages that processes share count once
+        return own if own > self.limit else 0
+
+
+def members(session: int) -> list[int]:
+    """List the processes of a session."""
+    found = []
+    for name in os.listdir("/proc"):  # noqa: PTH208 (names are what is wanted)
+        if name.isdigit() and _session(name) == session:
+            found.append(int(name))
+    return found
+
+
+def _session(name: str) -> int:
+    try:
+        fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[SESSION])
+    except (OSError, IndexError, ValueError):
+        return -1
+
+
+def resident(process: int) -> int:
+    """Read the resident memory of a process in bytes; 0 if it is gone."""
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * PAGE
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def proportional(process: int) -> int:
+    """Read the memory of a process in bytes, with its part only of what it shares; 0 if it is gone."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return resident(process)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)

@@ -1,0 +1,273 @@
+"""One report under watch: its messages, its output, its time and its memory, until its end is known.
+
+A plain module, not a notebook: it listens to a process. What is believed about the end is never what the report says
+of itself alone: a notebook is complete when every cell has been answered for, and the process has not been ended.
+"""
+
+import contextlib
+import json
+import os
+import select
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from finlab.reports.running.ends import Failure, Outcome, Used, died, raised
+from finlab.reports.running.memory import Memory
+from finlab.reports.running.outputs import Outputs
+from finlab.reports.running.template import STACK_SIGNAL, Child, read_line
+from finlab.reports.text import terminal_text
+
+LOOK_SECONDS = 0.1  # between two looks at time and memory
+STACK_SECONDS = 0.5  # for a process to write where it stands
+LEAVE_SECONDS = 10  # for a process whose cells are done to end
+CHUNK = 1 << 20
+
+
+class Limits(NamedTuple):
+    """What a run may take: seconds in all, seconds for one cell, bytes of memory; None for no limit."""
+
+    seconds: float | None = None
+    cell_seconds: float | None = None
+    memory_bytes: int | None = None
+
+
+class Keeper(Protocol):
+    """Who is told how far a notebook has come; `cell` is its place among all cells."""
+
+    def start(self, cell: int) -> None:
+        """A cell begins."""
+
+    def change(self) -> None:
+        """Something was printed or shown."""
+
+    def end(self, cell: int, failed: bool) -> None:
+        """A cell has ended."""
+
+
+class _Stop(Exception):
+    """The run must be ended: for this reason."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+
+
+class Watch:
+    """The watch over one forked process that runs a notebook (a mapping, changed in place)."""
+
+    def __init__(self, child: Child, notebook: Any, limits: Limits, keeper: Keeper, stack: Path) -> None:
+        self.child, self.notebook, self.limits, self.keeper, self.stack = child, notebook, limits, keeper, stack
+        self.cells = notebook["cells"]
+        self.outputs = Outputs(self.cells)
+        self.memory = Memory(child.pid, limits.memory_bytes)
+        self.current: int | None = None  # the cell that runs
+        self.passed = 0  # cells before this place are done
+        self.unfinished = {i for i, cell in enumerate(self.cells) if runs(cell)}
+        self.started = self.cell_started = time.monotonic()
+        self.done: dict[str, Any] | None = None
+        self.needs = ""
+        self._rest = list[bytes]()  # of a line that is not complete
+        self._open = {child.line.fileno(): "", child.out: "stdout", child.err: "stderr", child.end: ""}
+        self._partial = {child.out: b"", child.err: b""}
+
+    def follow(self) -> Outcome:
+        """Listen until the process has ended, and tell how that was."""
+        stopped: Failure | None = None
+        try:
+            while self.child.end in self._open:
+                self._listen(LOOK_SECONDS)
+                self._check()
+        except _Stop as stop:
+            stopped = stop.failure
+        except BaseException:
+            self.child.kill()
+            raise
+        self.child.kill()  # also what the report may have left running
+        ended = read_line(self.child.end, LEAVE_SECONDS)
+        until = time.monotonic() + STACK_SECONDS
+        while self._listen(0) and time.monotonic() < until:
+            pass
+        self.outputs.end()
+        used = Used(ended.get("cpu_seconds"), max(self.memory.peak, ended.get("peak_memory_bytes") or 0) or None)
+        failure = self._failure(stopped, ended)
+        self._finish(failure)
+        return Outcome(self.notebook, failure, used, tuple((self.done or {}).get("imported", ())))
+
+    # --- listening ---------------------------------------------------------------------------------------------------
+
+    def _listen(self, seconds: float) -> bool:
+        """Take what has come within so many seconds; False if nothing has."""
+        ready, _, _ = select.select(list(self._open), [], [], seconds)
+        for descriptor in (self.child.out, self.child.err):
+            if descriptor in ready:
+                self._take_output(descriptor)
+        if self.child.line.fileno() in ready:
+            self._take_events()
+        if self.child.end in ready and self.child.line.fileno() not in ready:  # all that was said has been heard
+            del self._open[self.child.end]
+        return bool(set(ready) - {self.child.end})
+
+    def _take_output(self, descriptor: int) -> bool:
+        """Take what was written to a descriptor, by a subprocess as a rule; False if there is nothing."""
+        try:
+            part = os.read(descriptor, CHUNK)
+        except BlockingIOError:
+            return False
+        if not part:
+            self._open.pop(descriptor, None)
+            return False
+        text, self._partial[descriptor] = _decode(self._partial[descriptor] + part)
+        if text and self.current is not None:
+            name = "stdout" if descriptor == self.child.out else "stderr"
+            self.outputs.hear(self.current, "stream", {"name": name, "text": text})
+            self.keeper.change()
+        return True
+
+    def _take_events(self) -> None:
+        try:
+            part = self.child.line.recv(CHUNK)
+        except OSError:
+            part = b""
+        if not part:
+            self._open.pop(self.child.line.fileno(), None)
+            return
+        *ends, rest = part.split(b"\n")
+        for end in ends:
+            line, self._rest = b"".join([*self._rest, end]), []
+            self._take_event(*json.loads(line))
+        self._rest.append(rest)
+
+    def _take_event(self, kind: str, *event: Any) -> None:
+        if kind == "message":
+            if self.current is not None:
+                self.outputs.hear(self.current, event[0], event[1])
+                self.keeper.change()
+        elif kind == "start":
+            self._begin(*event)
+        elif kind == "end":
+            self._end(*event)
+        elif kind == "needs":
+            self.needs = event[0]
+        else:
+            self.done = event[0]
+            self.cell_started = time.monotonic()
+
+    def _begin(self, cell: int, when: str) -> None:
+        self._pass_to(cell)
+        self.current, self.cell_started = cell, time.monotonic()
+        self.cells[cell]["metadata"]["execution"] = {"iopub.status.busy": when, "iopub.execute_input": when}
+        self.keeper.start(cell)
+
+    def _pass_to(self, cell: int) -> None:
+        """Pass over the cells before `cell` that have nothing to run."""
+        for place in range(self.passed, cell):
+            self.keeper.start(place)
+            self.keeper.end(place, False)
+        self.passed = max(self.passed, cell)
+
+    def _end(self, cell: int, when: str, count: int, failed: bool) -> None:
+        for descriptor in (self.child.out, self.child.err):
+            while self._take_output(descriptor):
+                pass
+        self.outputs.end()
+        self.cells[cell]["execution_count"] = count
+        self.cells[cell]["metadata"]["execution"] |= {"shell.execute_reply": when, "iopub.status.idle": when}
+        self.unfinished.discard(cell)
+        self.current, self.passed = None, cell + 1
+        self.keeper.end(cell, failed and not may_raise(self.cells[cell]))
+
+    # --- limits ------------------------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        """Stop the run if it has taken too long or too much."""
+        now = time.monotonic()
+        if self.done is not None:
+            if now - self.cell_started > LEAVE_SECONDS:
+                raise _Stop(Failure(None, "", "", "done"))
+            return
+        for seconds, since, what in (
+            (self.limits.cell_seconds, self.cell_started, "cell"),
+            (self.limits.seconds, self.started, "report"),
+        ):
+            if seconds is not None and now - since > seconds and (what == "report" or self.current is not None):
+                told = f"the {what} took longer than {seconds:g} seconds and was stopped"
+                raise _Stop(Failure(self.current, "Timeout", told, "timeout", None, self._where_it_stands()))
+        if reached := self.memory.beyond():
+            limit = (self.limits.memory_bytes or 0) / 1e9
+            told = f"the report took {reached / 1e9:.2f} GB of memory, more than the {limit:g} GB allowed, and was stopped"
+            raise _Stop(Failure(self.current, "OutOfMemory", told, "memory"))
+
+    def _where_it_stands(self) -> str:
+        """Ask the process for the traceback of every thread; empty if it does not answer."""
+        with contextlib.suppress(OSError):
+            os.kill(self.child.pid, STACK_SIGNAL)
+            until = time.monotonic() + STACK_SECONDS
+            while time.monotonic() < until and not self.stack.stat().st_size:
+                time.sleep(0.02)
+            time.sleep(0.02)
+            return own_frames(self.stack.read_text(errors="replace"))
+        return ""
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def _failure(self, stopped: Failure | None, ended: Mapping[str, Any]) -> Failure | None:
+        for place, cell in enumerate(self.cells):
+            for output in [] if may_raise(cell) else cell.get("outputs", []):
+                if output["output_type"] == "error":
+                    return raised(place, output, terminal_text)
+        if self.needs:
+            return Failure(None, "NeedsKernel", self.needs, "needs")
+        if self.done is not None and not self.unfinished:
+            return None
+        place = self.current if self.current is not None else min(self.unfinished, default=None)
+        if stopped is not None and stopped.kind != "done":
+            return stopped._replace(cell=place)
+        reached = f"; it had {self.memory.last / 1e9:.2f} GB of memory" if self.memory.last else ""
+        return died(ended.get("code"), reached)._replace(cell=place)
+
+    def _finish(self, failure: Failure | None) -> None:
+        """Account for the cells behind the last one that ran."""
+        if failure is None:
+            self._pass_to(len(self.cells))
+            self.notebook["metadata"]["language_info"] = (self.done or {})["language_info"]
+        elif failure.kind != "error" and failure.cell is not None:
+            self._pass_to(failure.cell)
+            cell = self.cells[failure.cell]
+            trace = failure.traceback.split("\n") if failure.traceback else []
+            told = {"output_type": "error", "ename": failure.name, "evalue": failure.message, "traceback": trace}
+            if not any(output["output_type"] == "error" for output in cell["outputs"]):
+                cell["outputs"].append(type(cell)(told))
+            self.keeper.end(failure.cell, True)
+
+
+def runs(cell: Mapping[str, Any]) -> bool:
+    """Tell whether a cell has code to run: papermill passes over the others, and they have no count."""
+    tagged = "skip-execution" in cell.get("metadata", {}).get("tags", [])
+    return cell["cell_type"] == "code" and bool("".join(cell["source"]).strip()) and not tagged
+
+
+def may_raise(cell: Mapping[str, Any]) -> bool:
+    """Tell whether a cell is meant to raise."""
+    return "raises-exception" in cell.get("metadata", {}).get("tags", [])
+
+
+def own_frames(stack: str) -> str:
+    """Keep of a traceback by faulthandler what belongs to the cell: the innermost frames, up to IPython's."""
+    kept = []
+    for line in stack.splitlines():
+        if "IPython/core" in line or "ipykernel" in line:
+            break
+        kept.append(line)
+    return "\n".join(kept).strip()
+
+
+def _decode(read: bytes) -> tuple[str, bytes]:
+    """Decode what is complete, and leave the first bytes of a character that is not."""
+    for cut in range(min(3, len(read)) + 1):
+        try:
+            return read[: len(read) - cut].decode(), read[len(read) - cut :]
+        except UnicodeDecodeError as error:
+            if error.end < len(read) - cut:
+                break
+    return read.decode(errors="replace"), b""
