@@ -70,6 +70,8 @@ def find_secret(value: Any, *, typed: bool = False) -> Secret:
 
     `typed` says that `value` comes from a command line, where only a reference is safe. InputError never shows a value.
     """
+    if isinstance(value, Secret):
+        return _checked(value, "the value")
     if isinstance(value, str) and value.startswith("env:"):
         return _checked(*_from_environment(value.removeprefix("env:").strip()))
     if isinstance(value, str) and value.startswith("file:"):
