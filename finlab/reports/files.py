@@ -23,8 +23,8 @@ from .parameters import Parameter, plain
 # %% ../../nbs/reports/files.ipynb #f2a24f11
 def page_stem(name: str, parameters: Iterable[Parameter], given: Mapping[str, Any]) -> str:
     """Name the page of report `name` with the checked values `given`, without an ending."""
-    defaults = {parameter.name: parameter.default for parameter in parameters}
-    chosen = {key: plain(value) for key, value in given.items() if plain(value) != plain(defaults[key])}
+    defaults = {one.name: plain(one.default) for one in parameters if one.kind.base != "Secret"}
+    chosen = {key: plain(value) for key, value in given.items() if key in defaults and plain(value) != defaults[key]}
     if not chosen:
         return name
     canonical = json.dumps(chosen, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -17,12 +17,14 @@ from typing import Any
 from ..core import trace
 from ..core.errors import InputError
 from .labels import LABELS, add_labels, chart_words, has_label, label, language, use_language
-from .parameters import Source
+from .kinds import Source
+from .secrets import Secret
 
 __all__ = [
     "LABELS",
     "Parts",
     "Prose",
+    "Secret",
     "Source",
     "Table",
     "add_labels",

@@ -1,5 +1,6 @@
 """Parameters: what the tagged cell promises, and every way of getting it wrong."""
 
+import inspect
 import json
 from datetime import date, datetime
 from pathlib import Path
@@ -12,14 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finlab.core.errors import InputError
+from finlab.reports.files import page_stem
 from finlab.reports.parameters import (
     Expression,
     Kind,
+    Secret,
     assignments,
     check,
     convert,
     find_source,
     kind_of,
+    plain,
     read_notebook,
     read_parameters,
 )
@@ -61,6 +65,10 @@ def test_names_types_defaults_and_help() -> None:
         ("x: Literal['a'] = 'b'", "one of a"),
         ("x: int =", "not Python"),
         ("x: list[list[int]] = []", "type list[list[int]]"),
+        ("x: list[int | None] = []", "type list[int | None]"),
+        ("x: list[Secret] = []", "type list[Secret]"),
+        ("x: date = date(2020, 1)\ny: int = 'a'", "parameter y"),
+        ("x = 1\0", "not Python"),
     ],
 )
 def test_a_wrong_cell_is_refused(source: str, words: str) -> None:
@@ -73,7 +81,22 @@ def test_no_tagged_cell() -> None:
         read_parameters({"cells": [{"cell_type": "code", "metadata": {}, "source": "x = 1"}]})
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"worksheets": []}', "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"worksheets": []}',
+        "\x00",
+        '{"cells": 5}',
+        '{"cells": [5]}',
+        '{"cells": [{"source": ""}]}',
+        '{"cells": [{"cell_type": "code", "source": null}]}',
+        '{"cells": [{"cell_type": "code", "metadata": 5}]}',
+        '{"cells": ' + "[" * 100_000,
+    ],
+)
 def test_what_is_no_notebook(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.ipynb"
     path.write_text(text)
@@ -109,6 +132,21 @@ def test_missing_notebook(tmp_path: Path) -> None:
         (Kind("int", many=True), "", []),
         (Kind("Literal", (1, "1")), "1", 1),
         (Kind("any"), "x", "x"),
+        (Kind("any"), {"a": [1, None]}, {"a": [1, None]}),
+        (Kind("any"), np.float64(1.5), 1.5),
+        (Kind("any"), date(2020, 1, 31), date(2020, 1, 31)),
+        (Kind("str"), np.str_("x"), "x"),
+        (Kind("float"), "1e3", 1000.0),
+        (Kind("bool"), " On ", True),
+        (Kind("date", many=True), "2020-01-31, 2020-02-29", [date(2020, 1, 31), date(2020, 2, 29)]),
+        (Kind("date", many=True), '["2020-01-31"]', [date(2020, 1, 31)]),
+        (Kind("Path", many=True), "/a/b,/c", [Path("/a/b"), Path("/c")]),
+        (Kind("Literal", ("en", "zh"), many=True), "zh, en", ["zh", "en"]),
+        (Kind("Literal", (1, True), many=True), "[1, true]", [1, True]),
+        (Kind("float", many=True), "[1, 2.5]", [1.0, 2.5]),
+        (Kind("bool", many=True), "yes,no", [True, False]),
+        (Kind("Secret", optional=True), None, None),
+        (Kind("Secret", optional=True), "none", None),
     ],
 )
 def test_conversions(kind: Kind, value: Any, expected: Any) -> None:
@@ -136,6 +174,23 @@ def test_conversions(kind: Kind, value: Any, expected: Any) -> None:
         (Kind("int", many=True), "1,x"),
         (Kind("int", many=True), "[1"),
         (Kind("Literal", ("en", "zh")), "e"),
+        (Kind("Literal", ("en", "zh"), many=True), "en,fr"),
+        pytest.param(Kind("int"), 10**5000, id="a huge whole number"),
+        pytest.param(Kind("float"), 10**5000, id="a huge number"),
+        (Kind("float"), "inf"),
+        (Kind("float"), "-Infinity"),
+        (Kind("int", many=True), "[1, null]"),
+        (Kind("int", many=True), "[" * 100_000),
+        (Kind("int", many=True), {"a": 1}),
+        (Kind("date", many=True), "2020-01-31,soon"),
+        (Kind("Path"), 5),
+        (Kind("Path"), "a\0b"),
+        (Kind("any"), object()),
+        (Kind("any"), float("nan")),
+        (Kind("any"), np.arange(3)),
+        (Kind("any"), pd.DataFrame({"a": [1]})),
+        (Kind("str"), Secret("a secret text")),
+        (Kind("any"), Secret("a secret text")),
     ],
 )
 def test_refusals_say_what_was_expected(kind: Kind, value: Any) -> None:
@@ -227,3 +282,113 @@ def test_the_template_reads(workbench: Path) -> None:
 )
 def test_a_comma_can_be_the_value_of_a_named_item(text: str, items: list[str]) -> None:
     assert convert(Kind("str", many=True), text) == items
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kind"),
+    [
+        ("None | int", Kind("int", optional=True)),
+        ("Optional[date]", Kind("date", optional=True)),
+        ("typing.Optional[list[str]]", Kind("str", many=True, optional=True)),
+        ("typing.Literal['a', None]", Kind("Literal", ("a", None), optional=True)),
+        ("list[Literal['a', 'b']]", Kind("Literal", ("a", "b"), many=True)),
+        ("list[date]", Kind("date", many=True)),
+        ("pathlib.Path", Kind("Path")),
+        ("report.Secret", Kind("Secret", optional=True)),
+        ("'Secret | None'", Kind("Secret", optional=True)),
+    ],
+)
+def test_annotations(annotation: str, kind: Kind) -> None:
+    import ast
+
+    assert kind_of(ast.parse(annotation, mode="eval").body) == kind
+
+
+class Unspeakable:
+    """A value whose repr raises."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize("base", ["int", "float", "bool", "str", "date", "Path", "any", "Literal"])
+def test_a_value_that_cannot_be_written_is_named_by_its_type(base: str) -> None:
+    with pytest.raises(InputError, match="of type Unspeakable; expected"):
+        convert(Kind(base, ("a",) if base == "Literal" else ()), Unspeakable())
+
+
+TOKEN = "correct horse battery"
+SECRETS = 'token: Secret = "env:BANK_TOKEN"\npassword: Secret = None\nhorizon: int = 12\n'
+
+
+def test_secrets_are_fetched_and_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BANK_TOKEN", TOKEN)
+    parameters = asked(SECRETS)
+    found = check(parameters, {"horizon": 3})
+    assert found == {"token": TOKEN, "horizon": 3} and isinstance(found["token"], Secret)
+    assert check(parameters, found, typed=True) == found, "what was checked may be checked again"
+    source = assignments(found)
+    assert TOKEN not in source and "from finlab.reports.secrets import secret\n" in source
+    assert 'token = secret("token")' in source.replace("'", '"')
+    assert plain(found) == str(found) and plain(list(found.values())) == ["***", 3] and TOKEN not in str(plain(found))
+    assert page_stem("x", parameters, found) == page_stem("x", parameters, {"horizon": 3})
+    assert page_stem("x", parameters, {"token": None}) == "x"
+    assert check(parameters, {"token": "***"}) == {"token": TOKEN}
+    assert check(parameters, {"token": None}) == {"token": None}
+
+
+@pytest.mark.parametrize("default", ["'hunter2'", "5", "os.environ['X']", "''", "['env:A']"])
+def test_a_secret_in_the_notebook_itself_is_refused(default: str) -> None:
+    with pytest.raises(InputError, match="no place for one") as caught:
+        asked(f"token: Secret = {default}\n")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "typed", "words"),
+    [
+        ("hunter2", True, "process list"),
+        ("", True, "process list"),
+        ("", False, "0 characters"),
+        ("***", False, "record of a run"),
+        ("env:NO_SUCH_NAME", True, "not set"),
+        (12345, False, "no text"),
+    ],
+)
+def test_a_wrong_secret_is_told_with_the_other_problems(value: Any, typed: bool, words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        check(asked("password: Secret = None\nhorizon: int = 12\n"), {"password": value, "horizon": "x"}, typed=typed)
+    told = str(caught.value)
+    assert len(told.splitlines()) == 2 and "parameter password" in told and "hunter2" not in told
+
+
+def test_an_unset_default_of_a_secret_stops_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BANK_TOKEN", raising=False)
+    with pytest.raises(InputError, match="parameter token: the environment variable 'BANK_TOKEN' is not set"):
+        check(asked(SECRETS), {})
+
+
+@pytest.mark.parametrize("given", [{5: 1}, {None: 1}, {("a",): 1}, {"": 1}])
+def test_names_of_any_kind_are_told(given: Any) -> None:
+    with pytest.raises(InputError, match="unknown parameter"):
+        inspect.unwrap(check)(asked("x: int = 1\n"), given)
+
+
+@pytest.mark.parametrize("given", [[("x", 1)], "x=1", 5])
+def test_parameters_must_be_a_dictionary(given: Any) -> None:
+    with pytest.raises(InputError, match="a dictionary"):
+        inspect.unwrap(check)(asked("x: int = 1\n"), given)
+
+
+def test_a_parameter_named_like_an_import_stays_whole() -> None:
+    chosen = {"date": date(2020, 1, 31), "day": date(2020, 2, 29), "Path": Path("/x"), "place": Path("/y")}
+    space: dict[str, Any] = {}
+    exec(assignments(chosen), space)
+    assert {name: space[name] for name in chosen} == chosen
+    space = {"date": "the column"}
+    exec(assignments({"day": date(2020, 2, 29)}, ["date", "day"]), space)
+    assert space["date"] == "the column" and space["day"] == date(2020, 2, 29)
+
+
+def test_a_parameter_that_is_declared_twice_counts_once() -> None:
+    assert [(p.name, p.default) for p in asked("x: int = 1\nx: int = 2\n")] == [("x", 2)]
