@@ -29,11 +29,10 @@ def notebook_of(*sources, parameters=LINES):
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "settings.ini").write_text("[finlab]\n")
-    (tmp_path / "own.py").write_text("RATE = 0.05\n")
-    return tmp_path
+def root(workbench):
+    (workbench / "settings.ini").write_text("[finlab]\n")
+    (workbench / "own.py").write_text("RATE = 0.05\n")
+    return workbench
 
 
 def asked_of(notebook=None, *, seed=7, lang="en", **given):
@@ -189,16 +188,22 @@ def test_two_versions_of_an_uncommitted_file_are_told_apart(root):
     assert code_sha256(root) != second
 
 
-def test_a_notebook_of_the_project_that_was_only_run_again_changes_nothing(root):
-    path = root / "study.ipynb"
-    path.write_text(json.dumps(notebook_of("1 + 1")))
+def test_notebooks_of_the_project_do_not_count(root):
     before = code_sha256(root)
-    ran = notebook_of("1 + 1")
-    ran["cells"][1]["outputs"] = ["2"]
-    path.write_text(json.dumps(ran))
+    (root / "study.ipynb").write_text(json.dumps(notebook_of("1 + 1")))
     assert code_sha256(root) == before
-    path.write_text("no notebook {")
-    assert code_sha256(root) != before
+
+
+def test_a_hash_of_the_code_that_was_asked_before_is_taken(root):
+    assert fingerprint(asked_of()._replace(code=code_sha256(root))) == fingerprint(asked_of())
+    assert fingerprint(asked_of()._replace(code="other")) != fingerprint(asked_of())
+
+
+def test_a_deep_folder_without_code_is_not_walked_to_its_end(root, monkeypatch):
+    monkeypatch.setattr(room, "MOST_FOLDERS", 3)
+    for place in range(5):
+        (root / f"d{place}").mkdir()
+    assert code_sha256(root) is None
 
 
 def test_a_disk_full_of_code_is_not_known(root, monkeypatch):
@@ -367,8 +372,8 @@ def made(root):
     return page, asked, record
 
 
-def skip(page, asked, notebook=None):
-    return may_skip(page, fingerprint(asked), notebook or asked.notebook, DAY)
+def skip(page, asked):
+    return may_skip(page, asked, today=DAY)
 
 
 def test_an_unchanged_report_is_skipped(made):
@@ -440,7 +445,13 @@ def test_a_changed_input_runs(made):
 
 def test_without_a_fingerprint_it_runs(made):
     page, asked, _ = made
-    assert may_skip(page, "", asked.notebook).reason == "a parameter or the project's code is not known before the run"
+    unknown = asked._replace(given={"file": page.parent})
+    assert skip(page, unknown).reason == "a parameter or the project's code is not known before the run"
+
+
+def test_a_fingerprint_that_was_computed_before_is_taken(made):
+    page, asked, _ = made
+    assert may_skip(page, asked, fingerprint(asked), DAY).ok and not may_skip(page, asked, "other", DAY).ok
 
 
 def test_changed_parameters_and_code_run(made, root):
@@ -525,6 +536,23 @@ def test_what_may_read_past_the_ledger_is_noticed(source):
 )
 def test_mere_computation_and_reading_through_finlab_pass(source):
     assert hint(source) == ""
+
+
+def test_modules_of_the_project_are_searched_and_what_they_import(tmp_path):
+    (tmp_path / "pure.py").write_text("from helping import deep\nimport pure\n")
+    (tmp_path / "helping").mkdir()
+    (tmp_path / "helping" / "__init__.py").write_text("from .inner import x\nfrom . import inner\n")
+    (tmp_path / "helping" / "deep.py").write_text("from ..pure import y\nimport numpy\n")
+    (tmp_path / "helping" / "inner.py").write_text("x = 1\n")
+    notebook = notebook_of("import pure\nfrom helping import deep as other, x")
+    assert unseen_reads(notebook, tmp_path) == ""
+    (tmp_path / "helping" / "inner.py").write_text("x = open('a').read()\n")
+    assert unseen_reads(notebook, tmp_path).endswith("calls open, and what that reads is not in the ledger")
+    (tmp_path / "helping" / "inner.py").write_text("import requests\n")
+    assert unseen_reads(notebook, tmp_path).endswith("imports requests, which may read what the ledger does not see")
+    (tmp_path / "helping" / "inner.py").write_text("def f(:\n")
+    assert unseen_reads(notebook, tmp_path).endswith("cannot be read as Python")
+    assert unseen_reads(notebook).endswith("imports pure, which may read what the ledger does not see")
 
 
 def test_words_are_not_searched():

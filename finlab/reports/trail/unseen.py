@@ -8,7 +8,8 @@ __all__ = ['READING', 'RECORDED', 'CLOCK', 'COMPUTING', 'unseen_reads']
 # %% ../../../nbs/reports/trail/unseen.ipynb #f597f2f6
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 # %% ../../../nbs/reports/trail/unseen.ipynb #1b9e2e48
@@ -25,10 +26,13 @@ _COMPUTING = """finlab numpy pandas scipy matplotlib seaborn sklearn statsmodels
 COMPUTING = frozenset(_COMPUTING.split())
 _HARMLESS = re.compile(r"(?m)^[ \t]*%(matplotlib|config|precision)\b.*$")  # lines of IPython that read nothing
 
-# %% ../../../nbs/reports/trail/unseen.ipynb #0aaa1923
-def unseen_reads(notebook: Mapping[str, Any]) -> str:
-    """Say, in words, why what a notebook reads may not all be in the ledger; empty if nothing hints at that."""
-    ours = set[str]()
+# %% ../../../nbs/reports/trail/unseen.ipynb #0805166c
+def unseen_reads(notebook: Mapping[str, Any], root: Path | None = None) -> str:
+    """Say, in words, why what a notebook reads may not all be in the ledger; empty if nothing hints at that.
+
+    Modules in the folder `root` are looked through as well; any other that is not known hints at unseen reading.
+    """
+    ours, looked = set[str](), set[Path]()
     for place, cell in enumerate(notebook["cells"], start=1):
         if cell.get("cell_type") != "code":
             continue
@@ -36,17 +40,23 @@ def unseen_reads(notebook: Mapping[str, Any]) -> str:
             tree = ast.parse(_HARMLESS.sub("", "".join(cell.get("source", ""))))
         except (SyntaxError, ValueError, RecursionError):
             return f"cell {place} is not plain Python"
-        if found := next(_hints(tree, ours), ""):
+        if found := _hint(tree, ours, (), root, looked):
             return f"cell {place} {found}"
     return ""
 
 
-def _hints(tree: ast.AST, ours: set[str]) -> Iterator[str]:
-    """List what in a cell may read past the ledger; `ours` collects the names that came from finlab."""
+def _hint(tree: ast.AST, ours: set[str], package: tuple[str, ...], root: Path | None, looked: set[Path]) -> str:
+    """Find the first hint in a piece of code; `ours` collects the names that came from finlab."""
     nodes = list(ast.walk(tree))
     for node in nodes:
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and (strange := _imported(node, ours)):
-            yield f"imports {strange}, which may read what the ledger does not see"
+        for name in _imported(node, ours, package):
+            if found := _in_module(name, root, looked):
+                return f"imports {name}, which {found}"
+    return next(_calls(nodes, ours), "")
+
+
+def _calls(nodes: Iterable[ast.AST], ours: set[str]) -> Iterator[str]:
+    """List the calls that may read past the ledger, or ask the clock."""
     for node in nodes:
         name, root = _called(node)
         if name in CLOCK:
@@ -55,14 +65,6 @@ def _hints(tree: ast.AST, ours: set[str]) -> Iterator[str]:
             yield "looks at the environment variables"
         elif READING.fullmatch(name) and not (root in ours and name in RECORDED):
             yield f"calls {name}, and what that reads is not in the ledger"
-
-# %% ../../../nbs/reports/trail/unseen.ipynb #fab1aeb2
-def _imported(node: ast.Import | ast.ImportFrom, ours: set[str]) -> str:
-    """Name what a line imports that is not known to be mere computation; names from finlab are added to `ours`."""
-    roots = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or "."]
-    if all(root.partition(".")[0] == "finlab" for root in roots):
-        ours.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-    return next((root for root in roots if root.partition(".")[0] not in COMPUTING), "")
 
 
 def _called(node: ast.AST) -> tuple[str, str]:
@@ -75,3 +77,45 @@ def _called(node: ast.AST) -> tuple[str, str]:
     while isinstance(inner, (ast.Attribute, ast.Call, ast.Subscript)):
         inner = inner.func if isinstance(inner, ast.Call) else inner.value
     return name, inner.id if isinstance(inner, ast.Name) else ""
+
+# %% ../../../nbs/reports/trail/unseen.ipynb #c77b044f
+def _imported(node: ast.AST, ours: set[str], package: tuple[str, ...]) -> list[str]:
+    """List the modules that a line imports and that are not known to be mere computation, by their full names."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        above = package[: len(package) - node.level + 1] if node.level else ()
+        base = ".".join([*above, *([node.module] if node.module else [])])
+        names = [f"{base}.{alias.name}".lstrip(".") for alias in node.names]
+    else:
+        return []
+    if all(name.partition(".")[0] == "finlab" for name in names):
+        ours.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+    return [name for name in names if name.partition(".")[0] not in COMPUTING]
+
+
+def _in_module(name: str, root: Path | None, looked: set[Path]) -> str:
+    """Find the first hint in a module of the project; one that is not of the project is a hint itself."""
+    paths = [] if root is None else _files_of(name, root)
+    if root is None or not paths:
+        return "may read what the ledger does not see"
+    for path in paths:
+        if path in looked:
+            continue
+        looked.add(path)
+        try:
+            tree = ast.parse(path.read_bytes())
+        except (OSError, SyntaxError, ValueError, RecursionError):
+            return "cannot be read as Python"
+        if found := _hint(tree, set(), path.relative_to(root).parent.parts, root, looked):
+            return found
+    return ""
+
+
+def _files_of(name: str, root: Path) -> list[Path]:
+    """List the files below `root` that run when the module `name` is imported: its packages, and its own."""
+    found, here = list[Path](), root
+    for part in name.split("."):
+        here = here / part
+        found += [path for path in (here / "__init__.py", here.with_name(f"{part}.py")) if path.is_file()]
+    return found
