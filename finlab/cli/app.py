@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from finlab.cli import data, gaps, workbench
+from finlab.cli import data, gaps, trail, workbench
 from finlab.cli.console import pairs, say
 from finlab.core.errors import FinlabError, InputError, ReportError
 
@@ -29,6 +29,8 @@ app.add_typer(data.app, name="data")
 app.add_typer(gaps.app, name="gaps")
 app.command("init")(workbench.init)
 app.command("lab")(workbench.lab)
+app.command("diff", epilog="Example:  finlab diff forecast forecast--1a2b3c4d --rtol 1e-9")(trail.diff)
+app.command("verify", epilog="Example:  finlab verify reports/forecast.html")(trail.verify)
 
 
 @app.command(
