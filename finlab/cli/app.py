@@ -8,12 +8,11 @@ import typer
 
 from finlab.cli import data, gaps, trail, workbench
 from finlab.cli.console import pairs, say
-from finlab.core.errors import FinlabError, InputError, ReportError
+from finlab.cli.pages import make_pages
+from finlab.core.errors import FinlabError, InputError
 
-OK = 0
 FAILED = 1  # finlab could not do it: a busy store, say
 WRONG_INPUT = 2  # what was asked for is wrong; nothing was written
-CELL_FAILED = 3  # a cell of a report failed; of several reports the highest code counts
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -34,7 +33,8 @@ app.command("verify", epilog="Example:  finlab verify reports/forecast.html")(tr
 
 
 @app.command(
-    epilog="Examples:  finlab run  |  finlab run forecast -p source=sales.csv -p date=date -p value=revenue --open"
+    epilog="Examples:  finlab run  |  finlab run forecast -p source=sales.csv -p date=date -p value=revenue --open  |  "
+    "finlab run forecast --grid horizon=6,12,24 --jobs 2 --resume"
 )
 def run(
     names: Annotated[
@@ -46,30 +46,45 @@ def run(
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the HTML file (or folder) to write")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="open the page in a browser")] = False,
-    timeout: Annotated[
-        float | None, typer.Option(help="seconds that the whole run may take (default: settings.ini)")
+    grid: Annotated[
+        list[str] | None,
+        typer.Option("--grid", metavar="NAME=A,B,C", help="a report for each value; several grids: for each combination"),
     ] = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", help="reports at a time (default: settings.ini)")] = None,
+    timeout: Annotated[float | None, typer.Option(help="seconds for a whole report (default: settings.ini)")] = None,
+    cell_timeout: Annotated[float | None, typer.Option(help="seconds for one cell (default: no limit)")] = None,
+    memory: Annotated[float | None, typer.Option(help="GB of memory that a report may take (default: no limit)")] = None,
+    retries: Annotated[
+        int, typer.Option(help="more tries after a killed process, a lack of memory or of disk (pauses double)")
+    ] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="leave pages as they are if nothing has changed")] = False,
+    seed: Annotated[int | None, typer.Option(help="start of all random numbers (default: drawn, and recorded)")] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="a PDF beside each page, printed by Chromium")] = False,
+    notebook: Annotated[
+        bool, typer.Option("--notebook", help="the executed notebook beside each page, as papermill writes it")
+    ] = False,
 ) -> None:
-    """Run reports and write each as one self-contained HTML page; plain `finlab run` means the forecast report."""
-    wanted = names or ["forecast"]
-    parameters = pairs(parameter or [], "-p")
-    if output is not None and len(wanted) > 1 and output.suffix:
-        raise InputError(f"-o {output}: one file for {len(wanted)} reports; expected a folder")
-    codes = [run_one(name, parameters, output, open_page, timeout) for name in wanted]
-    raise typer.Exit(max(codes))
+    """Run reports and write each as one self-contained HTML page; plain `finlab run` means the forecast report.
 
+    Exit codes: 0 made, 2 wrong input, 3 a cell failed, 4 time limit, 5 killed or no memory, 6 not written, 7 stale data
+    (the page is made and says so). Of several reports the highest counts.
+    """
+    from finlab.reports.run import ReportSpec
 
-def run_one(name: str, parameters: dict[str, str], output: Path | None, open_page: bool, timeout: float | None) -> int:
-    """Run one report, say where its page is, and give the exit code."""
-    from finlab.reports.run import run_report
-
-    try:
-        result = run_report(name, parameters, output=output, open=open_page, timeout=timeout)
-    except FinlabError as error:
-        say(str(error))
-        return code_of(error)
-    print(result.path)
-    return OK
+    spec = ReportSpec(
+        parameters=pairs(parameter or [], "-p"),
+        output=output,
+        timeout=timeout,
+        cell_timeout=cell_timeout,
+        memory=memory,
+        retries=retries,
+        resume=resume,
+        seed=seed,
+        pdf=pdf,
+        notebook=notebook,
+        typed=True,
+    )
+    raise typer.Exit(make_pages(names or ["forecast"], spec, pairs(grid or [], "--grid"), jobs, open_page))
 
 
 @app.command(epilog="Example:  finlab reports forecast")
@@ -152,7 +167,7 @@ def version() -> None:
 
 def code_of(error: FinlabError) -> int:
     """The exit code that an error ends with."""
-    return WRONG_INPUT if isinstance(error, InputError) else CELL_FAILED if isinstance(error, ReportError) else FAILED
+    return WRONG_INPUT if isinstance(error, InputError) else getattr(error, "exit_code", FAILED)
 
 
 def main(arguments: list[str] | None = None) -> None:

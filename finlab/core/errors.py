@@ -35,8 +35,11 @@ class StoreError(FinlabError):
 
 
 class ReportError(FinlabError):
-    """A report was started and failed; `path` is the page that tells how, or None if none could be written."""
+    """A report was started and failed; `path` is the page that tells how, or None if none could be written.
 
-    def __init__(self, message: str, path: Path | None = None) -> None:
+    `exit_code` is what the command line ends with: 3 a cell failed, 4 time limit, 5 killed or no memory, 6 not written.
+    """
+
+    def __init__(self, message: str, path: Path | None = None, exit_code: int = 3) -> None:
         super().__init__(message)
-        self.path = path
+        self.path, self.exit_code = path, exit_code

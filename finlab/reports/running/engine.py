@@ -9,29 +9,16 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from finlab.core.errors import ReportError
 from finlab.reports.running.ends import Failure, Outcome
 from finlab.reports.running.template import Child, Template, read_line
-from finlab.reports.running.watch import CHUNK, Keeper, Limits, Watch, may_raise, runs
-from finlab.reports.running.workplace import Workplace
+from finlab.reports.running.watch import CHUNK, Keeper, Plan, Watch, may_raise, runs
 
 INLINE = "module://matplotlib_inline.backend_inline"  # else charts are drawn nowhere, and nothing says so
 WIDGETS = frozenset({"ipywidgets", "ipyleaflet", "bqplot", "ipympl", "anywidget", "itables", "tqdm.notebook"})
 SEEDS = 2**32  # NumPy's old generator takes no more
-
-
-class Plan(NamedTuple):
-    """How to run: the folders, the environment, the limits, the seed of random numbers, and the format of charts."""
-
-    place: Workplace
-    env: Mapping[str, str]
-    cwd: Path
-    limits: Limits
-    seed: int
-    charts: str = "svg"  # or "png", as a kernel draws them
 
 
 def new_seed() -> int:

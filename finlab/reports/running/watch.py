@@ -17,6 +17,7 @@ from finlab.reports.running.ends import Failure, Outcome, Used, died, raised
 from finlab.reports.running.memory import Memory
 from finlab.reports.running.outputs import Outputs
 from finlab.reports.running.template import STACK_SIGNAL, Child, read_line
+from finlab.reports.running.workplace import Workplace
 from finlab.reports.text import terminal_text
 
 LOOK_SECONDS = 0.1  # between two looks at time and memory
@@ -33,8 +34,32 @@ class Limits(NamedTuple):
     memory_bytes: int | None = None
 
 
+class Plan(NamedTuple):
+    """How to run: the folders, the environment, the limits, the seed of random numbers, and the format of charts."""
+
+    place: Workplace
+    env: Mapping[str, str]
+    cwd: Path
+    limits: Limits
+    seed: int
+    charts: str = "svg"  # or "png", as a kernel draws them
+
+
 class Keeper(Protocol):
     """Who is told how far a notebook has come; `cell` is its place among all cells."""
+
+    def start(self, cell: int) -> None:
+        """A cell begins."""
+
+    def change(self) -> None:
+        """Something was printed or shown."""
+
+    def end(self, cell: int, failed: bool) -> None:
+        """A cell has ended."""
+
+
+class Silent:
+    """A keeper who tells nobody."""
 
     def start(self, cell: int) -> None:
         """A cell begins."""
@@ -194,8 +219,7 @@ class Watch:
                 told = f"the {what} took longer than {seconds:g} seconds and was stopped"
                 raise _Stop(Failure(self.current, "Timeout", told, "timeout", None, self._where_it_stands()))
         if reached := self.memory.beyond():
-            limit = (self.limits.memory_bytes or 0) / 1e9
-            told = f"the report took {reached / 1e9:.2f} GB of memory, more than the {limit:g} GB allowed, and was stopped"
+            told = too_much(reached, self.limits.memory_bytes)
             raise _Stop(Failure(self.current, "OutOfMemory", told, "memory"))
 
     def _where_it_stands(self) -> str:
@@ -250,6 +274,12 @@ def runs(cell: Mapping[str, Any]) -> bool:
 def may_raise(cell: Mapping[str, Any]) -> bool:
     """Tell whether a cell is meant to raise."""
     return "raises-exception" in cell.get("metadata", {}).get("tags", [])
+
+
+def too_much(reached: int, limit: int | None) -> str:
+    """Say that a report took more memory than it may."""
+    allowed = (limit or 0) / 1e9
+    return f"the report took {reached / 1e9:.2f} GB of memory, more than the {allowed:g} GB allowed, and was stopped"
 
 
 def own_frames(stack: str) -> str:
