@@ -11,7 +11,7 @@ import select
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from finlab.reports.running.ends import Failure, Outcome, Used, died, raised
 from finlab.reports.running.memory import Memory
@@ -45,6 +45,7 @@ class Plan(NamedTuple):
     charts: str = "svg"  # or "png", as a kernel draws them
 
 
+@runtime_checkable
 class Keeper(Protocol):
     """Who is told how far a notebook has come; `cell` is its place among all cells."""
 
