@@ -69,9 +69,9 @@ class ReportSpec:
     name: str | Path = "forecast"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     output: str | Path | None = None
-    timeout: float | None = None
-    cell_timeout: float | None = None
-    memory: float | None = None
+    timeout: float | int | None = None
+    cell_timeout: float | int | None = None
+    memory: float | int | None = None
     retries: int = 0
     resume: bool = False
     seed: int | None = None

@@ -88,7 +88,7 @@ def record_of(job: Job, ran: Ran) -> dict[str, Any]:
         "report": job.name,
         "status": "failed" if failure else "complete",
         "exit_code": failure.code if failure else STALE if is_stale(reads, ran.started.date(), job) else OK,
-        "message": told(ran.outcome, job.lang),
+        "message": mask_password(told(ran.outcome, job.lang)),
         "parameters": [_asked(job, parameter) for parameter in job.parameters],
         "results": results,
         "reads": reads,

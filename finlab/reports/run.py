@@ -384,7 +384,7 @@ def run_report(
     runner: Runner | None = None,
     **options: Any,
 ) -> ReportResult:
-    """Make one report: `spec` says all about it, or is its name; `parameters` and `options` are then as of `ReportSpec`.
+    """Make one report: `spec` says all about it, or is its name; `parameters` and `options` are those of `ReportSpec`.
 
     The page goes to the reports folder, or to `output`. A `runner` that is given makes it, and stays warm for more.
     Raises InputError for what was given wrongly, with nothing written, and ReportError if the run failed; its `path` is

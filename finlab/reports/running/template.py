@@ -291,7 +291,7 @@ class Template:
         self._said.close()
 
 
-def read_line(descriptor: int, seconds: float) -> dict[str, Any]:
+def read_line(descriptor: int, seconds: float | int) -> dict[str, Any]:
     """Read one line of JSON; empty if the other end is gone, or says nothing for so many seconds."""
     read, until = b"", time.monotonic() + seconds
     while not read.endswith(b"\n"):  # byte by byte: what follows the line is for the next reader

@@ -122,7 +122,7 @@ class Watch:
 
     # --- listening ---------------------------------------------------------------------------------------------------
 
-    def _listen(self, seconds: float) -> bool:
+    def _listen(self, seconds: float | int) -> bool:
         """Take what has come within so many seconds; False if nothing has."""
         ready, _, _ = select.select(list(self._open), [], [], seconds)
         for descriptor in (self.child.out, self.child.err):
