@@ -11,8 +11,10 @@ from finlab.cli.console import pairs, say
 from finlab.cli.pages import make_pages
 from finlab.core.errors import FinlabError, InputError
 
+OK = 0
 FAILED = 1  # finlab could not do it: a busy store, say
 WRONG_INPUT = 2  # what was asked for is wrong; nothing was written
+CELL_FAILED = 3  # a cell of a report failed; the other ends of reports: finlab.reports.running.ends
 INTERRUPTED = 130
 
 app = typer.Typer(

@@ -7,7 +7,6 @@ __all__ = ['TEMPLATES', 'MOST_RETRIES', 'templates', 'find_notebook', 'ReportSpe
            'check_distinct', 'with_parameters', 'describe']
 
 # %% ../../nbs/reports/jobs.ipynb #4669207e
-import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
