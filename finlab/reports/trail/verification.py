@@ -127,7 +127,7 @@ def verify(
     again, seconds = _run_again(notebook, wanted, record.get("seed"), timeout)
     return Verification(path, notebook, compare_records(record, again, rtol, atol), seconds)
 
-
+# %% ../../../nbs/reports/trail/verification.ipynb #c5aa908f
 def _run_again(
     notebook: Path, wanted: Mapping[str, Any], seed: int | None, timeout: float | int | None
 ) -> tuple[dict[str, Any], float]:
