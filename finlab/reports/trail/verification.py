@@ -64,7 +64,7 @@ def parameters_again(record: Mapping[str, Any], known: list[Parameter], given: M
             whose = "given now" if name in given else "which the earlier run was given"
             told = f"; the notebook knows {listed(names, str) or 'none'}{did_you_mean(name, names)}"
             problems.append(f"parameter {name!r}, {whose}, is not known{told}")
-        elif name not in given and _is_hidden(value):
+        elif _is_hidden(value):
             problems.append(f"parameter {name!r} is a secret and not in the record; give it: -p {name}=env:NAME")
     if problems:
         raise InputError("\n".join(problems))
