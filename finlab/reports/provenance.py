@@ -113,7 +113,7 @@ def own_limit(read: Mapping[str, Any], limit_days: int) -> int:
     own = read.get("freshness_days")
     return limit_days if own is None else int(own)
 
-
+# %% ../../nbs/reports/provenance.ipynb #3bb9e8ed
 def freshness(read: Mapping[str, Any], today: date, limit_days: int) -> Freshness:
     """Judge one record of reading, as of `today`: stale if the next value has been due for more than the limit.
 
@@ -238,7 +238,7 @@ def shown_list(value: Any) -> str:
     """Write a parameter's value: the items of a list with commas between, everything else as text."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
-
+# %% ../../nbs/reports/provenance.ipynb #3288798f
 def _read(reads: Iterable[Mapping[str, Any]], today: date, limit: int, say: Say) -> PageTable:
     css = {"fresh": "good", "stale": "warn", "future": "warn", "sample": "", "unknown": "muted"}
     rows = []
@@ -275,10 +275,10 @@ def _came_out(results: Iterable[Mapping[str, Any]], say: Say) -> PageTable:
 
 _SLOWEST = 5  # cells that stand open: more than these seldom explain where the time went
 
-
+# %% ../../nbs/reports/provenance.ipynb #f669c903
 def _timed(cells: Iterable[Mapping[str, Any]], say: Say) -> list[PageTable]:
     """Tell how long the cells took: the slowest few, and all of them folded away; cells count as in the notebook."""
-    told = [(int(cell.get("cell") or 0), float(cell.get("seconds") or 0), str(cell.get("status", ""))) for cell in cells]
+    told = [(int(c.get("cell") or 0), float(c.get("seconds") or 0), str(c.get("status", ""))) for c in cells]
     whole = sum(seconds for _, seconds, _ in told) or 1
     rows = [
         [

@@ -7,6 +7,7 @@ they are skipped. They need no network: the JSON-LD context that the validator a
 import hashlib
 import json
 import math
+import zipfile
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finlab.core.errors import InputError
+from finlab.reports.trail.archive import pack_crate
 from finlab.reports.trail.crate import (
     CRATE,
     METADATA,
@@ -317,3 +319,66 @@ def test_the_validator_notices_a_broken_crate(tmp_path, no_network):
 
 def test_the_name_of_the_file_says_which_page_it_belongs_to():
     assert crate_name("reports/forecast--1a.html") == "forecast--1a-ro-crate-metadata.json"
+
+
+# --- packed as one file
+
+
+@pytest.fixture
+def made(workbench):
+    """A report as a run leaves it: page, table, record and notebook."""
+    (workbench / "small.ipynb").write_text("{}")
+    files = {"small.html": PAGE, "small.table.csv": b"a,b\n"}
+    for name, content in files.items():
+        (workbench / name).write_bytes(content)
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    about = {"path": "small.ipynb", "place": "small.ipynb", "sha256": hashlib.sha256(b"{}").hexdigest()}
+    record = RECORD | {"report": "small", "notebook": about, "files": ["small.table.csv"], "files_sha256": hashes}
+    (workbench / "small.json").write_text(json.dumps(record))
+    return workbench / "small.html"
+
+
+def test_an_archive_holds_everything_that_it_describes(made):
+    with zipfile.ZipFile(pack_crate(made)) as archive:
+        crate = json.loads(archive.read(METADATA))
+        names = archive.namelist()
+        described = {unquote(one["@id"]): one for one in crate["@graph"]}
+        for name in names[1:]:
+            assert described[name].get("sha256") in (hashlib.sha256(archive.read(name)).hexdigest(), None)
+    assert names == [METADATA, "small.html", "small.table.csv", "small.json", "small.ipynb"]
+    parts = [one["@id"] for one in described["./"]["hasPart"] if not one["@id"].startswith("file:")]
+    assert sorted(parts) == sorted(names[1:])
+
+
+def test_the_same_report_gives_the_same_archive_and_nothing_is_replaced(made, tmp_path):
+    first, second = pack_crate(made), pack_crate("small.json", tmp_path / "other.zip")
+    assert first.name == "small.crate.zip" and first.read_bytes() == second.read_bytes()
+    with pytest.raises(InputError, match=r"^target is .*a path at which nothing lies yet"):
+        pack_crate(made)
+
+
+@pytest.mark.parametrize("name", ["small.html", "small.table.csv", "small.ipynb"])
+def test_a_file_that_changed_or_is_gone_is_not_packed(made, name):
+    made.with_name(name).write_bytes(b"edited")
+    with pytest.raises(InputError, match=rf"{name} is not what it was"):
+        pack_crate(made)
+    made.with_name(name).unlink()
+    with pytest.raises(InputError, match=rf"{name} (cannot be read: No such file|is gone)"):
+        pack_crate(made)
+    assert not made.with_name("small.crate.zip").exists()
+
+
+def test_a_record_cannot_make_the_archive_hold_a_file_of_another_folder(made):
+    beside = made.with_suffix(".json")
+    beside.write_text(json.dumps(json.loads(beside.read_text()) | {"files": ["../../etc/passwd"]}))
+    with pytest.raises(InputError, match=r"/passwd cannot be read"):
+        pack_crate(made)
+
+
+def test_the_community_accepts_the_archive_as_it_is(made, tmp_path, no_network):
+    services = pytest.importorskip("rocrate_validator.services", reason="needs the package roc-validator")
+    with zipfile.ZipFile(pack_crate(made)) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    how = {"rocrate_uri": str(tmp_path / "unpacked"), "profile_identifier": "workflow-run-crate"}
+    result = services.validate(how | {"requirement_severity": "REQUIRED"})
+    assert [str(issue.message) for issue in result.get_issues()] == []

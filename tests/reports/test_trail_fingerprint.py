@@ -64,7 +64,10 @@ def test_another_parameter_seed_or_language_is_another_run(root, given):
 
 def test_a_number_and_the_text_of_it_are_two_runs(root):
     asked = asked_of()
-    assert fingerprint(asked._replace(given={"name": "1"})) != fingerprint(asked._replace(given={"name": 1}))
+    for value in (1, date(2026, 1, 1)):
+        assert fingerprint(asked._replace(given={"name": str(value)})) != fingerprint(
+            asked._replace(given={"name": value})
+        )
 
 
 @pytest.mark.parametrize("cells", [("horizon * 3",), ("horizon * 2", "1"), ()])
@@ -428,6 +431,13 @@ def test_a_file_that_is_not_whole_runs(made, name, how):
     assert not ok and reason == f"{name} is {'not as it was written' if how == 'cut' else 'not there'}"
 
 
+def test_any_file_that_has_a_hash_has_to_be_there(made):
+    page, asked, record = made
+    kept = record["files_sha256"] | {"page-ro-crate-metadata.json": "ab" * 32}
+    page.with_suffix(".json").write_text(json.dumps(record | {"files_sha256": kept}))
+    assert skip(page, asked) == (False, "page-ro-crate-metadata.json is not there")
+
+
 def test_a_record_that_is_gone_or_half_runs(made):
     page, asked, _ = made
     beside = page.with_suffix(".json")
@@ -552,6 +562,13 @@ def test_modules_of_the_project_are_searched_and_what_they_import(tmp_path):
     assert unseen_reads(notebook, tmp_path).endswith("imports requests, which may read what the ledger does not see")
     (tmp_path / "helping" / "inner.py").write_text("def f(:\n")
     assert unseen_reads(notebook, tmp_path).endswith("cannot be read as Python")
+    (tmp_path / "helping" / "inner.py").write_text("from .sub.low import z\n")
+    (tmp_path / "helping" / "sub").mkdir()
+    (tmp_path / "helping" / "sub" / "low.py").write_text("from ..high import z\n")
+    (tmp_path / "helping" / "high.py").write_text("z = open('a').read()\n")
+    assert unseen_reads(notebook, tmp_path).endswith(
+        "imports helping.high.z, which calls open, and what that reads is not in the ledger"
+    )
     assert unseen_reads(notebook).endswith("imports pure, which may read what the ledger does not see")
 
 

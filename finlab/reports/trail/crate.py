@@ -61,7 +61,7 @@ ANY_FORMAT = "application/octet-stream"
 def _ref(name: str) -> Entity:
     return {"@id": name}
 
-
+# %% ../../../nbs/reports/trail/crate.ipynb #9282a55e
 def _file(name: str, content: bytes | Path | None, **more: Any) -> Entity:
     """Describe a file beside the page, with its hash and size if its content is there."""
     told: Entity = {"@id": quote(name), "@type": "File", "name": name}
@@ -106,7 +106,7 @@ def _literal(value: Any) -> Any:
         return value
     return mask_password(json.dumps(value, ensure_ascii=False, default=str))
 
-
+# %% ../../../nbs/reports/trail/crate.ipynb #00adffdc
 def _parameters(record: Mapping[str, Any]) -> tuple[list[Entity], list[Entity]]:
     """Describe the parameters: the slots of the notebook, and the values of this run."""
     listed = record.get("parameters")
@@ -180,7 +180,7 @@ def _language(record: Mapping[str, Any]) -> Entity:
     version = (record.get("versions") or {}).get("python")
     return told | ({"version": version} if version else {})
 
-
+# %% ../../../nbs/reports/trail/crate.ipynb #d2344d59
 def _workflow(record: Mapping[str, Any], slots: list[Entity], packages: list[Entity]) -> Entity:
     """Describe the notebook as the workflow that was run."""
     notebook, git = record.get("notebook") or {}, record.get("git") or {}
@@ -215,7 +215,7 @@ def _ended(record: Mapping[str, Any]) -> str | None:
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
-
+# %% ../../../nbs/reports/trail/crate.ipynb #87b9115e
 def _action(record: Mapping[str, Any], workflow: Entity, objects: Iterable[Entity], made: Iterable[Entity]) -> Entity:
     """Describe the run itself."""
     failed, started = record.get("status") == "failed", record.get("started")
@@ -264,7 +264,7 @@ def crate_of(record: Mapping[str, Any], files: Mapping[str, bytes | Path]) -> di
     graph += [*slots, *values, *seed, *inputs, *made, *results]
     return {"@context": CONTEXT, "@graph": list(_once(graph))}
 
-
+# %% ../../../nbs/reports/trail/crate.ipynb #570e93d8
 def _seed(record: Mapping[str, Any]) -> list[Entity]:
     seed = record.get("seed")
     about = "the seed of the random numbers"

@@ -43,7 +43,7 @@ EXACT = Tolerance()
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
-
+# %% ../../../nbs/reports/trail/differences.ipynb #b0ad755e
 class Change(NamedTuple):
     """One difference: where (a path such as `table.rows[3].mase`), what kind, both values, the unit, how much."""
 
@@ -89,7 +89,7 @@ def compare_values(before: Any, after: Any, path: str = "", within: Tolerance = 
             found.append(Change(here, "changed", a, b))
     return found
 
-
+# %% ../../../nbs/reports/trail/differences.ipynb #2e9982cb
 def _inside(path: str, a: Any, b: Any) -> list[tuple[str, Any, Any]] | None:
     """Pair what is within two dictionaries or two lists; None if they are neither."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
@@ -134,7 +134,7 @@ def _inputs(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         found[own if own not in found else f"{own} #{len(found)}"] = {key: read.get(key) for key in READ}
     return found
 
-
+# %% ../../../nbs/reports/trail/differences.ipynb #74e8d4dd
 def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     """List what a record says about its run: the area, the name, the value."""
     notebook, git, lock = (record.get(key) or {} for key in ("notebook", "git", "lock"))
@@ -247,7 +247,7 @@ def told_change(change: Change) -> str:
     share = "" if change.relative is None else f", {change.relative:+.3%}"
     return line if change.difference is None else f"{line} ({change.difference:+.6g}{share})"
 
-
+# %% ../../../nbs/reports/trail/differences.ipynb #f42648b4
 def _sentence(found: Differences) -> str:
     touched = len({change.result for change in found.changes})
     names = f"{found.results:,} named result" + ("" if found.results == 1 else "s")

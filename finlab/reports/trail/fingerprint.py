@@ -105,7 +105,7 @@ class Asked(NamedTuple):
     also: tuple[str, ...] = ()  # what is to be made besides the page, such as "pdf"
     code: str | None = None  # what `code_sha256` said, if it was asked once for many reports
 
-
+# %% ../../../nbs/reports/trail/fingerprint.ipynb #6556ccb6
 def fingerprint(asked: Asked) -> str:
     """Compute the SHA-256 of all that is known before a run; the empty text if something is not known."""
     values = {each.name: asked.given.get(each.name, each.default) for each in asked.parameters}
@@ -169,7 +169,7 @@ def _aged(read: Mapping[str, Any], record: Mapping[str, Any], today: date) -> st
         return "the earlier run does not say how old it may be"
     return "it is stale" if now == "stale" else "" if now == then else f"it was {then} and is {now}"
 
-
+# %% ../../../nbs/reports/trail/fingerprint.ipynb #f5b2034f
 def _changed(read: Mapping[str, Any]) -> str:
     """Say why an input is not known to be unchanged; empty if it is."""
     uri, sha256 = str(read.get("uri") or ""), read.get("sha256")
@@ -254,7 +254,7 @@ def _other(record: Mapping[str, Any], job_fingerprint: str) -> str:
         return "the earlier run has no fingerprint"
     return "" if earlier == job_fingerprint else "the notebook, a parameter, the code or the environment has changed"
 
-
+# %% ../../../nbs/reports/trail/fingerprint.ipynb #912f8659
 def _broken(page: Path, record: Mapping[str, Any]) -> str:
     """Say which file of the earlier run is gone or not as it was written."""
     kept = record.get("files_sha256")

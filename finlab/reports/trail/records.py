@@ -32,7 +32,7 @@ class Recorded(NamedTuple):
         """The page that lies beside the record, whether or not it is still there."""
         return self.path.with_suffix(PAGES[0])
 
-
+# %% ../../../nbs/reports/trail/records.ipynb #9f57ffa1
 def record_path(place: object, name: str = "report") -> Path:
     """Find the record of a page: `place` is the page, its JSON, or a page's name in the reports folder.
 
@@ -97,7 +97,7 @@ def named_results(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         found[name] = {"value": whole["value"], "unit": str(whole.get("unit") or ""), "note": whole.get("note") or ""}
     return found
 
-
+# %% ../../../nbs/reports/trail/records.ipynb #264bf8cb
 def named_parameters(record: Mapping[str, Any]) -> dict[str, Any]:
     """List the parameters of a record by name, those that were given and the defaults."""
     entries = record.get("parameters")

@@ -54,7 +54,7 @@ def _hint(tree: ast.AST, ours: set[str], package: tuple[str, ...], root: Path | 
                 return f"imports {name}, which {found}"
     return next(_calls(nodes, ours), "")
 
-
+# %% ../../../nbs/reports/trail/unseen.ipynb #69843297
 def _calls(nodes: Iterable[ast.AST], ours: set[str]) -> Iterator[str]:
     """List the calls that may read past the ledger, or ask the clock."""
     for node in nodes:
@@ -93,7 +93,7 @@ def _imported(node: ast.AST, ours: set[str], package: tuple[str, ...]) -> list[s
         ours.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
     return [name for name in names if name.partition(".")[0] not in COMPUTING]
 
-
+# %% ../../../nbs/reports/trail/unseen.ipynb #fa66a4fa
 def _in_module(name: str, root: Path | None, looked: set[Path]) -> str:
     """Find the first hint in a module of the project; one that is not of the project is a hint itself."""
     paths = [] if root is None else _files_of(name, root)

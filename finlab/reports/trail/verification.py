@@ -64,7 +64,7 @@ def parameters_again(record: Mapping[str, Any], known: list[Parameter], given: M
             whose = "given now" if name in given else "which the earlier run was given"
             told = f"; the notebook knows {listed(names, str) or 'none'}{did_you_mean(name, names)}"
             problems.append(f"parameter {name!r}, {whose}, is not known{told}")
-        elif name not in given and _is_hidden(value):
+        elif _is_hidden(value):
             problems.append(f"parameter {name!r} is a secret and not in the record; give it: -p {name}=env:NAME")
     if problems:
         raise InputError("\n".join(problems))
@@ -127,7 +127,7 @@ def verify(
     again, seconds = _run_again(notebook, wanted, record.get("seed"), timeout)
     return Verification(path, notebook, compare_records(record, again, rtol, atol), seconds)
 
-
+# %% ../../../nbs/reports/trail/verification.ipynb #c5aa908f
 def _run_again(
     notebook: Path, wanted: Mapping[str, Any], seed: int | None, timeout: float | int | None
 ) -> tuple[dict[str, Any], float]:
