@@ -7,7 +7,7 @@ __all__ = ['FORMS', 'NOISE', 'NEEDS_SCRIPT', 'MOST_PICTURE', 'SIZE', 'POINT_PX',
            'HIDE_OUTPUT', 'MOST_FIGURES', 'DOUBTFUL', 'THEME', 'Draft', 'joined', 'write_text', 'picture_size',
            'write_picture', 'write_form', 'write_bundle', 'write_error', 'write_messages', 'write_outputs', 'marks_of',
            'write_code', 'write_cell', 'result_name', 'key_results', 'cover_status', 'write_cover', 'Theme', 'theme',
-           'Rendered', 'render_page', 'quiet', 'render']
+           'hash_of', 'Rendered', 'render_page', 'quiet', 'render']
 
 # %% ../../nbs/reports/render.ipynb #8cfae7cd
 import base64
@@ -54,14 +54,19 @@ class Draft:
         """Describe a picture that came without a description."""
         return self.say("chart_in", section=self.outline.section or self.say("report"))
 
-    def name_table(self) -> str:
-        """Name the next table."""
+    def name_table(self, caption: str = "") -> str:
+        """Name the next table: by its number, and by its caption or, without one, by its section."""
         self.tables += 1
-        return self.say("table_in", number=self.tables, section=self.outline.section or self.say("report"))
+        return self.say("table_in", number=self.tables, section=caption or self.outline.section or self.say("report"))
 
     def hooks(self) -> Hooks:
         """Tell the markup room how to name pictures and tables."""
-        return Hooks(self.describe, lambda address: self.say("picture_left_out", address=address), self.name_table)
+        return Hooks(
+            describe=self.describe,
+            left_out=lambda address: self.say("picture_left_out", address=address),
+            name_table=self.name_table,
+            name_note=lambda number: self.say("footnote", number=number),
+        )
 
 # %% ../../nbs/reports/render.ipynb #f801cc48
 FORMS = (
@@ -331,23 +336,36 @@ class Theme(NamedTuple):
     page: Any
     style: str
     script: str
-    script_hash: str
 
 
-@lru_cache(maxsize=2)
-def theme(with_look_up: bool = False) -> Theme:
-    """Read the skeleton, style sheet and script of the page, without comments and indentation."""
+def _small_style(sheet: str) -> str:
+    bare = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", sheet, flags=re.S))
+    bare = re.sub(r"\s*([{};,])\s*", r"\1", bare).replace(";}", "}")
+    return re.sub(r"([{;][\w-]+): ", r"\1:", bare).strip()
+
+
+def _small_script(script: str) -> str:
+    lines = [line.strip() for line in script.splitlines()]
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+@lru_cache(maxsize=8)
+def theme(*more: str) -> Theme:
+    """Read the skeleton, style sheet and script of the page, and those of the parts in `more` ("lookup", "charts")."""
     from jinja2 import Environment, FileSystemLoader
 
+    def joined_parts(ending: str) -> str:
+        places = [THEME / f"{part}.{ending}" for part in ("page", *more)]
+        return "\n".join(place.read_text(encoding="utf-8") for place in places)
+
     environment = Environment(loader=FileSystemLoader(THEME), autoescape=True, keep_trailing_newline=False)
-    style = re.sub(r"/\*.*?\*/", "", (THEME / "page.css").read_text(encoding="utf-8"), flags=re.S)
-    style = re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", style)).replace(";}", "}")
-    style = re.sub(r"([{;][\w-]+): ", r"\1:", style).strip()
-    parts = ("page.js", "lookup.js") if with_look_up else ("page.js",)
-    lines = [line.strip() for part in parts for line in (THEME / part).read_text(encoding="utf-8").splitlines()]
-    script = "\n".join(line for line in lines if line and not line.startswith("//"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return Theme(environment.get_template("page.html.j2"), style, script, digest)
+    style, script = _small_style(joined_parts("css")), _small_script(joined_parts("js"))
+    return Theme(environment.get_template("page.html.j2"), style, script)
+
+
+def hash_of(text: str) -> str:
+    """Name a script or a style sheet as a security policy does, by its SHA-256."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 # %% ../../nbs/reports/render.ipynb #5f35dedd
 class Rendered(NamedTuple):
@@ -372,7 +390,7 @@ def render_page(
         raise InputError.of("nb", nb, "a notebook: a mapping with a list of cells")
     draft, made = Draft(lang), provenance or {}
     body = "".join(write_cell(cell, draft) for cell in nb["cells"])
-    shared = theme(draft.look_ups > 0)
+    shared = theme(*(["lookup"] if draft.look_ups else []))
     with speaking(chart_words(lang)):
         tables = [table.as_dict() for table in provenance_tables(made, draft.say)] if made else []
         cover = write_cover(made, draft)
@@ -385,8 +403,10 @@ def render_page(
         version=finlab.__version__,
         style=Markup(shared.style),
         script=Markup(shared.script),
-        script_hash=Markup(shared.script_hash),
+        script_hash=Markup(hash_of(shared.script)),
+        style_hash=Markup(hash_of(shared.style)),
         headings=_contents(draft, bool(made)),
+        notes=_footnotes(draft.outline),
         has_code=draft.has_code,
         body=Markup(body),
         provenance=[*tables, *([notes] if draft.problems and made else [])],
@@ -397,8 +417,16 @@ def render_page(
 
 def _contents(draft: Draft, with_provenance: bool) -> list[dict[str, Any]]:
     lines = [{"level": h.level, "name": h.name, "text": h.text} for h in draft.outline.headings]
-    own = [{"level": 2, "name": "fl-made", "text": draft.say("how_made")}] if with_provenance else []
-    return lines + own if lines else []
+    own = {"fl-notes": "footnotes" if draft.outline.notes else "", "fl-made": "how_made" if with_provenance else ""}
+    own_lines = [{"level": 2, "name": name, "text": draft.say(key)} for name, key in own.items() if key]
+    return lines + own_lines if lines else []
+
+
+def _footnotes(outline: Outline) -> list[dict[str, Any]]:
+    from markupsafe import Markup
+
+    places = [[f"{number}-{mark}" for mark in range(1, note.marks + 1)] for number, note in enumerate(outline.notes, 1)]
+    return [{"text": Markup(note.text), "places": own} for note, own in zip(outline.notes, places, strict=True)]
 
 
 def quiet(page: str) -> str:
