@@ -341,6 +341,14 @@ class _Cells(_Rows):
         if tall > 1 and table.column <= 5 * MOST_SPAN:
             table.taken.update(dict.fromkeys(range(cell.column, table.column), table.row + tall))
 
+    def close_th(self) -> None:
+        """Make a head without words, such as the corner above an index, a plain cell: it is the head of nothing."""
+        cell = self.tables[-1].cells[-1] if self.tables and self.tables[-1].cells else None
+        if cell is not None and cell.tag == "th" and not html.unescape("".join(self.out[cell.place + 1 :])).strip():
+            cell.tag = "td"
+            self.out[cell.place] = re.sub(r"^<th(.*?)(?: scope=\"\w*\")?>$", r"<td\1>", self.out[cell.place])
+        self.out.append(f"</{cell.tag if cell is not None else 'th'}>")
+
     def open_td(self, values: dict[str, str]) -> None:
         self._open_cell("td", values)
 

@@ -45,7 +45,8 @@ class Outline:
     notes: list[Note] = field(default_factory=list)
 
     def add(self, level: int, text: str) -> Heading:
-        """Note a heading and give it a name of its own."""
+        """Note a heading and give it a name of its own; no level is left out on the way down, as readers count them."""
+        level = min(level, self.headings[-1].level + 1 if self.headings else 2)
         stem = name = anchor(text)
         count = 1
         while name in self.taken:

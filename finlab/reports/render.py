@@ -425,8 +425,12 @@ def _contents(draft: Draft, with_provenance: bool) -> list[dict[str, Any]]:
 def _footnotes(outline: Outline) -> list[dict[str, Any]]:
     from markupsafe import Markup
 
-    places = [[f"{number}-{mark}" for mark in range(1, note.marks + 1)] for number, note in enumerate(outline.notes, 1)]
-    return [{"text": Markup(note.text), "places": own} for note, own in zip(outline.notes, places, strict=True)]
+    found = []
+    for number, note in enumerate(outline.notes, 1):
+        text, end = (note.text[: -len("</p>\n")], "</p>") if note.text.endswith("</p>\n") else (note.text, "")
+        places = [f"{number}-{mark}" for mark in range(1, note.marks + 1)]
+        found.append({"text": Markup(text), "places": places, "end": Markup(end)})
+    return found
 
 
 def quiet(page: str) -> str:

@@ -20,7 +20,7 @@
   show();
 
   // What scrolls can be reached by the keyboard.
-  const reach = () => all("pre").forEach(e => {
+  const reach = () => all("pre, .math").forEach(e => {
     if (e.scrollHeight > e.clientHeight || e.scrollWidth > e.clientWidth) e.tabIndex = 0;
   });
   document.addEventListener("toggle", reach, true);
@@ -78,7 +78,7 @@
   const rowsOf = (table, part) => all(`${part || ""} tr`, table).filter(row => row.closest("table") === table);
 
   function sortable(table) {
-    const heads = all("thead th", table), body = table.tBodies[0];
+    const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
     heads.forEach((head, column) => {
       if (!head.textContent.trim()) return;
       // A real button would be left out where a head is repeated on paper.
@@ -116,7 +116,7 @@
       const wanted = input.value.toLowerCase().split(/\s+/);
       let left = 0;
       rows.forEach(row => {
-        const text = row.textContent.toLowerCase(), fits = wanted.every(word => text.includes(word));
+        const text = [...row.cells].map(cell => cell.textContent).join("\n").toLowerCase(), fits = wanted.every(word => text.includes(word));
         row.hidden = !fits;
         left += fits;
       });
@@ -149,9 +149,9 @@
   function saved(table) {
     const frame = table.parentNode, name = frame.getAttribute("aria-label"), button = make("button");
     const rows = rowsOf(table), wide = Math.max(...rows.map(row => row.cells.length));
-    if (rows.length < 3 && !table.tHead || wide < 2 && rows.length < 4) return;
+    if (wide < 2 && rows.length < 3) return;
     button.type = "button";
-    button.className = "fl-csv";
+    button.className = rows.length < 4 || !table.tHead ? "fl-csv fl-tiny" : "fl-csv";
     button.textContent = "\u2193 CSV";
     button.title = words.csv;
     button.setAttribute("aria-label", `CSV: ${name}`);
