@@ -100,7 +100,9 @@ def test_faults_are_found(chromium: Any, tmp_path: Path) -> None:
 
 
 def test_a_failed_page_has_no_faults(chromium: Any, tmp_path: Path) -> None:
-    cells = [nbformat.v4.new_markdown_cell("# Fails\n\n## Here"), nbformat.v4.new_code_cell("print(1)\n1 / 0")]
+    parameters = nbformat.v4.new_code_cell("rate: float = 1.0  # a rate", metadata={"tags": ["parameters"]})
+    failing = nbformat.v4.new_code_cell("print(1)\n1 / 0")
+    cells = [nbformat.v4.new_markdown_cell("# Fails\n\n## Here"), parameters, failing]
     source = tmp_path / "fails.ipynb"
     source.write_text(json.dumps(nbformat.v4.new_notebook(cells=cells)), encoding="utf-8")
     with pytest.raises(ReportError) as caught:
