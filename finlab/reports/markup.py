@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TAGS', 'CLASSES', 'STYLES', 'DROPPED_WITH_CONTENT', 'PICTURE', 'LOADS', 'MOST_HTML', 'MOST_RULE', 'NUMBER', 'DAY',
-           'NOTHING', 'SENTENCE', 'FORMULA', 'VOID', 'MOST_SPAN', 'sanitise', 'inline_styles', 'is_day_column',
+           'NOTHING', 'SENTENCE', 'FORMULA', 'HELD', 'VOID', 'MOST_SPAN', 'sanitise', 'inline_styles', 'is_day_column',
            'is_number_column', 'is_prose_column', 'Hooks', 'address_of', 'anchor', 'written_tag', 'with_class', 'tidy']
 
 # %% ../../nbs/reports/markup.ipynb #d8270dae
@@ -152,7 +152,8 @@ class Hooks:
 
     describe: Callable[[], str] = lambda: "Picture"
     left_out: Callable[[str], str] = lambda address: f"picture left out: {address}"
-    name_table: Callable[[], str] = lambda: "Table"
+    name_table: Callable[[str], str] = lambda caption: caption or "Table"
+    name_note: Callable[[int], str] = lambda number: f"Footnote {number}"
     formulas: list[str] = field(default_factory=list)
 
 # %% ../../nbs/reports/markup.ipynb #e5b1000a
@@ -173,7 +174,7 @@ class _Table:
     """A table while it is read; `taken` says for a column in which row it is free of cells from above."""
 
     start: int
-    label: str = ""
+    caption: list[str] = field(default_factory=list)
     cells: list[_Cell] = field(default_factory=list)
     taken: dict[int, int] = field(default_factory=dict)
     row: int = -1
@@ -183,7 +184,8 @@ class _Table:
     regular: bool = True
 
 # %% ../../nbs/reports/markup.ipynb #edf414eb
-FORMULA = re.compile("\ue000(\\d+)\ue001")
+FORMULA = re.compile("\ue000([0-9]{1,6})\ue001")
+HELD = re.compile("\ue000[HN]?[0-9]{1,6}\ue001")  # any place-holder: of a formula, a heading, a footnote
 VOID = frozenset({"br", "col", "hr", "img", "wbr"})
 
 
@@ -210,7 +212,7 @@ class _Writer(HTMLParser):
         self.tables: list[_Table] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: FORMULA.sub("", value or "") for name, value in attrs}
+        values = {name: HELD.sub("", value or "") for name, value in attrs}
         opener = getattr(self, f"open_{tag}", None)
         if opener is not None:
             opener(values)
@@ -226,7 +228,9 @@ class _Writer(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.tables and self.tables[-1].cells:
-            self.tables[-1].cells[-1].texts.append(data)
+            self.tables[-1].cells[-1].texts.append(HELD.sub("", data))
+        elif self.tables:
+            self.tables[-1].caption.append(data)
         formulas = self.hooks.formulas
         self.out.append(FORMULA.sub(lambda m: formulas[int(m[1])] if int(m[1]) < len(formulas) else "", data))
 
@@ -285,7 +289,7 @@ class _Rows(_Links):
     """Tables, row by row: what a table holds is noted while it passes."""
 
     def open_table(self, values: dict[str, str]) -> None:
-        self.tables.append(_Table(start=len(self.out), label=self.hooks.name_table()))
+        self.tables.append(_Table(start=len(self.out)))
         self.out.append("")
 
     def open_tr(self, values: dict[str, str]) -> None:
@@ -337,6 +341,14 @@ class _Cells(_Rows):
         if tall > 1 and table.column <= 5 * MOST_SPAN:
             table.taken.update(dict.fromkeys(range(cell.column, table.column), table.row + tall))
 
+    def close_th(self) -> None:
+        """Make a head without words, such as the corner above an index, a plain cell: it is the head of nothing."""
+        cell = self.tables[-1].cells[-1] if self.tables and self.tables[-1].cells else None
+        if cell is not None and cell.tag == "th" and not html.unescape("".join(self.out[cell.place + 1 :])).strip():
+            cell.tag = "td"
+            self.out[cell.place] = re.sub(r"^<th(.*?)(?: scope=\"\w*\")?>$", r"<td\1>", self.out[cell.place])
+        self.out.append(f"</{cell.tag if cell is not None else 'th'}>")
+
     def open_td(self, values: dict[str, str]) -> None:
         self._open_cell("td", values)
 
@@ -363,7 +375,8 @@ class _Pass(_Cells):
                 self.out[cell.place] = with_class(self.out[cell.place], cell.tag, kinds[cell.column])
         rows = max((len(texts) for texts in body.values()), default=0)
         sortable = " data-sort" if table.regular and table.header_rows == 1 and rows > 1 else ""
-        label = html.escape(table.label)
+        caption = HELD.sub("", html.unescape("".join(table.caption)))
+        label = html.escape(self.hooks.name_table(" ".join(caption.split())))
         frame = f'<div class="fl-table" role="region" tabindex="0" aria-label="{label}">'
         self.out[table.start] = f"{frame}<table{sortable}>"
         self.out.append("</table></div>")

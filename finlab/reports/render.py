@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['FORMS', 'NOISE', 'NEEDS_SCRIPT', 'MOST_PICTURE', 'SIZE', 'POINT_PX', 'SMALL_PX', 'DIRECTIVE', 'HIDE_ALL', 'HIDE_CODE',
-           'HIDE_OUTPUT', 'MOST_FIGURES', 'DOUBTFUL', 'THEME', 'Draft', 'joined', 'write_text', 'picture_size',
-           'write_picture', 'write_form', 'write_bundle', 'write_error', 'write_messages', 'write_outputs', 'marks_of',
-           'write_code', 'write_cell', 'result_name', 'key_results', 'cover_status', 'write_cover', 'Theme', 'theme',
-           'Rendered', 'render_page', 'quiet', 'render']
+           'HIDE_OUTPUT', 'MOST_FIGURES', 'DOUBTFUL', 'THEME', 'RUNTIME', 'Draft', 'joined', 'write_text',
+           'picture_size', 'write_picture', 'write_chart', 'write_form', 'write_bundle', 'write_error',
+           'write_messages', 'write_outputs', 'marks_of', 'write_code', 'write_cell', 'result_name', 'key_results',
+           'cover_status', 'write_cover', 'Theme', 'theme', 'hash_of', 'Rendered', 'render_page', 'quiet', 'render']
 
 # %% ../../nbs/reports/render.ipynb #8cfae7cd
 import base64
@@ -25,9 +25,10 @@ from typing import Any, NamedTuple
 import finlab
 from ..core.describe import speaking
 from ..core.errors import InputError
+from .charts import chart_picture, chart_runtime, describe_chart, find_chart, page_spec
 from .formulas import set_formula
 from .labels import chart_words, has_label, label
-from .lookup import LOOK_UP, write_look_up
+from .lookup import LOOK_UP, script_json, write_look_up
 from .markup import Hooks, tidy
 from .parameters import tags_of
 from .prose import Outline, write_prose
@@ -44,6 +45,7 @@ class Draft:
     problems: list[str] = field(default_factory=list)
     tables: int = 0
     look_ups: int = 0
+    charts: int = 0
     has_code: bool = False
 
     def say(self, key: str, **fields: Any) -> str:
@@ -54,14 +56,19 @@ class Draft:
         """Describe a picture that came without a description."""
         return self.say("chart_in", section=self.outline.section or self.say("report"))
 
-    def name_table(self) -> str:
-        """Name the next table."""
+    def name_table(self, caption: str = "") -> str:
+        """Name the next table: by its number, and by its caption or, without one, by its section."""
         self.tables += 1
-        return self.say("table_in", number=self.tables, section=self.outline.section or self.say("report"))
+        return self.say("table_in", number=self.tables, section=caption or self.outline.section or self.say("report"))
 
     def hooks(self) -> Hooks:
         """Tell the markup room how to name pictures and tables."""
-        return Hooks(self.describe, lambda address: self.say("picture_left_out", address=address), self.name_table)
+        return Hooks(
+            describe=self.describe,
+            left_out=lambda address: self.say("picture_left_out", address=address),
+            name_table=self.name_table,
+            name_note=lambda number: self.say("footnote", number=number),
+        )
 
 # %% ../../nbs/reports/render.ipynb #f801cc48
 FORMS = (
@@ -128,6 +135,24 @@ def write_picture(kind: str, content: str, metadata: Mapping[str, Any], draft: D
     shown = f'<img src="data:{kind};base64,{data}" alt="{html.escape(alt)}"{numbers}>'
     return f"<figure{marked}>{shown}</figure>\n"
 
+# %% ../../nbs/reports/render.ipynb #c0b49b25
+def write_chart(spec: Mapping[str, Any], data: Mapping[str, Any], draft: Draft) -> str:
+    """Write a chart of Vega-Lite, interactive where its runtime is at hand; empty if another form has to do."""
+    told = printable(describe_chart(spec, draft.say)) or draft.describe()
+    forms = {kind: joined(data[kind]) for kind in ("image/svg+xml", "image/png") if kind in data}
+    forms = forms or {"image/svg+xml": chart_picture(spec)}
+    kind, content = next(iter(forms.items()))
+    picture = write_picture(kind, content, {kind: {"alt": told}}, draft) if content else ""
+    kept = page_spec(spec, told) if chart_runtime() else None
+    if kept is None:
+        reason = "its data lie elsewhere" if chart_runtime() else "install finlab-workbench[charts]"
+        draft.problems.append(f"a chart is not interactive: {reason}")
+        return picture or f'<p class="fl-note">{draft.say("charts.missing")}</p>\n'
+    draft.charts += 1
+    end = f'<div class="fl-live" hidden></div><script type="application/json">{script_json(kept)}</script></figure>\n'
+    opened = picture.removesuffix("</figure>\n") if picture.startswith("<figure") else "<figure>"
+    return re.sub(r'^<figure(?: class="([^"]*)")?>', r'<figure class="fl-vega \1">', opened) + end
+
 # %% ../../nbs/reports/render.ipynb #afedbf02
 def _write_html(content: str, draft: Draft) -> str:
     written = tidy(printable(content), draft.hooks())
@@ -163,6 +188,8 @@ def write_form(kind: str, content: Any, metadata: Mapping[str, Any], draft: Draf
 
 def write_bundle(data: Mapping[str, Any], metadata: Mapping[str, Any], draft: Draft) -> str:
     """Write an output in the first of its forms that shows something; says so if only a script could show it."""
+    if (spec := find_chart(data)) is not None and (chart := write_chart(spec, data, draft)):
+        return chart
     for kind in (*FORMS, "text/plain"):
         if kind in data and (written := write_form(kind, data[kind], metadata, draft)):
             return written
@@ -331,25 +358,41 @@ class Theme(NamedTuple):
     page: Any
     style: str
     script: str
-    script_hash: str
 
 
-@lru_cache(maxsize=2)
-def theme(with_look_up: bool = False) -> Theme:
-    """Read the skeleton, style sheet and script of the page, without comments and indentation."""
+def _small_style(sheet: str) -> str:
+    bare = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", sheet, flags=re.S))
+    bare = re.sub(r"\s*([{};,])\s*", r"\1", bare).replace(";}", "}")
+    return re.sub(r"([{;][\w-]+): ", r"\1:", bare).strip()
+
+
+def _small_script(script: str) -> str:
+    lines = [line.strip() for line in script.splitlines()]
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+@lru_cache(maxsize=8)
+def theme(*more: str) -> Theme:
+    """Read the skeleton, style sheet and script of the page, and those of the parts in `more` ("lookup", "charts")."""
     from jinja2 import Environment, FileSystemLoader
 
+    def joined_parts(ending: str) -> str:
+        places = [THEME / f"{part}.{ending}" for part in ("page", *more)]
+        return "\n".join(place.read_text(encoding="utf-8") for place in places)
+
     environment = Environment(loader=FileSystemLoader(THEME), autoescape=True, keep_trailing_newline=False)
-    style = re.sub(r"/\*.*?\*/", "", (THEME / "page.css").read_text(encoding="utf-8"), flags=re.S)
-    style = re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", style)).replace(";}", "}")
-    style = re.sub(r"([{;][\w-]+): ", r"\1:", style).strip()
-    parts = ("page.js", "lookup.js") if with_look_up else ("page.js",)
-    lines = [line.strip() for part in parts for line in (THEME / part).read_text(encoding="utf-8").splitlines()]
-    script = "\n".join(line for line in lines if line and not line.startswith("//"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return Theme(environment.get_template("page.html.j2"), style, script, digest)
+    style, script = _small_style(joined_parts("css")), _small_script(joined_parts("js"))
+    return Theme(environment.get_template("page.html.j2"), style, script)
+
+
+def hash_of(text: str) -> str:
+    """Name a script or a style sheet as a security policy does, by its SHA-256."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 # %% ../../nbs/reports/render.ipynb #5f35dedd
+RUNTIME = "<script>/* charts */</script>"  # where the runtime of charts goes; in no text of a notebook do tags survive
+
+
 class Rendered(NamedTuple):
     """A finished page: its HTML, its title, and notes for the author about what could not be shown."""
 
@@ -372,7 +415,8 @@ def render_page(
         raise InputError.of("nb", nb, "a notebook: a mapping with a list of cells")
     draft, made = Draft(lang), provenance or {}
     body = "".join(write_cell(cell, draft) for cell in nb["cells"])
-    shared = theme(draft.look_ups > 0)
+    shared = theme(*["lookup"] * bool(draft.look_ups), *["charts"] * bool(draft.charts))
+    runtime = chart_runtime() if draft.charts else ""
     with speaking(chart_words(lang)):
         tables = [table.as_dict() for table in provenance_tables(made, draft.say)] if made else []
         cover = write_cover(made, draft)
@@ -385,20 +429,36 @@ def render_page(
         version=finlab.__version__,
         style=Markup(shared.style),
         script=Markup(shared.script),
-        script_hash=Markup(shared.script_hash),
+        script_hashes=Markup(" ".join(hash_of(script) for script in (shared.script, runtime) if script)),
+        runtime=Markup(RUNTIME) if runtime else "",
+        style_hash=Markup(hash_of(shared.style)),
         headings=_contents(draft, bool(made)),
+        notes=_footnotes(draft.outline),
         has_code=draft.has_code,
         body=Markup(body),
         provenance=[*tables, *([notes] if draft.problems and made else [])],
         **cover,
     )
-    return Rendered(quiet(written), named, draft.problems)
+    whole = quiet(written).replace(RUNTIME, f"<script>{runtime}</script>") if runtime else quiet(written)
+    return Rendered(whole, named, draft.problems)
 
 
 def _contents(draft: Draft, with_provenance: bool) -> list[dict[str, Any]]:
     lines = [{"level": h.level, "name": h.name, "text": h.text} for h in draft.outline.headings]
-    own = [{"level": 2, "name": "fl-made", "text": draft.say("how_made")}] if with_provenance else []
-    return lines + own if lines else []
+    own = {"fl-notes": "footnotes" if draft.outline.notes else "", "fl-made": "how_made" if with_provenance else ""}
+    own_lines = [{"level": 2, "name": name, "text": draft.say(key)} for name, key in own.items() if key]
+    return lines + own_lines if lines else []
+
+
+def _footnotes(outline: Outline) -> list[dict[str, Any]]:
+    from markupsafe import Markup
+
+    found = []
+    for number, note in enumerate(outline.notes, 1):
+        text, end = (note.text[: -len("</p>\n")], "</p>") if note.text.endswith("</p>\n") else (note.text, "")
+        places = [f"{number}-{mark}" for mark in range(1, note.marks + 1)]
+        found.append({"text": Markup(text), "places": places, "end": Markup(end)})
+    return found
 
 
 def quiet(page: str) -> str:

@@ -237,13 +237,13 @@ def test_a_series_is_looked_up_offline(thirty: Path, scheme: str, width: int) ->
         page.goto(thirty.as_uri())
         field = page.get_by_label("Name of a series")
         field.fill("shop 1")
-        assert page.locator("[role=status]").inner_text() == "Shown: shop 1."
+        assert page.locator(".fl-look [role=status]").inner_text() == "Shown: shop 1."
         check_numbers(page, "shop 1")
         field.fill("SHOP 2")
         page.keyboard.press("Enter")
         assert page.locator(".fl-look h3").inner_text() == "shop 2 (kEUR)"
         field.fill("nowhere")
-        assert "No series matches" in page.locator("[role=status]").inner_text()
+        assert "No series matches" in page.locator(".fl-look [role=status]").inner_text()
         field.fill("<img")
         page.keyboard.press("Enter")
         assert page.locator(".fl-look h3").inner_text() == f"{HOSTILE} (kEUR)"

@@ -119,7 +119,7 @@
 
     function table(one) {
       var frame = make("div", { "class": "fl-table", role: "region", tabindex: "0", "aria-label": put(say.table, one) });
-      var grid = frame.appendChild(make("table")), head = grid.createTHead().insertRow(), body = grid.createTBody();
+      var grid = frame.appendChild(make("table", { "data-sort": "" })), head = grid.createTHead().insertRow(), body = grid.createTBody();
       var columns = [one.mean], format;
       [say.date, say.mean].concat([].concat.apply([], levels.map(function (level, i) {
         columns.push(one.low[i], one.high[i]);
@@ -152,7 +152,7 @@
       });
       figure.appendChild(key);
       shown.appendChild(facts(one));
-      shown.appendChild(table(one));
+      shown.appendChild(table(one)).firstChild.dispatchEvent(new Event("fl-table", { bubbles: true }));
     }
 
     function matching(text) {

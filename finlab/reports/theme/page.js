@@ -20,7 +20,7 @@
   show();
 
   // What scrolls can be reached by the keyboard.
-  const reach = () => all("pre").forEach(e => {
+  const reach = () => all("pre, .math").forEach(e => {
     if (e.scrollHeight > e.clientHeight || e.scrollWidth > e.clientWidth) e.tabIndex = 0;
   });
   document.addEventListener("toggle", reach, true);
@@ -46,29 +46,6 @@
   addEventListener("afterprint", () => {
     shut.forEach(e => e.open = false);
     wide().forEach(table => { table.classList.remove("fl-fit"); table.style.zoom = ""; });
-  });
-
-  // A long table that is folded away is searched: only rows that have all the words are shown.
-  const SEARCHED = 20, words = id("fl-main").dataset;
-  all("main details > .fl-table > table").forEach(table => {
-    const rows = all("tbody tr", table);
-    if (rows.length < SEARCHED) return;
-    const label = make("label"), input = make("input"), said = make("p");
-    label.className = "fl-search";
-    label.append(words.search, input);
-    input.type = "search";
-    said.setAttribute("role", "status");
-    table.parentNode.before(label, said);
-    input.oninput = () => {
-      const wanted = input.value.toLowerCase().split(/\s+/);
-      let left = 0;
-      rows.forEach(row => {
-        const text = row.textContent.toLowerCase(), fits = wanted.every(word => text.includes(word));
-        row.hidden = !fits;
-        left += fits;
-      });
-      said.textContent = input.value.trim() ? words.found.replace("{count}", left.toLocaleString("en-US")) : "";
-    };
   });
 
   const contents = document.querySelector(".fl-toc details"), links = all(".fl-toc a");
@@ -98,8 +75,10 @@
   }
   const order = (a, b) => typeof a === "number" && typeof b === "number" ? a - b
     : String(a).localeCompare(b, root.lang || undefined, { numeric: true });
-  all("table[data-sort]").forEach(table => {
-    const heads = all("thead th", table), body = table.tBodies[0];
+  const rowsOf = (table, part) => all(`${part || ""} tr`, table).filter(row => row.closest("table") === table);
+
+  function sortable(table) {
+    const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
     heads.forEach((head, column) => {
       if (!head.textContent.trim()) return;
       // A real button would be left out where a head is repeated on paper.
@@ -120,5 +99,76 @@
         if (["Enter", " "].includes(e.key)) { e.preventDefault(); button.onclick(); }
       };
     });
-  });
+  }
+
+  // A table of many rows is searched: only rows that have all the words are shown.
+  const MANY = 8, words = id("fl-main").dataset;
+  function searchable(table) {
+    const rows = rowsOf(table, "tbody"), bar = make("div"), label = make("label"), input = make("input"), said = make("p");
+    if (rows.length < MANY || table.querySelector("tbody [rowspan]")) return;
+    bar.className = "fl-search";
+    label.append(words.search, " ", input);
+    bar.append(label, said);
+    input.type = "search";
+    said.setAttribute("role", "status");
+    table.parentNode.before(bar);
+    input.oninput = () => {
+      const wanted = input.value.toLowerCase().split(/\s+/);
+      let left = 0;
+      rows.forEach(row => {
+        const text = [...row.cells].map(cell => cell.textContent).join("\n").toLowerCase(), fits = wanted.every(word => text.includes(word));
+        row.hidden = !fits;
+        left += fits;
+      });
+      said.textContent = input.value.trim() ? words.found.replace("{count}", left.toLocaleString("en-US")) : "";
+    };
+  }
+
+  // A cell in a file of comma-separated values: a plain number without separators, else its text between quotes.
+  // What a spreadsheet would take for a formula gets a quote in front.
+  function field(cell) {
+    const text = cell.innerText.replace(/\s+/g, " ").trim(), n = text.replace(/^\u2212/, "-");
+    if (/^[-+]?(\d+|\d{1,3}(,\d{3})+)(\.\d*)?(e[-+]?\d+)?$/i.test(n)) return n.replace(/,/g, "");
+    const acts = /^[=+\-@\uff1d\uff0b\uff0d\uff20]/.test(text) && !/^[-+][\d.,]+%$/.test(text);
+    return `"${acts ? "'" : ""}${text.replace(/"/g, '""')}"`;
+  }
+  // Rows as they are shown; a cell over several rows or columns stands in each of them.
+  function csv(table) {
+    const lines = [], rows = rowsOf(table).filter(row => !row.hidden);
+    rows.forEach((row, y) => {
+      let x = 0;
+      const last = rows.findLastIndex(r => r.parentNode === row.parentNode);
+      for (const cell of row.cells) {
+        while ((lines[y] ||= [])[x] !== undefined) x += 1;
+        for (let i = y; i <= Math.min(last, y + (cell.rowSpan || 1) - 1); i += 1)
+          for (let j = 0; j < cell.colSpan; j += 1) (lines[i] ||= [])[x + j] = field(cell);
+      }
+    });
+    return lines.map(line => line.join(",") + "\r\n").join("");
+  }
+  function saved(table) {
+    const frame = table.parentNode, name = frame.getAttribute("aria-label"), button = make("button");
+    const rows = rowsOf(table), wide = Math.max(...rows.map(row => row.cells.length));
+    if (wide < 2 && rows.length < 3) return;
+    button.type = "button";
+    button.className = rows.length < 4 || !table.tHead ? "fl-csv fl-tiny" : "fl-csv";
+    button.textContent = "\u2193 CSV";
+    button.title = words.csv;
+    button.setAttribute("aria-label", `CSV: ${name}`);
+    frame.after(button);
+    button.onclick = () => {
+      const link = make("a");
+      link.href = URL.createObjectURL(new Blob(["\ufeff" + csv(table)], { type: "text/csv" }));
+      link.download = `${document.title} - ${name}`.replace(/[\\/:*?"<>|\s]+/g, " ").slice(0, 120).trim() + ".csv";
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 1e4);
+    };
+  }
+  function equip(table) {
+    if ("sort" in table.dataset) sortable(table);
+    searchable(table);
+    saved(table);
+  }
+  all(".fl-table > table").forEach(equip);
+  addEventListener("fl-table", e => equip(e.target));
 })();
