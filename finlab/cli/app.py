@@ -50,12 +50,16 @@ def run(
     open_page: Annotated[bool, typer.Option("--open", help="open the page in a browser")] = False,
     grid: Annotated[
         list[str] | None,
-        typer.Option("--grid", metavar="NAME=A,B,C", help="a report for each value; several grids: for each combination"),
+        typer.Option(
+            "--grid", metavar="NAME=A,B,C", help="a report for each value; several grids: for each combination"
+        ),
     ] = None,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", help="reports at a time (default: settings.ini)")] = None,
     timeout: Annotated[float | None, typer.Option(help="seconds for a whole report (default: settings.ini)")] = None,
     cell_timeout: Annotated[float | None, typer.Option(help="seconds for one cell (default: no limit)")] = None,
-    memory: Annotated[float | None, typer.Option(help="GB of memory that a report may take (default: no limit)")] = None,
+    memory: Annotated[
+        float | None, typer.Option(help="GB of memory that a report may take (default: no limit)")
+    ] = None,
     retries: Annotated[
         int, typer.Option(help="more tries after a killed process, a lack of memory or of disk (pauses double)")
     ] = 0,

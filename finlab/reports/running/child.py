@@ -111,7 +111,7 @@ def _move_in(task: Mapping[str, Any]) -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = task["temporary"]
     random.seed(task["seed"])
     np.random.seed(task["seed"] % 2**32)  # noqa: NPY002 (the old generator is what cells may use without saying so)
-    faulthandler.register(STACK_SIGNAL, file=open(task["stack"], "w"), all_threads=True)  # noqa: SIM115, PTH123
+    faulthandler.register(STACK_SIGNAL, file=open(task["stack"], "w"), all_threads=False)  # noqa: SIM115, PTH123
 
 
 def _prepare_libraries(kernel: shell.Kernel, task: Mapping[str, Any]) -> None:

@@ -38,11 +38,8 @@ class Memory:
 
 def members(session: int) -> list[int]:
     """List the processes of a session."""
-    found = []
-    for name in os.listdir("/proc"):  # noqa: PTH208 (names are what is wanted)
-        if name.isdigit() and _session(name) == session:
-            found.append(int(name))
-    return found
+    names = os.listdir("/proc")  # noqa: PTH208 (names are what is wanted)
+    return [int(name) for name in names if name.isdigit() and _session(name) == session]
 
 
 def _session(name: str) -> int:

@@ -8,7 +8,6 @@ __all__ = ['MOST_LINKS', 'HIDDEN', 'Workplace', 'workplace', 'written', 'environ
 # %% ../../../nbs/reports/running/workplace.ipynb #60c04b74
 import contextlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -68,7 +67,7 @@ HIDDEN = (".", "__pycache__")  # names that programs leave behind for themselves
 
 
 def written(place: Workplace) -> dict[str, Path]:
-    """List the files that a run leaves beside its page, by name: those it put there, and those of its working folder."""
+    """List the files that a run leaves beside its page, by name; those of its working folder are among them."""
     own = [path for path in sorted(place.work.iterdir()) if not path.is_symlink()]
     found = {path.name: path for path in [*own, *sorted(place.beside.iterdir())] if path.is_file()}
     return {name: path for name, path in found.items() if not name.startswith(HIDDEN)}
