@@ -7524,6 +7524,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                     'finlab.reports.run._deliver': ('reports/run.html#_deliver', 'finlab/reports/run.py'),
                                     'finlab.reports.run._execute': ('reports/run.html#_execute', 'finlab/reports/run.py'),
                                     'finlab.reports.run._imports_of_all': ('reports/run.html#_imports_of_all', 'finlab/reports/run.py'),
+                                    'finlab.reports.run._kept_notebook': ('reports/run.html#_kept_notebook', 'finlab/reports/run.py'),
                                     'finlab.reports.run._make': ('reports/run.html#_make', 'finlab/reports/run.py'),
                                     'finlab.reports.run._mark_of': ('reports/run.html#_mark_of', 'finlab/reports/run.py'),
                                     'finlab.reports.run._open': ('reports/run.html#_open', 'finlab/reports/run.py'),

@@ -345,7 +345,8 @@ def _deliver(shared: _Shared, job: Job, ran: Ran, record: dict[str, Any]) -> Pat
     """Render the page of a run and write it with all that lies beside it; returns the page, or the failure page."""
     failed = ran.outcome.failure is not None
     page = job.path.with_name(f"{job.path.stem}.failed.html") if failed else job.path
-    more = {} if failed else companions(job.path, ran.files, job.sources)
+    files = {**ran.files, **_kept_notebook(job, ran)}
+    more = {} if failed else companions(job.path, files, job.sources)
     painted = _paint(shared, ran.outcome.notebook, record, job.lang)
     record["notes"] = painted["problems"]
     more[page] = painted["html"].encode("utf-8", "replace")
@@ -358,6 +359,14 @@ def _deliver(shared: _Shared, job: Job, ran: Ran, record: dict[str, Any]) -> Pat
     if not failed:
         _take_away_failure(job.path)
     return page
+
+
+def _kept_notebook(job: Job, ran: Ran) -> dict[str, bytes]:
+    """Write the executed notebook, if it is to be kept, as papermill would."""
+    if not job.spec.notebook:
+        return {}
+    whole = json.dumps(ran.outcome.notebook, ensure_ascii=False, indent=1, sort_keys=True)
+    return {"ipynb": (whole + "\n").encode("utf-8", "replace")}
 
 
 def _paint(shared: _Shared, notebook: Any, record: Mapping[str, Any], lang: str) -> dict[str, Any]:

@@ -43,11 +43,11 @@ def template() -> Iterator[Template]:
 
 
 def go(
-    template: Template, *sources: str, limits: Limits = Limits(60), seed: int | None = None, charts: str = "svg"
+    template: Template, *sources: str, limits: Limits | None = None, seed: int | None = None, charts: str = "svg"
 ) -> Outcome:
     with workplace(Path.cwd()) as place:
         seed = new_seed() if seed is None else seed
-        plan = Plan(place, environment(place, {}, Path.cwd()), place.work, limits, seed, charts)
+        plan = Plan(place, environment(place, {}, Path.cwd()), place.work, limits or Limits(60.0), seed, charts)
         return run_in_fork(template, notebook(*sources), plan, Silent())
 
 
@@ -62,7 +62,7 @@ def test_the_template_has_run_nothing(template: Template) -> None:
     assert len([name for name in names if name != "jemalloc_bg_thd"]) == 1
     told = go(template, "from jax._src import xla_bridge\nxla_bridge.backends_are_initialized()")
     assert texts(told) == ["False"]
-    open_files = [os.readlink(path) for path in Path(f"/proc/{template.pid}/fd").iterdir()]
+    open_files = [str(path.readlink()) for path in Path(f"/proc/{template.pid}/fd").iterdir()]
     assert not [name for name in open_files if "duckdb" in name]
 
 
@@ -96,13 +96,15 @@ def test_draws_differ_and_a_seed_repeats_them(template: Template) -> None:
 def test_nothing_leaks_from_one_report_into_the_next(template: Template) -> None:
     leave = (
         "import os, sys, pandas as pd, numpy as np, matplotlib as mpl, warnings, tempfile, builtins\n"
-        "os.environ['LEFT'] = '1'; os.chdir('/'); pd.set_option('display.max_rows', 3); np.set_printoptions(precision=2)\n"
+        "os.environ['LEFT'] = '1'; os.chdir('/'); pd.set_option('display.max_rows', 3)\n"
+        "np.set_printoptions(precision=2)\n"
         "mpl.rcParams['font.size'] = 40; builtins.left = 1; sys.modules['left'] = sys; os.umask(0o777)\n"
         "open(tempfile.gettempdir() + '/left', 'w').write('x'); open('/dev/shm/finlab-x', 'w').close()"
     )
     look = (
         "import os, sys, pandas as pd, numpy as np, matplotlib as mpl, tempfile, builtins\n"
-        "print('LEFT' in os.environ, os.getcwd() == '/', pd.get_option('display.max_rows') == 3, 'left' in sys.modules,\n"
+        "print('LEFT' in os.environ, os.getcwd() == '/', pd.get_option('display.max_rows') == 3, \n"
+        "      'left' in sys.modules,\n"
         "      np.get_printoptions()['precision'] == 2, mpl.rcParams['font.size'] == 40, hasattr(builtins, 'left'),\n"
         "      os.path.exists(tempfile.gettempdir() + '/left'), os.umask(0) == 0o777)"
     )

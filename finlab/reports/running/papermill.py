@@ -52,7 +52,7 @@ def _run(template: Template, nb_man: Any, options: dict[str, Any]) -> str:
         return failure.message
     if failure is not None:
         _leave_pending(nb_man.nb, failure)
-        if failure.kind != "error":
+        if failure.cell is None:  # of a cell papermill tells by itself
             raise RuntimeError(str(failure))
     return ""
 

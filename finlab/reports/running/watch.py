@@ -7,6 +7,7 @@ of itself alone: a notebook is complete when every cell has been answered for, a
 import contextlib
 import json
 import os
+import re
 import select
 import time
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ LOOK_SECONDS = 0.1  # between two looks at time and memory
 STACK_SECONDS = 0.5  # for a process to write where it stands
 LEAVE_SECONDS = 10  # for a process whose cells are done to end
 CHUNK = 1 << 20
+
+
+CELL_FILE = re.compile(r'File "[^"]*/ipykernel_\d+/\d+\.py", ')
 
 
 class Limits(NamedTuple):
@@ -227,10 +231,10 @@ class Watch:
         """Ask the process for the traceback of every thread; empty if it does not answer."""
         with contextlib.suppress(OSError):
             os.kill(self.child.pid, STACK_SIGNAL)
-            until = time.monotonic() + STACK_SECONDS
-            while time.monotonic() < until and not self.stack.stat().st_size:
-                time.sleep(0.02)
-            time.sleep(0.02)
+            until, size = time.monotonic() + STACK_SECONDS, 0
+            while time.monotonic() < until and not 0 < size == self.stack.stat().st_size:  # until it grows no more
+                size = self.stack.stat().st_size
+                time.sleep(0.05)
             return own_frames(self.stack.read_text(errors="replace"))
         return ""
 
@@ -259,7 +263,7 @@ class Watch:
         elif failure.kind != "error" and failure.cell is not None:
             self._pass_to(failure.cell)
             cell = self.cells[failure.cell]
-            trace = failure.traceback.split("\n") if failure.traceback else []
+            trace = [*failure.traceback.splitlines(), f"{failure.name}: {failure.message}"]
             told = {"output_type": "error", "ename": failure.name, "evalue": failure.message, "traceback": trace}
             if not any(output["output_type"] == "error" for output in cell["outputs"]):
                 cell["outputs"].append(type(cell)(told))
@@ -287,9 +291,9 @@ def own_frames(stack: str) -> str:
     """Keep of a traceback by faulthandler what belongs to the cell: the innermost frames, up to IPython's."""
     kept = []
     for line in stack.splitlines():
-        if "IPython/core" in line or "ipykernel" in line:
+        if "IPython/core/interactiveshell" in line:
             break
-        kept.append(line)
+        kept.append(CELL_FILE.sub("the cell, ", line))
     return "\n".join(kept).strip()
 
 

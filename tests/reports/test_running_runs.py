@@ -1,0 +1,239 @@
+"""Runs from the specification to the page: many at once, limits, tries, what may be skipped, and every exit code."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from finlab.cli import main
+from finlab.core.errors import InputError, ReportError
+from finlab.reports.page import Secret
+from finlab.reports.run import ReportSpec, Runner, run_report, run_reports
+
+
+def notebook(path: Path, *sources: str, parameters: str = "n: int = 3  # how many") -> Path:
+    cells: list[Any] = [nbformat.v4.new_markdown_cell("# Small")]
+    cells += [nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+    cells += [nbformat.v4.new_code_cell(source) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+RESULT = "from finlab import report\nreport.result('double', 2 * n)"
+
+
+def finlab(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main([*words])
+    out, err = capfd.readouterr()
+    return int(ended.value.code or 0), out, err
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_grid_makes_a_page_for_each_value(workbench: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    notebook(workbench / "small.ipynb", RESULT, "open('own.txt', 'w').write(str(n))")
+    code, out, _ = finlab(capfd, "run", "small.ipynb", "--grid", "n=3,4,5", "--jobs", "2")
+    pages = [Path(line) for line in out.split()]
+    assert code == 0 and len(set(pages)) == 3 and pages[0].name == "small.html"
+    results = [json.loads(page.with_suffix(".json").read_text())["results"]["double"]["value"] for page in pages]
+    assert results == [6, 8, 10]
+    assert [page.with_name(f"{page.stem}.own.txt").read_text() for page in pages] == ["3", "4", "5"]
+    assert not (workbench / "own.txt").exists()
+
+
+def test_wrong_grids_start_nothing(workbench: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    notebook(workbench / "small.ipynb", RESULT)
+    for words in (["n=3,x"], ["m=1,2"], ["n="], ["n=1", "--grid", "n=2"], ["n=3,4", "-p", "n=5"]):
+        code, out, err = finlab(capfd, "run", "small.ipynb", "--grid", *words)
+        assert (code, out) == (2, "") and "n" in err
+    code, _, err = finlab(capfd, "run", "small.ipynb", "--grid", "n=3,4", "-o", "page.html")
+    assert code == 2 and "expected a folder" in err
+    assert left(workbench) == ["small.ipynb"]
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "expected"),
+    [
+        ("1 / 0", [], 3),
+        ("import time; time.sleep(60)", ["--timeout", "1"], 4),
+        ("import time; time.sleep(60)", ["--cell-timeout", "1"], 4),
+        ("import os; os.abort()", [], 5),
+        ("x = [b'x' * 10**8 for _ in range(60)]", ["--memory", "0.9"], 5),
+    ],
+)
+def test_exit_codes_tell_the_kind_of_failure(
+    workbench: Path, capfd: pytest.CaptureFixture[str], source: str, options: list[str], expected: int
+) -> None:
+    path = notebook(workbench / "small.ipynb", f"if n > 3:\n    {source}")
+    assert finlab(capfd, "run", str(path))[0] == 0
+    good = (workbench / "reports" / "small.html").read_bytes()
+    code, out, err = finlab(capfd, "run", str(path), "-p", "n=4", "-o", "reports/small.html", *options)
+    assert (code, out) == (expected, "") and "small.failed.html" in err
+    assert (workbench / "reports" / "small.html").read_bytes() == good
+    record = json.loads((workbench / "reports" / "small.failed.json").read_text())
+    assert record["exit_code"] == expected and record["failure"]["cell"] == 3 and record["status"] == "failed"
+    assert not [name for name in left(workbench) if name.endswith(".tmp")]
+
+
+def test_a_full_disk_is_exit_6_and_the_last_page_stays(
+    workbench: Path, small_disk: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = notebook(workbench / "small.ipynb", "from IPython.display import HTML\nHTML('<p>' + 'x' * n)")
+    page = small_disk / "small.html"
+    assert finlab(capfd, "run", str(path), "-o", str(page))[0] == 0
+    before = page.read_bytes()
+    (small_disk / "rest").write_bytes(b"x" * 7_900_000)
+    code, out, err = finlab(capfd, "run", str(path), "-p", "n=1500000", "-o", str(page))
+    assert (code, out) == (6, "") and "No space left" in err
+    assert page.read_bytes() == before and left(small_disk) == sorted(
+        ["rest", "small.html", "small.json", "small-ro-crate-metadata.json"]
+    )
+
+
+def test_stale_input_is_exit_7_and_the_page_says_so(workbench: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = (
+        "from finlab.core.trace import record_read\nrecord_read('sales', 'file:///s.csv', 'ab', 1, 1, '2020-01-31')"
+    )
+    notebook(workbench / "small.ipynb", source)
+    code, out, err = finlab(capfd, "run", "small.ipynb")
+    page = Path(out.strip())
+    assert code == 7 and "older than its limit" in err and "Stale data" in page.read_text()
+    assert json.loads(page.with_suffix(".json").read_text())["exit_code"] == 7
+
+
+def test_tries_are_for_the_machine_and_not_for_the_notebook(workbench: Path) -> None:
+    count = f"path = {str(workbench / 'tries')!r}\nopen(path, 'a').write('x')\nimport os\n"
+    killed = notebook(workbench / "k.ipynb", count + "if len(open(path).read()) < 2: os.abort()")
+    made = run_report(killed, retries=2)
+    assert json.loads(made.json_path.read_text())["attempt"] == 2  # type: ignore[union-attr]
+    wrong = notebook(workbench / "w.ipynb", count + "1 / 0")
+    with pytest.raises(ReportError) as caught:
+        run_report(wrong, retries=2)
+    assert caught.value.exit_code == 3 and (workbench / "tries").read_text() == "xxx"
+
+
+def test_an_unchanged_report_is_skipped_and_a_changed_one_is_not(workbench: Path) -> None:
+    path = notebook(workbench / "s.ipynb", "n * 2")
+    first = run_report(path, resume=True)
+    assert first.status == "complete" and first.path is not None
+    before = first.path.stat().st_mtime_ns
+    again = run_report(path, resume=True)
+    assert again.status == "skipped" and first.path.stat().st_mtime_ns == before
+    assert run_report(path, {"n": 4}, output=first.path, resume=True).status == "complete"
+    notebook(path, "n * 3")
+    assert run_report(path, resume=True).status == "complete"
+    first.path.write_text("spoiled")
+    assert run_report(path, resume=True).status == "complete"
+
+
+def test_a_warm_runner_makes_one_report_after_the_other(workbench: Path) -> None:
+    path = notebook(workbench / "s.ipynb", RESULT)
+    with Runner() as runner:
+        values = [run_report(path, {"n": n}, runner=runner).results["double"] for n in (1, 2, 3)]
+    assert values == [2, 4, 6]
+
+
+def test_one_failure_does_not_stop_the_others(workbench: Path) -> None:
+    path = notebook(workbench / "s.ipynb", RESULT, "assert n != 2, 'not two'")
+    told = run_reports([ReportSpec(path, {"n": n}) for n in (1, 2, 3)], jobs=2)
+    assert [one.exit_code for one in told] == [0, 3, 0] and "not two" in told[1].message
+    with pytest.raises(ReportError, match="not two"):
+        raise told[1].raised()
+
+
+def test_two_reports_never_write_to_one_page(workbench: Path) -> None:
+    path = notebook(workbench / "s.ipynb", RESULT)
+    with pytest.raises(InputError, match="a page of its own"):
+        run_reports([ReportSpec(path), ReportSpec(path)])
+
+
+def test_options_are_checked_before_anything_starts(workbench: Path) -> None:
+    path = notebook(workbench / "s.ipynb", RESULT)
+    for name, value in (
+        ("timeout", 0), ("cell_timeout", -1), ("memory", 0), ("retries", -1), ("seed", -1), ("seed", 2**32),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=name):
+            run_report(path, **{name: value})
+    with pytest.raises(InputError, match="did you mean 'timeout'"):
+        run_report(path, timeot=5)
+    with pytest.raises(InputError, match="jobs"):
+        run_reports([ReportSpec(path)], jobs=0)
+    assert left(workbench) == ["s.ipynb"]
+
+
+def test_a_secret_reaches_the_cells_and_nothing_else(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_OF_TEST", "hunter2-and-more")
+    source = "from finlab.reports.page import Secret\ntoken: Secret = None"
+    path = notebook(
+        workbench / "s.ipynb",
+        "import os, subprocess\nfrom finlab import report\nreport.result('letters', len(token)); print(token, [token])",
+        "print(subprocess.run(['env'], capture_output=True, text=True).stdout)",
+        "raise ValueError('with ' + token)",
+        parameters=source,
+    )
+    with pytest.raises(ReportError) as caught:
+        run_report(path, {"token": "env:TOKEN_OF_TEST"}, notebook=True)
+    monkeypatch.delenv("TOKEN_OF_TEST")
+    with pytest.raises(ReportError):
+        run_report(path, {"token": Secret("hunter2-and-more")}, output="reports/other.html")
+    assert "hunter2" not in str(caught.value)
+    everything = "".join(p.read_text() for p in (workbench / "reports").iterdir())
+    assert "hunter2" not in everything and "***" in everything
+
+
+def test_the_kept_notebook_is_a_valid_one(workbench: Path) -> None:
+    path = notebook(workbench / "s.ipynb", "print('one')", RESULT)
+    made = run_report(path, {"n": 5}, notebook=True)
+    assert made.path is not None
+    kept = nbformat.read(made.path.with_suffix(".ipynb"), 4)
+    nbformat.validate(kept)
+    assert kept.metadata.papermill.parameters == {"n": 5}
+    assert {cell.metadata.papermill.status for cell in kept.cells} == {"completed"}
+
+
+def test_the_record_tells_cells_warnings_and_what_was_used(workbench: Path) -> None:
+    path = notebook(
+        workbench / "s.ipynb", "import warnings, time; time.sleep(0.3); warnings.warn('only 8 months')", RESULT
+    )
+    made = run_report(path, {"n": 5}, seed=11)
+    assert made.json_path is not None
+    record = json.loads(made.json_path.read_text())
+    assert [cell["cell"] for cell in record["cells"]] == [2, 3, 4] and record["cells"][1]["seconds"] >= 0.3
+    assert record["warnings"] == ["UserWarning: only 8 months"] and record["seed"] == 11
+    assert record["cpu_seconds"] > 0 and record["peak_memory_bytes"] > 10_000_000 and record["failure"] is None
+    assert json.loads(made.path.with_name("s--" + made.path.stem[3:] + "-ro-crate-metadata.json").read_text())["@graph"]  # type: ignore[union-attr]
+
+
+def test_an_interrupt_ends_every_process(workbench: Path) -> None:
+    import signal
+    import subprocess
+    import sys
+
+    path = notebook(workbench / "s.ipynb", "import time; open('/tmp/finlab-begun-' + str(n), 'w'); time.sleep(300)")
+    begun = Path(f"/tmp/finlab-begun-{os.getpid()}")
+    begun.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "finlab", "run", str(path), "-p", f"n={os.getpid()}"]
+    running = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not begun.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    begun.unlink()
+    os.killpg(running.pid, signal.SIGINT)
+    assert running.wait(30) == 130
+    found = subprocess.run(["pgrep", "-f", "finlab.reports.running.template"], capture_output=True, text=True).stdout
+    parents = [p for p in found.split() if _parent(p) in (str(running.pid), "1")]
+    assert parents == [] and left(workbench) == ["s.ipynb"]
+
+
+def _parent(process: str) -> str:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1]
+    except OSError:
+        return ""
