@@ -39,7 +39,7 @@ from finlab.reports.jobs import (
     with_parameters,
 )
 from .records import Ran, record_as_json, record_of
-from .running.ends import OK, STALE, WORTH_A_RETRY, WRONG_INPUT, Failure, Outcome, worst
+from .running.ends import KILLED, OK, STALE, WORTH_A_RETRY, WRONG_INPUT, Failure, Outcome, worst
 from .running.engine import imports_of, needs_kernel, new_seed, paint_in_fork, run_in_fork, template_env
 from .running.marks import Marks
 from .running.template import Impure, Template
@@ -106,6 +106,7 @@ class _Shared:
         self._lock, self._template = threading.Lock(), None
         self._learned = set[str]()
         self._root = set_to.root
+        self.stopped = threading.Event()
         self.why_not = ""
 
     @cached_property
@@ -116,6 +117,7 @@ class _Shared:
     def template(self, modules: Iterable[str] = ()) -> Template | None:
         """Give the template, which has imported `modules` and what earlier reports did; None where none can be had."""
         with self._lock:
+            self.check()
             wanted = [*modules, *sorted(self._learned)]
             if self._template is None and not self.why_not:
                 self._template = self._start(wanted)
@@ -123,7 +125,7 @@ class _Shared:
                 try:
                     self._template.learn(wanted)
                 except Impure:  # what one report imported must not be in the template of the others
-                    self.close()
+                    self._end()
                     self._learned.clear()
                     self._template = self._start(())
             return self._template
@@ -140,11 +142,21 @@ class _Shared:
         """Keep in mind what a report had to import itself."""
         self._learned.update(modules)
 
-    def close(self) -> None:
-        """End the template process."""
+    def check(self) -> None:
+        """Go no further if the runner was closed while its reports ran: nothing is written any more."""
+        if self.stopped.is_set():
+            raise ReportError("the runner was closed before its reports were made", exit_code=KILLED)
+
+    def _end(self) -> None:
         if self._template is not None:
             self._template.close()
             self._template = None
+
+    def close(self) -> None:
+        """End the template process, and with it every report that still runs."""
+        self.stopped.set()
+        with self._lock:
+            self._end()
 
 # %% ../../nbs/reports/run.ipynb #2ce51cff
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before another try
@@ -235,7 +247,7 @@ def _make(shared: _Shared, job: Job, checked: float = 0.0, shown: bool = True) -
         result = _try(shared, job, mark, attempt, shown)
         if result.exit_code not in WORTH_A_RETRY or attempt > job.spec.retries:
             break
-        time.sleep(pause)
+        shared.stopped.wait(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
     seconds = checked + time.perf_counter() - clock
     return dataclasses.replace(result, seconds=seconds, stages={"check": checked, **result.stages})
@@ -258,6 +270,7 @@ def _try(shared: _Shared, job: Job, mark: str, attempt: int, shown: bool) -> Rep
     """Run a job once."""
     clock = time.perf_counter()
     ran = _run_cells(shared, job, attempt, shown)
+    shared.check()
     record = {**record_of(job, ran), "fingerprint": mark}
     run_at = time.perf_counter()
     failure = ran.outcome.failure
@@ -355,6 +368,7 @@ def _deliver(shared: _Shared, job: Job, ran: Ran, record: dict[str, Any]) -> Pat
         record["files_sha256"] = hashes
     more[page.with_suffix(".json")] = record_as_json(record)
     more[page.with_name(crate_name(page))] = crate_as_json(record, {path.name: text for path, text in more.items()})
+    shared.check()
     write_whole(more)
     if not failed:
         _take_away_failure(job.path)
