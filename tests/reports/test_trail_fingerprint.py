@@ -503,7 +503,8 @@ def test_a_notebook_that_reads_by_itself_runs(made):
 
 def test_a_notebook_that_uses_finlab_and_names_no_input_runs_and_a_pure_one_does_not(made):
     page, asked, record = made
-    for cell, ok in (("import finlab", False), ("import numpy as np", True)):
+    pure = "from finlab import report\nreport.result('x', 1)", "from finlab.core.trace import record_result"
+    for cell, ok in (("import finlab", False), ("import numpy as np", True), *((cell, True) for cell in pure)):
         asked = asked._replace(notebook=notebook_of(cell))
         beside = record | {"fingerprint": fingerprint(asked), "reads": []}
         page.with_suffix(".json").write_text(json.dumps(beside))

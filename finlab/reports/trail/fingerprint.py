@@ -10,6 +10,7 @@ __all__ = ['CODE', 'MOST_FILES', 'MOST_FOLDERS', 'SETTLED_NS', 'package_sha256',
 import hashlib
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
@@ -290,5 +291,8 @@ def _broken(page: Path, record: Mapping[str, Any]) -> str:
 
 def _silent(record: Mapping[str, Any], notebook: Mapping[str, Any]) -> str:
     """Refuse a notebook that uses finlab and whose ledger names no input: what it looked at is not known."""
-    uses = any("finlab" in "".join(cell.get("source", "")) for cell in notebook["cells"])
+    uses = any("finlab" in _WRITES.sub("", "".join(cell.get("source", ""))) for cell in notebook["cells"])
     return "the earlier run names no input" if uses and not reads_of(record) else ""
+
+
+_WRITES = re.compile(r"\bfrom finlab import report\b|\bfinlab\.(core|reports\.parameters)\b")  # these read no data
