@@ -306,8 +306,11 @@ def _warned(warnings: Iterable[Any], say: Say) -> PageTable:
     counted = Counter(" ".join(str(text).split()) for text in warnings)
     most = _LONGEST_WARNING
     shown = [(text if len(text) <= most else text[: most - 3] + "...", count) for text, count in counted.items()]
-    rows = [[Cell(text, css="fl-any fl-long"), Cell(f"{count:,}", css="num")] for text, count in shown]
-    head = [say("made.warning"), say("made.times_given")]
+    often = any(count > 1 for _, count in shown)  # a record mostly has each text once
+    rows = [
+        [Cell(text, css="fl-any fl-long"), *([Cell(f"{count:,}", css="num")] if often else [])] for text, count in shown
+    ]
+    head = [say("made.warning"), *([say("made.times_given")] if often else [])]
     return PageTable(say("made.warnings"), head, rows, say("made.no_warnings"))
 
 # %% ../../nbs/reports/provenance.ipynb #26024c08
@@ -359,7 +362,7 @@ def _moment(at: Any) -> str:
 
 def _fixed(made: Mapping[str, Any], say: Say) -> list[list[Cell]]:
     """Tell what a second run has to have the same: the locked packages, the installed ones, the seed."""
-    lock, environment, seed = made.get("lock"), made.get("environment"), made.get("seed")
+    lock, environment, seed = made.get("lock"), made.get("environment_sha256"), made.get("seed")
     rows = [
         [Cell(say("made.lock")), _hashed(str(lock.get("path", "")), lock.get("sha256"))] if lock else [],
         [Cell(say("made.environment")), _hashed("", environment)] if environment else [],

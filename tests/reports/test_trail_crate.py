@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finlab.core.errors import InputError
+from finlab.reports.run import run_report
 from finlab.reports.trail.archive import pack_crate
 from finlab.reports.trail.crate import (
     CRATE,
@@ -379,6 +380,19 @@ def test_the_community_accepts_the_archive_as_it_is(made, tmp_path, no_network):
     services = pytest.importorskip("rocrate_validator.services", reason="needs the package roc-validator")
     with zipfile.ZipFile(pack_crate(made)) as archive:
         archive.extractall(tmp_path / "unpacked")
+    how = {"rocrate_uri": str(tmp_path / "unpacked"), "profile_identifier": "workflow-run-crate"}
+    result = services.validate(how | {"requirement_severity": "REQUIRED"})
+    assert [str(issue.message) for issue in result.get_issues()] == []
+
+
+def test_the_community_accepts_a_report_that_was_really_run(workbench, tmp_path, no_network):
+    services = pytest.importorskip("rocrate_validator.services", reason="needs the package roc-validator")
+    page = run_report("forecast", {"source": "sample:airline", "horizon": 3}, output="airline.html").path
+    beside = json.loads(page.with_name(crate_name(page)).read_text())
+    with zipfile.ZipFile(pack_crate(page)) as archive:
+        archive.extractall(tmp_path / "unpacked")
+        packed = json.loads(archive.read(METADATA))
+    assert [one["@id"] for one in beside["@graph"]] == [one["@id"] for one in packed["@graph"]]
     how = {"rocrate_uri": str(tmp_path / "unpacked"), "profile_identifier": "workflow-run-crate"}
     result = services.validate(how | {"requirement_severity": "REQUIRED"})
     assert [str(issue.message) for issue in result.get_issues()] == []

@@ -150,7 +150,7 @@ WHOLE = BASE | {
     "notebook": {"place": "forecast", "sha256": "b" * 64},
     "versions": {"numpy": "2.1"},
     "lock": {"path": "uv.lock", "sha256": "c" * 64},
-    "environment": "d" * 64,
+    "environment_sha256": "d" * 64,
     "git": {"commit": "e" * 40, "dirty": False},
     "seed": 1,
 }
@@ -168,7 +168,7 @@ WHOLE = BASE | {
         ({"notebook": {"place": "forecast", "sha256": "0" * 64}}, "notebook"),
         ({"versions": {"numpy": "2.2"}}, "version"),
         ({"lock": {"path": "uv.lock", "sha256": "0" * 64}}, "lock"),
-        ({"environment": "0" * 64}, "environment"),
+        ({"environment_sha256": "0" * 64}, "environment"),
         ({"git": {"commit": "0" * 40, "dirty": False}}, "code"),
         ({"git": {"commit": "e" * 40, "dirty": True}}, "code"),
         ({"seed": 2}, "seed"),
@@ -183,7 +183,9 @@ def test_whatever_else_differs_is_named(changed, area):
     assert "what else differs:" in str(compare_records(WHOLE, WHOLE | changed))
 
 
-@pytest.mark.parametrize("key", ["reads", "notebook", "versions", "lock", "environment", "git", "seed", "parameters"])
+@pytest.mark.parametrize(
+    "key", ["reads", "notebook", "versions", "lock", "environment_sha256", "git", "seed", "parameters"]
+)
 def test_what_an_old_record_does_not_know_is_not_called_different(key):
     old = {name: value for name, value in WHOLE.items() if name != key}
     assert reasons_between(old, WHOLE) == [] == reasons_between(WHOLE, old)

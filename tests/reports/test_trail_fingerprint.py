@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+import time
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +16,15 @@ from finlab.core.settings import settings
 from finlab.data.store import Store
 from finlab.reports.parameters import Expression, Kind, Parameter, check, read_notebook, read_parameters
 from finlab.reports.run import templates
-from finlab.reports.trail.fingerprint import Asked, code_sha256, fingerprint, inputs_unchanged, may_skip, sources_of
+from finlab.reports.trail.fingerprint import (
+    Asked,
+    code_sha256,
+    content_sha256,
+    fingerprint,
+    inputs_unchanged,
+    may_skip,
+    sources_of,
+)
 from finlab.reports.trail.unseen import unseen_reads
 
 DAY = date(2026, 3, 1)
@@ -200,6 +209,19 @@ def test_notebooks_of_the_project_do_not_count(root):
 def test_a_hash_of_the_code_that_was_asked_before_is_taken(root):
     assert fingerprint(asked_of()._replace(code=code_sha256(root))) == fingerprint(asked_of())
     assert fingerprint(asked_of()._replace(code="other")) != fingerprint(asked_of())
+    assert fingerprint(asked_of()._replace(code=None)) == ""
+
+
+def test_a_file_is_read_once_until_it_is_touched(root, monkeypatch):
+    path, read = root / "big.csv", []
+    path.write_text("1")
+    monkeypatch.setattr(room, "SETTLED_NS", -1)
+    first = content_sha256(path)
+    monkeypatch.setattr(room.hashlib, "file_digest", lambda *_: read.append(1) or hashlib.sha256(b"2"))
+    assert content_sha256(path) == first and not read
+    time.sleep(0.05)  # more than a tick of the clock of the file system
+    path.write_text("2")
+    assert content_sha256(path) != first and read
 
 
 def test_a_deep_folder_without_code_is_not_walked_to_its_end(root, monkeypatch):
@@ -481,7 +503,8 @@ def test_a_notebook_that_reads_by_itself_runs(made):
 
 def test_a_notebook_that_uses_finlab_and_names_no_input_runs_and_a_pure_one_does_not(made):
     page, asked, record = made
-    for cell, ok in (("import finlab", False), ("import numpy as np", True)):
+    pure = "from finlab import report\nreport.result('x', 1)", "from finlab.core.trace import record_result"
+    for cell, ok in (("import finlab", False), ("import numpy as np", True), *((cell, True) for cell in pure)):
         asked = asked._replace(notebook=notebook_of(cell))
         beside = record | {"fingerprint": fingerprint(asked), "reads": []}
         page.with_suffix(".json").write_text(json.dumps(beside))

@@ -28,7 +28,7 @@ FULL = OLD | {
     "ended": "2026-11-23T07:00:02+00:00",
     "seed": 42,
     "lock": {"path": "uv.lock", "sha256": "ab" * 32},
-    "environment": "cd" * 32,
+    "environment_sha256": "cd" * 32,
     "cells": [{"cell": n, "seconds": n / 10, "status": "completed"} for n in range(1, 31)],
     "warnings": ["FutureWarning: <b>old</b>", "FutureWarning: <b>old</b>", "UserWarning: new"],
     "peak_memory_bytes": 512_000_000,
@@ -73,6 +73,10 @@ def test_few_cells_are_told_once():
 
 def test_a_warning_that_came_often_is_told_once_with_its_count():
     assert told(FULL)["Warnings"] == [["FutureWarning: <b>old</b>", "2"], ["UserWarning: new", "1"]]
+
+
+def test_warnings_that_came_once_need_no_column_for_that():
+    assert told(OLD | {"warnings": ["a", "b"]})["Warnings"] == [["a"], ["b"]]
 
 
 def test_a_warning_of_a_whole_page_is_cut_to_its_sentence():

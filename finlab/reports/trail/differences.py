@@ -150,7 +150,7 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     for name, version in (record.get("versions") or {}).items():
         yield "version", name, version
     yield "lock", str(lock.get("path") or "lock"), lock.get("sha256")
-    yield "environment", "installed packages", record.get("environment")
+    yield "environment", "installed packages", record.get("environment_sha256")
     yield "code", "commit", git.get("commit")
     yield "code", "uncommitted changes", git.get("dirty")
     yield "seed", "seed", record.get("seed")

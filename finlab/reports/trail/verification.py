@@ -7,7 +7,6 @@ __all__ = ['HIDDEN', 'notebook_of', 'parameters_again', 'Verification', 'verify'
 
 # %% ../../../nbs/reports/trail/verification.ipynb #7848aa56
 import contextlib
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -135,10 +134,11 @@ def _run_again(
     more: dict[str, Any] = {} if seed is None else {"seed": seed}  # a record of an earlier version has none
     name = notebook.stem if notebook == templates().get(notebook.stem) else notebook
     with tempfile.TemporaryDirectory(prefix="finlab-verify-", ignore_cleanup_errors=True) as folder:
+        page = Path(folder) / "again.html"
         try:
-            made = run_report(name, wanted, output=Path(folder) / "again.html", timeout=timeout, **more)
+            made = run_report(name, wanted, output=page, timeout=timeout, **more)
         except ReportError as problem:
             problem.args = (str(problem).replace(f" (see {problem.path})", ""),)
             problem.path = None
             raise
-        return json.loads(made.json_path.read_text(encoding="utf-8")), made.seconds
+        return read_record(page).record, made.seconds

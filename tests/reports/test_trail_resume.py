@@ -1,0 +1,75 @@
+"""Reports are run, resumed, changed in every way and resumed again: only the unchanged ones are left as they are."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from finlab.reports.jobs import ReportSpec
+from finlab.reports.run import Runner
+
+LINES = "from finlab.reports.parameters import Source\nsource: Source | None = None\ntimes: int = 2"
+CELL = """
+from finlab.core.trace import record_result
+from finlab.forecast.series import read_series
+(one,) = read_series(source, date='day', value='x')
+record_result('total', times * float(one.values.sum()))
+"""
+PURE = "from math import sqrt\nsqrt(times)"
+
+
+def write_notebook(path: Path, cell: str) -> None:
+    cells = [nbformat.v4.new_code_cell(LINES, metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(cell)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+def write_sales(path: Path, last: int) -> None:
+    path.write_text("".join(["day,x\n", *(f"2026-0{n}-01,{n}\n" for n in range(1, 9)), f"2026-09-01,{last}\n"]))
+
+
+@pytest.fixture
+def report(workbench: Path):
+    """A report on a file: called, it is resumed, and tells its status."""
+    (workbench / "settings.ini").write_text("[finlab]\nfreshness_days = 100000\n")
+    write_sales(workbench / "sales.csv", 9)
+    write_notebook(workbench / "small.ipynb", CELL)
+
+    def resume(name: str = "small.ipynb", **parameters) -> str:
+        given = {"source": str(workbench / "sales.csv")} | parameters
+        with Runner() as runner:
+            return runner.run_all([ReportSpec(name, given, output="small.html", resume=True)])[0].status
+
+    return resume
+
+
+def test_a_report_that_was_never_run_runs_and_is_then_left_as_it_is(report, workbench: Path) -> None:
+    assert report() == "complete"
+    before = (workbench / "small.html").stat().st_mtime_ns
+    assert report() == "skipped"
+    assert (workbench / "small.html").stat().st_mtime_ns == before
+
+
+def test_each_change_makes_it_run_once_more(report, workbench: Path) -> None:
+    assert report() == "complete"
+    write_sales(workbench / "sales.csv", 10)
+    assert (report(), report()) == ("complete", "skipped")
+    write_notebook(workbench / "small.ipynb", CELL + "\n1")
+    assert (report(), report()) == ("complete", "skipped")
+    (workbench / "own.py").write_text("RATE = 1\n")
+    assert (report(), report()) == ("complete", "skipped")
+    assert (report(times=3), report(times=3)) == ("complete", "skipped")
+    page = workbench / "small.html"
+    page.write_bytes(page.read_bytes()[:-100])
+    assert (report(times=3), report(times=3)) == ("complete", "skipped")
+
+
+def test_a_failed_report_is_never_left_as_it_is(report, workbench: Path) -> None:
+    write_notebook(workbench / "small.ipynb", CELL + "\n1 / 0")
+    assert (report(), report()) == ("failed", "failed")
+
+
+def test_pure_computation_is_left_as_it_is_and_hidden_reading_is_not(report, workbench: Path) -> None:
+    write_notebook(workbench / "small.ipynb", PURE)
+    assert (report(source=None), report(source=None)) == ("complete", "skipped")
+    write_notebook(workbench / "small.ipynb", "import pandas as pd\npd.read_csv(source).sum()")
+    assert (report(), report()) == ("complete", "complete")
