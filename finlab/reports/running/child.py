@@ -125,7 +125,8 @@ def _prepare_libraries(kernel: shell.Kernel, task: Mapping[str, Any]) -> None:
         _use_all_threads(task["threads"])
     if task["charts"] == "svg":
         kernel.shell.config.InlineBackend.figure_formats = set()
-        kernel.shell.display_formatter.mimebundle_formatter.for_type_by_name("matplotlib.figure", "Figure", _as_svg)
+        formatter: Any = kernel.shell.display_formatter
+        formatter.mimebundle_formatter.for_type_by_name("matplotlib.figure", "Figure", _as_svg)
 
 
 def _use_all_threads(count: int | None) -> None:

@@ -48,7 +48,8 @@ def _manager_class(plan: Plan, language: str) -> Any:
 
         async def _async_post_start_kernel(self, **options: Any) -> None:
             await super()._async_post_start_kernel(**options)
-            self.started.append(self.provisioner.pid)
+            provisioner: Any = self.provisioner
+            self.started.append(provisioner.pid)
 
         def _log_default(self) -> Any:
             return QUIET

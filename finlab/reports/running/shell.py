@@ -104,7 +104,8 @@ def _keep_flushing(streams: list[Stream]) -> None:
 
 def start(hear: Hear) -> Kernel:
     """Start the shell in this process and let everything that cells print, show or raise go to `hear`."""
-    HistoryManager.enabled = False  # its database would be a thread and a file
+    history: Any = HistoryManager
+    history.enabled = False  # its database would be a thread and a file
     session = _Messages()
     session.hear = hear
     log = logging.getLogger("finlab.reports.running.shell")
