@@ -117,6 +117,11 @@ class Job:
         return secrets_in(self.given)
 
     @property
+    def more_forms(self) -> list[str]:
+        """The other forms of the page that were asked for, by the ending of their files."""
+        return [ending for ending, wanted in (("ipynb", self.spec.notebook), ("pdf", self.spec.pdf)) if wanted]
+
+    @property
     def lang(self) -> str:
         """The language of the page: the report's own parameter `lang`, if it has one."""
         defaults = {parameter.name: parameter.default for parameter in self.parameters}
@@ -149,6 +154,10 @@ def prepare(spec: ReportSpec, made: list[Path]) -> Job:
     """
     set_to = settings()
     limits = check_limits(spec, set_to)
+    if spec.pdf:
+        from finlab.reports.pdf import find_chromium
+
+        find_chromium()
     notebook = find_notebook(spec.name)
     content = read_notebook(notebook)
     parameters = read_parameters(notebook)

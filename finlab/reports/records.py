@@ -92,7 +92,7 @@ def record_of(job: Job, ran: Ran) -> dict[str, Any]:
         "parameters": [_asked(job, parameter) for parameter in job.parameters],
         "results": results,
         "reads": reads,
-        "files": [f"{job.path.stem}.{name}" for name in (*ran.files, *(["ipynb"] if job.spec.notebook else []))],
+        "files": [] if failure else [f"{job.path.stem}.{name}" for name in (*ran.files, *job.more_forms)],
         "freshness_days": job.set_to.freshness_days,
         "notebook": {"path": job.notebook.name, "place": job.place, "sha256": file_sha256(job.notebook)},
         "versions": versions(),

@@ -358,16 +358,16 @@ def _deliver(shared: _Shared, job: Job, ran: Ran, record: dict[str, Any]) -> Pat
     """Render the page of a run and write it with all that lies beside it; returns the page, or the failure page."""
     failed = ran.outcome.failure is not None
     page = job.path.with_name(f"{job.path.stem}.failed.html") if failed else job.path
-    files = {**ran.files, **_kept_notebook(job, ran)}
-    more = {} if failed else companions(job.path, files, job.sources)
     painted = _paint(shared, ran.outcome.notebook, record, job.lang)
     record["notes"] = painted["problems"]
-    more[page] = painted["html"].encode("utf-8", "replace")
+    content = painted["html"].encode("utf-8", "replace")
+    more = {page: content}
     if not failed:
-        hashes = {path.name: hashlib.sha256(content).hexdigest() for path, content in more.items()}
+        more |= companions(job.path, {**ran.files, **_more_forms(job, ran, content)}, job.sources)
+        hashes = {path.name: hashlib.sha256(part).hexdigest() for path, part in more.items()}
         record["files_sha256"] = hashes
     more[page.with_suffix(".json")] = record_as_json(record)
-    more[page.with_name(crate_name(page))] = crate_as_json(record, {path.name: text for path, text in more.items()})
+    more[page.with_name(crate_name(page))] = crate_as_json(record, {path.name: part for path, part in more.items()})
     shared.check()
     write_whole(more)
     if not failed:
@@ -375,12 +375,17 @@ def _deliver(shared: _Shared, job: Job, ran: Ran, record: dict[str, Any]) -> Pat
     return page
 
 
-def _kept_notebook(job: Job, ran: Ran) -> dict[str, bytes]:
-    """Write the executed notebook, if it is to be kept, as papermill would."""
-    if not job.spec.notebook:
-        return {}
-    whole = json.dumps(ran.outcome.notebook, ensure_ascii=False, indent=1, sort_keys=True)
-    return {"ipynb": (whole + "\n").encode("utf-8", "replace")}
+def _more_forms(job: Job, ran: Ran, page: bytes) -> dict[str, bytes]:
+    """Make the other forms of a page that were asked for: the executed notebook, and the page on paper."""
+    found = {}
+    if job.spec.notebook:
+        whole = json.dumps(ran.outcome.notebook, ensure_ascii=False, indent=1, sort_keys=True)
+        found["ipynb"] = (whole + "\n").encode("utf-8", "replace")
+    if job.spec.pdf:
+        from finlab.reports.pdf import page_as_pdf
+
+        found["pdf"] = page_as_pdf(page)
+    return found
 
 
 def _paint(shared: _Shared, notebook: Any, record: Mapping[str, Any], lang: str) -> dict[str, Any]:
