@@ -20,6 +20,7 @@ from ..core.settings import Settings, settings
 from .files import check_folder, check_targets, keep_frame, notebook_place, page_path, page_stem
 from .kinds import is_frame
 from .labels import LANGUAGES
+from .languages import foreign_assignments, foreign_parameters, language_of
 from finlab.reports.parameters import (
     Parameter,
     assignments,
@@ -160,7 +161,7 @@ def prepare(spec: ReportSpec, made: list[Path]) -> Job:
         find_chromium()
     notebook = find_notebook(spec.name)
     content = read_notebook(notebook)
-    parameters = read_parameters(notebook)
+    parameters = read_parameters(notebook) if language_of(content) == "python" else foreign_parameters(content)
     checked = check(parameters, spec.parameters, typed=spec.typed)
     page_path("x", spec.output, set_to.reports)  # refuse a wrong output before anything is written
     for key, value in checked.items():
@@ -192,7 +193,8 @@ def with_parameters(
     place = next(i for i, cell in enumerate(own) if "parameters" in tags_of(cell))
     if given:
         others = [parameter.name for parameter in parameters if parameter.name not in given]
-        source = assignments(given, others)
+        is_python = language_of(content) == "python"
+        source = assignments(given, others) if is_python else foreign_assignments(content, given)
         cell = {"cell_type": "code", "source": source, "metadata": {"tags": ["injected-parameters"]}}
         own.insert(place + 1, _bare(cell))
     metadata = {**content.get("metadata", {}), "papermill": {"parameters": {k: plain(v) for k, v in given.items()}}}

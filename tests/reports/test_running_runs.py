@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -211,11 +214,24 @@ def test_the_record_tells_cells_warnings_and_what_was_used(workbench: Path) -> N
     assert json.loads(made.path.with_name("s--" + made.path.stem[3:] + "-ro-crate-metadata.json").read_text())["@graph"]  # type: ignore[union-attr]
 
 
-def test_an_interrupt_ends_every_process(workbench: Path) -> None:
-    import signal
-    import subprocess
-    import sys
+def test_a_notebook_in_another_language_runs_in_its_kernel(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R is not there: a kernel that says it is R runs the cells, which happen to be Python as well."""
+    kernel = workbench / "jupyter" / "kernels" / "like-r"
+    kernel.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (kernel / "kernel.json").write_text(json.dumps({"argv": command, "display_name": "R", "language": "R"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(workbench / "jupyter"))
+    path = notebook(workbench / "r.ipynb", "print('n is', n)", parameters="n = 3  # how many")
+    content = json.loads(path.read_text())
+    content["metadata"]["kernelspec"] = {"name": "like-r", "language": "R", "display_name": "R"}
+    path.write_text(json.dumps(content))
+    made = run_report(path, {"n": "5"})
+    assert made.path is not None and "n is 5" in made.path.read_text()
+    with pytest.raises(InputError, match="unknown parameter 'm'"):
+        run_report(path, {"m": 5})
 
+
+def test_an_interrupt_ends_every_process(workbench: Path) -> None:
     path = notebook(workbench / "s.ipynb", "import time; open('/tmp/finlab-begun-' + str(n), 'w'); time.sleep(300)")
     begun = Path(f"/tmp/finlab-begun-{os.getpid()}")
     begun.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from finlab.core.errors import ReportError
+from finlab.reports.languages import language_of
 from finlab.reports.running.ends import Failure, Outcome
 from finlab.reports.running.template import Child, Template, read_line
 from finlab.reports.running.watch import CHUNK, Keeper, Plan, Watch, may_raise, runs
@@ -59,8 +60,7 @@ def needs_kernel(notebook: Mapping[str, Any], kernel_name: str | None = None) ->
     if not hasattr(os, "fork"):
         return "this system cannot fork processes"
     spec = notebook.get("metadata", {}).get("kernelspec", {})
-    language = spec.get("language") or notebook.get("metadata", {}).get("language_info", {}).get("name") or "python"
-    if language.casefold() != "python":
+    if (language := language_of(notebook)) != "python":
         return f"its language is {language}"
     if kernel_name and not kernel_name.startswith("python") and kernel_name != spec.get("name"):
         return f"the kernel {kernel_name} is asked for"
