@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['TAGS', 'CLASSES', 'STYLES', 'DROPPED_WITH_CONTENT', 'PICTURE', 'LOADS', 'MOST_HTML', 'MOST_RULE', 'NUMBER', 'DAY',
-           'NOTHING', 'SENTENCE', 'FORMULA', 'HELD', 'VOID', 'MOST_SPAN', 'sanitise', 'inline_styles', 'is_day_column',
-           'is_number_column', 'is_prose_column', 'Hooks', 'address_of', 'anchor', 'written_tag', 'with_class', 'tidy']
+           'NOTHING', 'SENTENCE', 'FORMULA', 'HELD', 'VOID', 'TOKEN', 'ATTRIBUTE', 'MOST_SPAN', 'sanitise',
+           'inline_styles', 'is_day_column', 'is_number_column', 'is_prose_column', 'Hooks', 'address_of', 'anchor',
+           'written_tag', 'with_class', 'tidy']
 
 # %% ../../nbs/reports/markup.ipynb #d8270dae
 import html
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from urllib.parse import unquote
 
 from ..core.errors import InputError
@@ -118,11 +118,19 @@ NOTHING = frozenset(
 )
 
 
+_SPACES = re.compile(r"[ \t\r\n\f]+")
+
+
 def _matches(pattern: re.Pattern[str], cells: Sequence[str]) -> bool:
     """Tell whether every cell fits the pattern or says that nothing is there, and at least one fits."""
-    texts = [re.sub(r"[ \t\r\n\f]+", " ", cell).strip() for cell in cells]
-    fits = [bool(pattern.match(text)) for text in texts]
-    return any(fits) and all(ok or text in NOTHING for ok, text in zip(fits, texts, strict=True))
+    found = False
+    for cell in cells:
+        text = _SPACES.sub(" ", cell).strip()
+        if pattern.match(text):
+            found = True
+        elif text not in NOTHING:
+            return False
+    return found
 
 
 def is_day_column(cells: Sequence[str]) -> bool:
@@ -143,7 +151,11 @@ def is_prose_column(cells: Sequence[str]) -> bool:
 
     A Chinese letter is as wide as two, and counts as three: a line may break after each, down to one letter a line.
     """
-    return any(sum(3 if letter > "\u2e7f" else 1 for letter in cell.strip()) > SENTENCE for cell in cells)
+    return any(len(cell) * 3 > SENTENCE and _width(cell.strip()) > SENTENCE for cell in cells)
+
+
+def _width(text: str) -> int:
+    return len(text) if text.isascii() else sum(3 if letter > "\u2e7f" else 1 for letter in text)
 
 # %% ../../nbs/reports/markup.ipynb #fb5a75f3
 @dataclass
@@ -201,32 +213,44 @@ def anchor(text: str) -> str:
     return f"h-{name}" if name.startswith("fl-") else name
 
 
-class _Writer(HTMLParser):
+TOKEN = re.compile(r"<(/?)([a-z][a-z0-9]*)((?: [^\s=>\"/]+=\"[^\"]*\")*)>|([^<]+)|<")
+ATTRIBUTE = re.compile(r" ([^\s=>\"/]+)=\"([^\"]*)\"")
+
+
+class _Writer:
     """Write clean HTML back with links as text, pictures described and tables made readable."""
 
     def __init__(self, hooks: Hooks) -> None:
-        super().__init__(convert_charrefs=False)
         self.hooks = hooks
         self.out: list[str] = []
         self.links: list[tuple[str | None, int]] = []  # the address, or None within the page; where its words begin
         self.tables: list[_Table] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: HELD.sub("", value or "") for name, value in attrs}
+    def read(self, markup: str) -> None:
+        """Go through markup that has been cleaned."""
+        for ends, tag, told, text in TOKEN.findall(markup):
+            if text or not tag:
+                self.put_text(text or "&lt;")
+            elif ends:
+                self.end_tag(tag)
+            else:
+                self.start_tag(tag, {name: _plain(value) for name, value in ATTRIBUTE.findall(told)} if told else {})
+
+    def start_tag(self, tag: str, values: dict[str, str]) -> None:
         opener = getattr(self, f"open_{tag}", None)
         if opener is not None:
             opener(values)
         else:
             self.out.append(written_tag(tag, values))
 
-    def handle_endtag(self, tag: str) -> None:
+    def end_tag(self, tag: str) -> None:
         closer = getattr(self, f"close_{tag}", None)
         if closer is not None:
             closer()
         elif tag not in VOID:
             self.out.append(f"</{tag}>")
 
-    def handle_data(self, data: str) -> None:
+    def put_text(self, data: str) -> None:
         if self.tables and self.tables[-1].cells:
             self.tables[-1].cells[-1].texts.append(HELD.sub("", data))
         elif self.tables:
@@ -234,15 +258,16 @@ class _Writer(HTMLParser):
         formulas = self.hooks.formulas
         self.out.append(FORMULA.sub(lambda m: formulas[int(m[1])] if int(m[1]) < len(formulas) else "", data))
 
-    def handle_entityref(self, name: str) -> None:
-        self.handle_data(f"&{name};")
 
-    def handle_charref(self, name: str) -> None:
-        self.handle_data(f"&#{name};")
+def _plain(value: str) -> str:
+    """Read the value of an attribute; no place-holder may stand in it."""
+    return HELD.sub("", html.unescape(value))
 
 # %% ../../nbs/reports/markup.ipynb #e3883a11
 def written_tag(tag: str, values: dict[str, str]) -> str:
     """Write a start tag; a coloured background gets dark letters, which are read in both colour schemes."""
+    if not values:
+        return f"<{tag}>"
     style = values.get("style", "")
     if "background-color" in style and not re.search(r"(?:^|;)\s*color", style):
         values = {**values, "style": f"{style};color:#111"}
@@ -315,8 +340,8 @@ MOST_SPAN = 200  # columns or rows of one cell that are taken seriously
 
 
 def _span(values: dict[str, str], name: str) -> int:
-    told = values.get(name, "")
-    return min(int(told), MOST_SPAN) or 1 if re.fullmatch("[0-9]{1,5}", told) else 1
+    told = values.get(name, "") if values else ""
+    return 1 if not told else min(int(told), MOST_SPAN) or 1 if re.fullmatch("[0-9]{1,5}", told) else 1
 
 
 class _Cells(_Rows):
@@ -394,6 +419,5 @@ def tidy(markup: str, hooks: Hooks | None = None) -> str:
     if not isinstance(markup, str):
         raise InputError.of("markup", markup, "HTML as a text")
     passing = _Pass(hooks or Hooks())
-    passing.feed(sanitise(inline_styles(markup[:MOST_HTML])))
-    passing.close()
+    passing.read(sanitise(inline_styles(markup[:MOST_HTML])))
     return "".join(passing.out)
