@@ -131,7 +131,7 @@ def _matches(pattern: re.Pattern[str], cells: Sequence[str]) -> bool:
     """Tell whether every cell fits the pattern or says that nothing is there, and at least one fits."""
     found = False
     for cell in cells:
-        text = _SPACES.sub(" ", cell).strip()
+        text = cell.strip() if cell.isprintable() and "  " not in cell else _SPACES.sub(" ", cell).strip()
         if pattern.match(text):
             found = True
         elif text not in NOTHING:
@@ -356,14 +356,15 @@ class _Cells(_Rows):
             self._place_cell(self.tables[-1], cell, tall)
             if tag == "th" and "scope" not in values:
                 values = {**values, "scope": "col" if self.tables[-1].in_head else "row"}
-        self.out.append(written_tag(tag, values))
+        self.out.append(written_tag(tag, values) if values else f"<{tag}>")
 
     def _place_cell(self, table: _Table, cell: _Cell, tall: int) -> None:
-        while table.taken.get(table.column, 0) > table.row:
+        while table.taken and table.taken.get(table.column, 0) > table.row:
             table.column += 1
         cell.row, cell.column = table.row, table.column
         table.cells.append(cell)
-        table.regular &= cell.wide == 1 and tall == 1
+        if cell.wide > 1 or tall > 1:
+            table.regular = False
         table.column += cell.wide
         if tall > 1 and table.column <= 5 * MOST_SPAN:
             table.taken.update(dict.fromkeys(range(cell.column, table.column), table.row + tall))
