@@ -4,15 +4,17 @@
 
 # %% auto #0
 __all__ = ['TAGS', 'CLASSES', 'STYLES', 'DROPPED_WITH_CONTENT', 'PICTURE', 'LOADS', 'MOST_HTML', 'MOST_RULE', 'NUMBER', 'DAY',
-           'NOTHING', 'SENTENCE', 'FORMULA', 'HELD', 'VOID', 'MOST_SPAN', 'sanitise', 'inline_styles', 'is_day_column',
-           'is_number_column', 'is_prose_column', 'Hooks', 'address_of', 'anchor', 'written_tag', 'with_class', 'tidy']
+           'NOTHING', 'SENTENCE', 'FORMULA', 'HELD', 'TOKEN', 'ATTRIBUTE', 'MOST_SPAN', 'sanitise', 'inline_styles',
+           'is_day_column', 'is_number_column', 'is_prose_column', 'Hooks', 'address_of', 'anchor', 'written_tag',
+           'with_class', 'tidy']
 
 # %% ../../nbs/reports/markup.ipynb #d8270dae
 import html
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
+from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote
 
 from ..core.errors import InputError
@@ -49,8 +51,8 @@ def _keep_attribute(tag: str, name: str, value: str) -> str | None:
     return value
 
 
-def sanitise(markup: str) -> str:
-    """Remove from `markup` everything that acts, loads or escapes: what is left is well-formed and inert."""
+@lru_cache(maxsize=1)
+def _cleaner() -> Any:
     import nh3
 
     attributes = {
@@ -58,8 +60,7 @@ def sanitise(markup: str) -> str:
         "a": {"href"}, "img": {"src", "alt", "width", "height"}, "ol": {"start"}, "time": {"datetime"},
         "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan", "scope"}, "col": {"span"}, "details": {"open"},
     }  # fmt: skip
-    return nh3.clean(
-        markup[:MOST_HTML],
+    return nh3.Cleaner(
         tags=set(TAGS),
         clean_content_tags=set(DROPPED_WITH_CONTENT),
         attributes=attributes,
@@ -68,6 +69,11 @@ def sanitise(markup: str) -> str:
         url_schemes={"data", "http", "https", "mailto", "ftp", "tel", "file"},
         link_rel=None,
     )
+
+
+def sanitise(markup: str) -> str:
+    """Remove from `markup` everything that acts, loads or escapes: what is left is well-formed and inert."""
+    return _cleaner().clean(markup[:MOST_HTML])
 
 # %% ../../nbs/reports/markup.ipynb #e5b10002
 _CELL = re.compile(r"<t[dh]\s[^<>]*>")
@@ -118,11 +124,19 @@ NOTHING = frozenset(
 )
 
 
+_SPACES = re.compile(r"[ \t\r\n\f]+")
+
+
 def _matches(pattern: re.Pattern[str], cells: Sequence[str]) -> bool:
     """Tell whether every cell fits the pattern or says that nothing is there, and at least one fits."""
-    texts = [re.sub(r"[ \t\r\n\f]+", " ", cell).strip() for cell in cells]
-    fits = [bool(pattern.match(text)) for text in texts]
-    return any(fits) and all(ok or text in NOTHING for ok, text in zip(fits, texts, strict=True))
+    found = False
+    for cell in cells:
+        text = cell.strip() if cell.isprintable() and "  " not in cell else _SPACES.sub(" ", cell).strip()
+        if pattern.match(text):
+            found = True
+        elif text not in NOTHING:
+            return False
+    return found
 
 
 def is_day_column(cells: Sequence[str]) -> bool:
@@ -143,7 +157,11 @@ def is_prose_column(cells: Sequence[str]) -> bool:
 
     A Chinese letter is as wide as two, and counts as three: a line may break after each, down to one letter a line.
     """
-    return any(sum(3 if letter > "\u2e7f" else 1 for letter in cell.strip()) > SENTENCE for cell in cells)
+    return any(len(cell) * 3 > SENTENCE and _width(cell.strip()) > SENTENCE for cell in cells)
+
+
+def _width(text: str) -> int:
+    return len(text) if text.isascii() else sum(3 if letter > "\u2e7f" else 1 for letter in text)
 
 # %% ../../nbs/reports/markup.ipynb #fb5a75f3
 @dataclass
@@ -157,7 +175,7 @@ class Hooks:
     formulas: list[str] = field(default_factory=list)
 
 # %% ../../nbs/reports/markup.ipynb #e5b1000a
-@dataclass
+@dataclass(slots=True)
 class _Cell:
     """A cell while its table is read: where its tag stands in the output, where the cell stands, what it says."""
 
@@ -186,7 +204,6 @@ class _Table:
 # %% ../../nbs/reports/markup.ipynb #edf414eb
 FORMULA = re.compile("\ue000([0-9]{1,6})\ue001")
 HELD = re.compile("\ue000[HN]?[0-9]{1,6}\ue001")  # any place-holder: of a formula, a heading, a footnote
-VOID = frozenset({"br", "col", "hr", "img", "wbr"})
 
 
 def address_of(url: str) -> str:
@@ -201,53 +218,62 @@ def anchor(text: str) -> str:
     return f"h-{name}" if name.startswith("fl-") else name
 
 
-class _Writer(HTMLParser):
+TOKEN = re.compile(r"<(/?)([a-z][a-z0-9]*)((?: [^\s=>\"/]+=\"[^\"]*\")*)>|([^<]+)|<")
+_BETWEEN_CELLS = re.compile(r">[ \t\n]+(?=</?t[rdhbaf])")  # what no browser shows; pandas writes a lot of it
+_ACTS = {"a", "/a", "img", "table", "/table", "thead", "/thead", "tr", "td", "th", "/th"}  # where more is done, below
+ATTRIBUTE = re.compile(r" ([^\s=>\"/]+)=\"([^\"]*)\"")
+
+
+class _Writer:
     """Write clean HTML back with links as text, pictures described and tables made readable."""
 
     def __init__(self, hooks: Hooks) -> None:
-        super().__init__(convert_charrefs=False)
         self.hooks = hooks
         self.out: list[str] = []
         self.links: list[tuple[str | None, int]] = []  # the address, or None within the page; where its words begin
         self.tables: list[_Table] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: HELD.sub("", value or "") for name, value in attrs}
-        opener = getattr(self, f"open_{tag}", None)
-        if opener is not None:
-            opener(values)
-        else:
-            self.out.append(written_tag(tag, values))
+    def read(self, markup: str) -> None:
+        """Go through markup that has been cleaned."""
+        for ends, tag, told, text in TOKEN.findall(_BETWEEN_CELLS.sub(">", markup)):
+            if text or not tag:
+                self.put_text(text or "&lt;")
+                continue
+            values = {name: _plain(value) for name, value in ATTRIBUTE.findall(told)} if told else {}
+            if ends + tag not in _ACTS:
+                self.out.append(f"</{tag}>" if ends else written_tag(tag, values))
+            elif ends:
+                getattr(self, f"close_{tag}")()
+            else:
+                getattr(self, f"open_{tag}")(values)
 
-    def handle_endtag(self, tag: str) -> None:
-        closer = getattr(self, f"close_{tag}", None)
-        if closer is not None:
-            closer()
-        elif tag not in VOID:
-            self.out.append(f"</{tag}>")
-
-    def handle_data(self, data: str) -> None:
+    def put_text(self, data: str) -> None:
+        plain = data if "\ue000" not in data else HELD.sub("", data)
         if self.tables and self.tables[-1].cells:
-            self.tables[-1].cells[-1].texts.append(HELD.sub("", data))
+            self.tables[-1].cells[-1].texts.append(plain)
         elif self.tables:
-            self.tables[-1].caption.append(data)
-        formulas = self.hooks.formulas
-        self.out.append(FORMULA.sub(lambda m: formulas[int(m[1])] if int(m[1]) < len(formulas) else "", data))
+            self.tables[-1].caption.append(plain)
+        if plain is not data:
+            formulas = self.hooks.formulas
+            data = FORMULA.sub(lambda m: formulas[int(m[1])] if int(m[1]) < len(formulas) else "", data)
+        self.out.append(data)
 
-    def handle_entityref(self, name: str) -> None:
-        self.handle_data(f"&{name};")
 
-    def handle_charref(self, name: str) -> None:
-        self.handle_data(f"&#{name};")
+def _plain(value: str) -> str:
+    """Read the value of an attribute; no place-holder may stand in it."""
+    value = html.unescape(value) if "&" in value else value
+    return HELD.sub("", value) if "\ue000" in value else value
 
 # %% ../../nbs/reports/markup.ipynb #e3883a11
 def written_tag(tag: str, values: dict[str, str]) -> str:
     """Write a start tag; a coloured background gets dark letters, which are read in both colour schemes."""
+    if not values:
+        return f"<{tag}>"
     style = values.get("style", "")
     if "background-color" in style and not re.search(r"(?:^|;)\s*color", style):
         values = {**values, "style": f"{style};color:#111"}
-    kept = {name: value for name, value in values.items() if value or name == "alt"}
-    return f"<{tag}" + "".join(f' {name}="{html.escape(value)}"' for name, value in kept.items()) + ">"
+    kept = [f' {name}="{html.escape(value)}"' for name, value in values.items() if value or name == "alt"]
+    return f"<{tag}{''.join(kept)}>"
 
 # %% ../../nbs/reports/markup.ipynb #d816fed5
 class _Links(_Writer):
@@ -316,7 +342,7 @@ MOST_SPAN = 200  # columns or rows of one cell that are taken seriously
 
 def _span(values: dict[str, str], name: str) -> int:
     told = values.get(name, "")
-    return min(int(told), MOST_SPAN) or 1 if re.fullmatch("[0-9]{1,5}", told) else 1
+    return 1 if not told else min(int(told), MOST_SPAN) or 1 if re.fullmatch("[0-9]{1,5}", told) else 1
 
 
 class _Cells(_Rows):
@@ -325,18 +351,20 @@ class _Cells(_Rows):
     def _open_cell(self, tag: str, values: dict[str, str]) -> None:
         place = len(self.out)
         if self.tables:
-            cell = _Cell(place, tag, 0, 0, _span(values, "colspan"))
-            self._place_cell(self.tables[-1], cell, _span(values, "rowspan"))
+            wide, tall = (_span(values, "colspan"), _span(values, "rowspan")) if values else (1, 1)
+            cell = _Cell(place, tag, 0, 0, wide)
+            self._place_cell(self.tables[-1], cell, tall)
             if tag == "th" and "scope" not in values:
                 values = {**values, "scope": "col" if self.tables[-1].in_head else "row"}
-        self.out.append(written_tag(tag, values))
+        self.out.append(written_tag(tag, values) if values else f"<{tag}>")
 
     def _place_cell(self, table: _Table, cell: _Cell, tall: int) -> None:
-        while table.taken.get(table.column, 0) > table.row:
+        while table.taken and table.taken.get(table.column, 0) > table.row:
             table.column += 1
         cell.row, cell.column = table.row, table.column
         table.cells.append(cell)
-        table.regular &= cell.wide == 1 and tall == 1
+        if cell.wide > 1 or tall > 1:
+            table.regular = False
         table.column += cell.wide
         if tall > 1 and table.column <= 5 * MOST_SPAN:
             table.taken.update(dict.fromkeys(range(cell.column, table.column), table.row + tall))
@@ -344,9 +372,11 @@ class _Cells(_Rows):
     def close_th(self) -> None:
         """Make a head without words, such as the corner above an index, a plain cell: it is the head of nothing."""
         cell = self.tables[-1].cells[-1] if self.tables and self.tables[-1].cells else None
-        if cell is not None and cell.tag == "th" and not html.unescape("".join(self.out[cell.place + 1 :])).strip():
-            cell.tag = "td"
-            self.out[cell.place] = re.sub(r"^<th(.*?)(?: scope=\"\w*\")?>$", r"<td\1>", self.out[cell.place])
+        if cell is not None and cell.tag == "th" and not html.unescape("".join(cell.texts)).strip():
+            shown = html.unescape("".join(self.out[cell.place + 1 :])).strip()  # a picture or a formula is no text
+            if not shown:
+                cell.tag = "td"
+                self.out[cell.place] = re.sub(r"^<th(.*?)(?: scope=\"\w*\")?>$", r"<td\1>", self.out[cell.place])
         self.out.append(f"</{cell.tag if cell is not None else 'th'}>")
 
     def open_td(self, values: dict[str, str]) -> None:
@@ -386,7 +416,7 @@ def with_class(start_tag: str, tag: str, name: str) -> str:
     """Add a class to a start tag that has been written already."""
     if ' class="' in start_tag:
         return start_tag.replace(' class="', f' class="{name} ', 1)
-    return start_tag.replace(f"<{tag}", f'<{tag} class="{name}"', 1)
+    return f'<{tag} class="{name}"{start_tag[len(tag) + 1 :]}'
 
 # %% ../../nbs/reports/markup.ipynb #ad5387ae
 def tidy(markup: str, hooks: Hooks | None = None) -> str:
@@ -394,6 +424,5 @@ def tidy(markup: str, hooks: Hooks | None = None) -> str:
     if not isinstance(markup, str):
         raise InputError.of("markup", markup, "HTML as a text")
     passing = _Pass(hooks or Hooks())
-    passing.feed(sanitise(inline_styles(markup[:MOST_HTML])))
-    passing.close()
+    passing.read(sanitise(inline_styles(markup[:MOST_HTML])))
     return "".join(passing.out)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from finlab.core.errors import InputError
 from finlab.reports import wording  # noqa: F401 (importing it enters its words)
 from finlab.reports.labels import LABELS, LANGUAGES
-from finlab.reports.render import FORMS, MOST_FIGURES, quiet, render, render_page, theme
+from finlab.reports.outputs import FORMS
+from finlab.reports.render import MOST_FIGURES, quiet, render, render_page, theme
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="547pt" height="259pt"><script>alert(1)</script></svg>'
