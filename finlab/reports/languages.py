@@ -37,7 +37,7 @@ def foreign_parameters(notebook: Mapping[str, Any]) -> list[Parameter]:
 
 # %% ../../nbs/reports/languages.ipynb #00b6c958
 def foreign_assignments(notebook: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-    """Write `values` as the source of a cell in the notebook's language; InputError if papermill does not know it."""
+    """Write `values` as a cell in the notebook's language; InputError if papermill does not know it."""
     from papermill.exceptions import PapermillException
     from papermill.translators import translate_parameters
 
