@@ -92,7 +92,7 @@ def test_environment_yml_is_python_pip_and_the_lock() -> None:
 def test_extras_are_all_in_all() -> None:
     extras = set(PROJECT["optional-dependencies"]) - {"all", *UNPINNED}
     (everything,) = [Requirement(text) for text in PROJECT["optional-dependencies"]["all"]]
-    assert everything.extras == extras == {"torch", "lab", "postgres", "contracts", "dev", "bench", "docs"}
+    assert everything.extras == extras == {"torch", "lab", "postgres", "contracts", "charts", "dev", "bench", "docs"}
 
 
 def test_every_file_that_the_readme_names_is_there() -> None:

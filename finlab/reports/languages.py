@@ -31,7 +31,8 @@ def foreign_parameters(notebook: Mapping[str, Any]) -> list[Parameter]:
     codes = (one for one in notebook["cells"] if one["cell_type"] == "code")
     cell = next((one for one in codes if "parameters" in tags_of(one)), None)
     if cell is None:
-        raise InputError("the notebook has no cell tagged `parameters`; expected one, with lines such as `name = value`")
+        expected = "expected one, with lines such as `name = value`"
+        raise InputError(f"the notebook has no cell tagged `parameters`; {expected}")
     found = [LINE.match(line) for line in "".join(cell["source"]).splitlines()]
     return [Parameter(one[1], Kind("any"), Expression(one[2]), one[3] or "", "any") for one in found if one]
 
