@@ -112,7 +112,7 @@ def imported(path: Path) -> set[str]:
     return found - {"finlab"} - set(sys.stdlib_module_names)
 
 
-OPTIONAL = {"holidays", "pandera", "pg8000", "typing_inspect", "yfinance", "akshare"}
+OPTIONAL = {"holidays", "pandera", "pg8000", "typing_inspect", "yfinance", "akshare", "vl_convert"}
 
 
 def test_every_package_that_finlab_imports_is_declared() -> None:
