@@ -7480,6 +7480,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                         'finlab.reports.records.cell_times': ( 'reports/records.html#cell_times',
                                                                                'finlab/reports/records.py'),
                                         'finlab.reports.records.is_stale': ('reports/records.html#is_stale', 'finlab/reports/records.py'),
+                                        'finlab.reports.records.login_name': ( 'reports/records.html#login_name',
+                                                                               'finlab/reports/records.py'),
                                         'finlab.reports.records.own_places': ( 'reports/records.html#own_places',
                                                                                'finlab/reports/records.py'),
                                         'finlab.reports.records.reads_and_results': ( 'reports/records.html#reads_and_results',

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WARNED', 'MOST_WARNINGS', 'Ran', 'reads_and_results', 'own_places', 'cell_times', 'warnings_of', 'record_of',
-           'is_stale', 'told', 'record_as_json']
+           'login_name', 'is_stale', 'told', 'record_as_json']
 
 # %% ../../nbs/reports/records.ipynb #09078aff
 import json
@@ -99,6 +99,7 @@ def record_of(job: Job, ran: Ran) -> dict[str, Any]:
         "lock": lock_state(job.set_to.root),
         "environment_sha256": environment_sha256(),
         "git": git_state(job.set_to.root),
+        "user": job.set_to.user or login_name(),
         "seed": ran.seed,
         "started": ran.started.isoformat(timespec="seconds"),
         "ended": ended.isoformat(timespec="seconds"),
@@ -111,6 +112,16 @@ def record_of(job: Job, ran: Ran) -> dict[str, Any]:
         "failure": _failure(ran.outcome),
     }
     return masked(record, job.secrets)
+
+
+def login_name() -> str:
+    """The name under which this process runs; empty if the system has none for it."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
 
 
 def is_stale(reads: Iterable[Mapping[str, Any]], today: date, job: Job) -> bool:
