@@ -27,6 +27,8 @@ from ..core.errors import InputError, ReportError
 from ..core.settings import HOME, Settings, settings
 from ..core.trace import read_ledger
 from .files import companions, undone_unless_reported, write_whole
+from .gallery import write_gallery
+from .history import keep_run
 from finlab.reports.jobs import (
     TEMPLATES,
     Job,
@@ -107,6 +109,7 @@ class _Shared:
         self._learned = set[str]()
         self._root = set_to.root
         self.stopped = threading.Event()
+        self.langs = list[str]()  # of the pages that the gallery does not have yet
         self.why_not = ""
 
     @cached_property
@@ -141,6 +144,14 @@ class _Shared:
     def learn(self, modules: Iterable[str]) -> None:
         """Keep in mind what a report had to import itself."""
         self._learned.update(modules)
+
+    def write_gallery(self, folder: Path) -> None:
+        """Write the gallery of the reports folder, if it has new pages; a page of somebody else's stays."""
+        if self.langs:
+            lang = self.langs[-1]
+            self.langs.clear()
+            with contextlib.suppress(OSError, ReportError):
+                write_gallery(folder, lang)
 
     def check(self) -> None:
         """Go no further if the runner was closed while its reports ran: nothing is written any more."""
@@ -185,6 +196,7 @@ class Runner:
         with undone_unless_reported() as made:
             job = prepare(spec, made)
             result = _make(self._shared, job, time.perf_counter() - clock)
+            self._shared.write_gallery(self._set_to.reports)
             if result.status == "failed":
                 raise result.raised()
         return result
@@ -209,7 +221,9 @@ class Runner:
                     return result
 
                 try:
-                    return list(pool.map(make, asked))
+                    results = list(pool.map(make, asked))
+                    self._shared.write_gallery(self._set_to.reports)
+                    return results
                 except BaseException:
                     self.close()  # ends every fork, so that no thread waits for one
                     pool.shutdown(cancel_futures=True)
@@ -280,6 +294,7 @@ def _try(shared: _Shared, job: Job, mark: str, attempt: int, shown: bool) -> Rep
         page = _deliver(shared, job, ran, record)
     except ReportError as problem:
         return _result(job, None, record, str(problem), problem.exit_code)
+    _remember(shared, job, page, record)
     stages = {"cells": run_at - clock, "render": time.perf_counter() - run_at}
     message = record["message"] + (f" (see {page})" if failure is not None else "")
     return dataclasses.replace(_result(job, page, record, message, record["exit_code"]), stages=stages)
@@ -359,7 +374,7 @@ def _deliver(shared: _Shared, job: Job, ran: Ran, record: dict[str, Any]) -> Pat
     failed = ran.outcome.failure is not None
     page = job.path.with_name(f"{job.path.stem}.failed.html") if failed else job.path
     painted = _paint(shared, ran.outcome.notebook, record, job.lang)
-    record["notes"] = painted["problems"]
+    record |= {"notes": painted["problems"], "title": painted["title"]}
     content = painted["html"].encode("utf-8", "replace")
     more = {page: content}
     if not failed:
@@ -395,6 +410,14 @@ def _paint(shared: _Shared, notebook: Any, record: Mapping[str, Any], lang: str)
     from finlab.reports.running.paint import paint
 
     return paint({"notebook": notebook, "record": record, "lang": lang})
+
+
+def _remember(shared: _Shared, job: Job, page: Path, record: Mapping[str, Any]) -> None:
+    """Add a run to the history of the reports folder; without that the page is as good."""
+    if page.parent == job.set_to.reports:
+        with contextlib.suppress(OSError, InputError, ReportError):
+            keep_run(page, record, record["title"])
+            shared.langs.append(job.lang)
 
 
 def _take_away_failure(page: Path) -> None:

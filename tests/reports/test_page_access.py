@@ -73,13 +73,7 @@ def stress(lang: str) -> str:
         shows({"text/html": f"<details><summary>more</summary>{table}</details>"}),
         shows({"text/html": twice + twice + spans + "</table>"}),
         shows({"image/png": PNG}),
-<<<<<<< HEAD
-        shows(
-            {"text/html": "<p class='good'>good</p><p class='bad'>bad</p><p class='warn'>warn</p><ol><li>x</li></ol>"}
-        ),
-=======
         shows({"text/html": "<p class='good'>a</p><p class='bad'>b</p><p class='warn'>c</p><ol><li>x</li></ol>"}),
->>>>>>> 986ae4d2f808307f7dec81f8f76e9cdc12a9312a
         {"output_type": "stream", "name": "stdout", "text": "printed " * 900},
         {"output_type": "stream", "name": "stderr", "text": "UserWarning: something\n" * 60},
         {"output_type": "error", "ename": "ValueError", "evalue": "wrong", "traceback": ["line " + "y" * 900]},

@@ -28,8 +28,13 @@ def notebook(path: Path, *sources: str, parameters: str = "rate: float = 0.05  #
     return path
 
 
+OWN = ("index.html", ".runs.jsonl", ".runs.lock")  # the gallery and the history of the reports folder
+
+
 def left(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name not in OWN
+    )
 
 
 def names(stem: str) -> list[str]:

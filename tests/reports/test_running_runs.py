@@ -36,8 +36,11 @@ def finlab(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, st
     return int(ended.value.code or 0), out, err
 
 
+OWN = ("index.html", ".runs.jsonl", ".runs.lock")  # the gallery and the history of the reports folder
+
+
 def left(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+    return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.name not in OWN)
 
 
 def test_a_grid_makes_a_page_for_each_value(workbench: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -121,7 +121,6 @@ def library_threads() -> list[str]:
     return [name for name in names if name != ALLOCATOR]
 
 
-
 def _fork(channel: socket.socket, descriptors: list[int], children: dict[int, int], own: tuple[int, int]) -> None:
     line, out, err, end = descriptors
     for descriptor in descriptors:

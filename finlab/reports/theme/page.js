@@ -105,7 +105,7 @@
   const MANY = 8, words = id("fl-main").dataset;
   function searchable(table) {
     const rows = rowsOf(table, "tbody"), bar = make("div"), label = make("label"), input = make("input"), said = make("p");
-    if (rows.length < MANY || table.querySelector("tbody [rowspan]")) return;
+    if (!table.tHead || rows.length < MANY || table.querySelector("tbody [rowspan]")) return;
     bar.className = "fl-search";
     label.append(words.search, " ", input);
     bar.append(label, said);
