@@ -75,12 +75,13 @@ CORPUS: dict[str, tuple[Source, ...]] = {
         "%%python\nprint('another python')",
         "len?",
     ),
-    "subprocesses": (
-        "import os, subprocess, sys\nsubprocess.run(['echo', 'to descriptor 1'])\nprint('then python')",
-        "_ = os.system('echo from os.system; echo to 2 >&2')",
-        "subprocess.run([sys.executable, '-c', 'print(1); import sys; print(2, file=sys.stderr)']).returncode",
-        "_ = os.write(1, b'raw\\n')",
+    "subprocesses": (  # a kernel hears of them late: the cells wait, else their output is in later cells or lost
+        "import os, subprocess, sys, time\nsubprocess.run(['echo', 'to descriptor 1'])\ntime.sleep(0.5)",
+        "_ = os.system('echo from os.system; echo to 2 >&2'); time.sleep(0.5)",
+        "subprocess.run([sys.executable, '-c', 'print(1); import sys; print(2, file=sys.stderr)']); time.sleep(0.5)",
+        "_ = os.write(1, b'raw\\n'); time.sleep(0.5)",
         "subprocess.run(['cat'], capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout",
+        "subprocess.run(['false']).returncode",
     ),
     "logging and warnings": (
         "import logging, warnings\nlogging.warning('first')\nlogging.getLogger('own').error('second')\nlogging.info('no')",

@@ -106,7 +106,8 @@ def states_of(cell: Any) -> dict[str, Any]:
 def differences(ours: Any, theirs: Any) -> Differences:
     """Compare two executed notebooks, cell by cell."""
     if len(ours.cells) != len(theirs.cells):
-        return Differences([f"{len(ours.cells)} cells, not {len(theirs.cells)}"], 0)
+        raised = [one["ename"] + ": " + one["evalue"] for cell in ours.cells for one in cell.get("outputs", []) if "ename" in one]
+        return Differences([f"{len(ours.cells)} cells, not {len(theirs.cells)}: {raised}"], 0)
     told, number = [], 0
     for place, (mine, other) in enumerate(zip(ours.cells, theirs.cells, strict=True)):
         told += [f"cell {place}: {part}" for part in _parts(mine, other)]
