@@ -18,11 +18,13 @@ CORPUS: dict[str, tuple[Source, ...]] = {
         "SVG('<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"4\" height=\"4\"/>')",
         "class Both:\n    def _repr_html_(self): return '<p>html</p>'\n    def _repr_latex_(self): return '$x$'\n"
         "    def __repr__(self): return 'plain'\nBoth()",
-        "class Bundle:\n    def _repr_mimebundle_(self, **_): return {'text/plain': 'b', 'application/x-own+json': {'k': 1}}\n"
+        "class Bundle:\n    def _repr_mimebundle_(self, **_): return {'text/plain': 'b', "
+        "'application/x-own+json': {'k': 1}}\n"
         "Bundle()",
     ),
     "tables": (
-        "import numpy as np\nimport pandas as pd\nlong = pd.DataFrame({'a': range(200), 'b': np.arange(200) / 7})\nlong",
+        "import numpy as np\nimport pandas as pd\n"
+        "long = pd.DataFrame({'a': range(200), 'b': np.arange(200) / 7})\nlong",
         "wide = pd.DataFrame(np.arange(90).reshape(2, 45), columns=[f'column {k}' for k in range(45)])\nwide",
         "print(wide)\nprint(long.describe())",
         "pd.DataFrame({'t': pd.date_range('2026-01-01', periods=3), 'x': [None, 'ü', 1.5]}).set_index('t')",
@@ -84,7 +86,8 @@ CORPUS: dict[str, tuple[Source, ...]] = {
         "subprocess.run(['false']).returncode",
     ),
     "logging and warnings": (
-        "import logging, warnings\nlogging.warning('first')\nlogging.getLogger('own').error('second')\nlogging.info('no')",
+        "import logging, warnings\nlogging.warning('first')\nlogging.getLogger('own').error('second')\n"
+        "logging.info('no')",
         "logging.basicConfig(level=logging.INFO, force=True)\nlogging.info('third')",
         "def f():\n    warnings.warn('careful', stacklevel=1)\nf(); f()",
         "warnings.warn('old', DeprecationWarning)",
@@ -94,7 +97,8 @@ CORPUS: dict[str, tuple[Source, ...]] = {
         CHART + "plt.plot([1, 2, 3])\nplt.title('one')",
         "fig, ax = plt.subplots(1, 2, figsize=(6, 2))\nax[0].bar([1, 2], [3, 4]); ax[1].hist(np.arange(20) ** 2);",
         "fig",
-        "%config InlineBackend.figure_formats = ['png']\nplt.plot([3, 1]); plt.show(); print('between'); plt.plot([0, 5]);",
+        "%config InlineBackend.figure_formats = ['png']\n"
+        "plt.plot([3, 1]); plt.show(); print('between'); plt.plot([0, 5]);",
         "%config InlineBackend.print_figure_kwargs = {'dpi': 50, 'bbox_inches': None}\nplt.scatter([1, 2], [1, 4]);",
         "plt.rcParams['figure.dpi'] = 60\nplt.imshow(np.arange(9).reshape(3, 3)); plt.colorbar();",
         "plt.get_backend(), plt.get_fignums(), plt.rcParams['figure.dpi'], plt.isinteractive()",
@@ -107,7 +111,8 @@ CORPUS: dict[str, tuple[Source, ...]] = {
         "sns.heatmap(frame[['x', 'y']].corr(), annot=True);",
     ),
     "await": (
-        "import asyncio\nawait asyncio.sleep(0.01)\nprint('woke')\nawait asyncio.gather(*[asyncio.sleep(0, k) for k in range(3)])",
+        "import asyncio\nawait asyncio.sleep(0.01)\nprint('woke')\n"
+        "await asyncio.gather(*[asyncio.sleep(0, k) for k in range(3)])",
         "async def later():\n    await asyncio.sleep(0.01)\n    return 5\nawait later()",
         "task = asyncio.ensure_future(later())",
         "await task",
@@ -118,7 +123,8 @@ CORPUS: dict[str, tuple[Source, ...]] = {
         "with ThreadPoolExecutor(3) as pool:\n    print(list(pool.map(abs, [-1, -2])))",
         "with multiprocessing.get_context('fork').Pool(2) as pool:\n    print(pool.map(abs, range(-4, 0)))",
         "t = threading.Thread(target=lambda: print('from a thread')); t.start(); t.join()",
-        "p = multiprocessing.get_context('fork').Process(target=print, args=('from a child',)); p.start(); p.join(); p.exitcode",
+        "p = multiprocessing.get_context('fork').Process(target=print, args=('from a child',)); p.start(); "
+        "p.join(); p.exitcode",
     ),
     "empty cells and counts": (
         "",
@@ -144,7 +150,8 @@ CORPUS: dict[str, tuple[Source, ...]] = {
     ),
     "state of the shell": (
         "import os, sys\n__name__, os.getcwd() == os.path.abspath('.')",
-        "import builtins\nsorted(k for k in ('display', 'get_ipython', 'exit', 'quit', 'input') if k in globals() or hasattr(builtins, k))",
+        "import builtins\nsorted(k for k in ('display', 'get_ipython', 'exit', 'quit', 'input') if k in "
+        "globals() or hasattr(builtins, k))",
         {"source": "input('?')", **MAY_RAISE},
         "type(get_ipython()).__name__, get_ipython().__class__.__mro__[1].__name__",
         "sys.stdout.isatty(), sys.stdout.encoding",
@@ -154,7 +161,8 @@ CORPUS: dict[str, tuple[Source, ...]] = {
         "import __main__; __main__.n",
     ),
     "classes and pickles": (
-        "import pickle\nfrom dataclasses import dataclass\n@dataclass\nclass Point:\n    x: int\n    y: float = 1.5\nPoint(3)",
+        "import pickle\nfrom dataclasses import dataclass\n@dataclass\nclass Point:\n    x: int\n"
+        "    y: float = 1.5\nPoint(3)",
         "pickle.loads(pickle.dumps(Point(1))) == Point(1)",
         "Point",
         "lambda x: x",
@@ -169,7 +177,8 @@ CORPUS: dict[str, tuple[Source, ...]] = {
         "y = pd.Series(np.sin(np.arange(48)) + 5, index=pd.period_range('2020-01', periods=48, freq='M'))\n"
         "model = ThetaForecaster(sp=12).fit(y)\nmodel",
         "model.predict(fh=[1, 2, 3]).round(6)",
-        "from sklearn.linear_model import LinearRegression\nLinearRegression().fit(np.arange(6).reshape(-1, 1), np.arange(6)).coef_.round(6)",
+        "from sklearn.linear_model import LinearRegression\n"
+        "LinearRegression().fit(np.arange(6).reshape(-1, 1), np.arange(6)).coef_.round(6)",
         "import statsmodels.api as sm\nprint(sm.OLS(y.values, sm.add_constant(np.arange(48.0))).fit().params.round(6))",
     ),
     "history and results": ("a = 6", "a * 7", "_ + 1", "Out", "_i", "print(_)", "raise_later = None"),

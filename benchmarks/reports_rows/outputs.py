@@ -45,9 +45,7 @@ def executed(notebook: Path, out: Path, engine: str | None) -> Any:
 
     papermill_engines.register("finlab", FinlabEngine)
     try:
-        papermill.execute_notebook(
-            notebook, out, {"n": 4}, engine_name=engine, progress_bar=False, cwd=notebook.parent
-        )
+        papermill.execute_notebook(notebook, out, {"n": 4}, engine_name=engine, progress_bar=False, cwd=notebook.parent)
     except PapermillExecutionError as told:
         assert told.ename, "an exception that a cell raised"
     return nbformat.read(out, 4)
@@ -106,7 +104,8 @@ def states_of(cell: Any) -> dict[str, Any]:
 def differences(ours: Any, theirs: Any) -> Differences:
     """Compare two executed notebooks, cell by cell."""
     if len(ours.cells) != len(theirs.cells):
-        raised = [one["ename"] + ": " + one["evalue"] for cell in ours.cells for one in cell.get("outputs", []) if "ename" in one]
+        shown = [one for cell in ours.cells for one in cell.get("outputs", [])]
+        raised = [f"{one['ename']}: {one['evalue']}" for one in shown if "ename" in one]
         return Differences([f"{len(ours.cells)} cells, not {len(theirs.cells)}: {raised}"], 0)
     told, number = [], 0
     for place, (mine, other) in enumerate(zip(ours.cells, theirs.cells, strict=True)):

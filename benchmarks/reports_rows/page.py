@@ -1,4 +1,4 @@
-"""The page itself: what it adds to an empty notebook, what it fetches, what its pictures say, whether it is accessible."""
+"""The page: what it adds to an empty notebook, what it fetches, what its pictures say, whether all can read it."""
 
 import os
 import re
@@ -121,4 +121,5 @@ def axe_found(quick: bool) -> dict[str, Found]:
 
 def page_rows(quick: bool) -> list[Row]:
     """The rows of the page; a browser is needed for the last one."""
-    return [row for plans, work in ((PAGE, page_found), (AXE, axe_found)) for row in attempt(plans, partial(work, quick))]
+    families = ((PAGE, page_found), (AXE, axe_found))
+    return [row for plans, work in families for row in attempt(plans, partial(work, quick))]

@@ -4,19 +4,22 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from forecast_rows.plan import Found, Plan, attempt
 from harness import Row, Timing, alternate
 
 from reports_rows.commands import FINLAB, checked, papermill, papermill_and_page
-from reports_rows.notebooks import REALISTIC, workbench, write_notebook
+from reports_rows.notebooks import HEAVIER, REALISTIC, Source, workbench, write_notebook
 
 PEER = "papermill + nbconvert"
 WARM = {
     "cpu": Plan("One more report, template warm: CPU", ">= 8", peer=PEER),
     "wall": Plan("One more report, template warm: wall", ">= 6", peer=PEER),
+}
+HEAVY = {
+    "cpu": Plan("The same, 12 fits of sktime more: CPU", "", peer=PEER),
+    "wall": Plan("The same, 12 fits of sktime more: wall", "", peer=PEER),
 }
 MANY = {
     "cpu": Plan("20 reports, 2 jobs, template start included: CPU", ">= 5", peer=PEER),
@@ -46,11 +49,11 @@ def compared(timings: dict[str, Timing], n: int, more: str = "") -> dict[str, Fo
     return {name: Found(ratio, n, ours.rounds, note) for name, ratio in ratios.items()}
 
 
-def one_more(quick: bool) -> dict[str, Found]:
+def one_more(quick: bool, cells: tuple[Source, ...] = REALISTIC) -> dict[str, Found]:
     from finlab.reports.run import ReportSpec, Runner
 
     with workbench() as folder, Runner() as runner:
-        notebook, seeds = write_notebook(folder / "report.ipynb", REALISTIC), count(1)
+        notebook, seeds = write_notebook(folder / "report.ipynb", cells), count(1)
 
         def ours() -> None:
             runner.run(ReportSpec(notebook, {"seed": next(seeds)}, output=folder / "ours.html"))
@@ -119,6 +122,7 @@ def _repeat(work: Any, times: int) -> None:
 
 
 def speed_rows(quick: bool) -> list[Row]:
-    """All four comparisons."""
-    families = ((WARM, one_more), (MANY, twenty), (COLD, one_cold), (RENDER, rendering))
+    """All comparisons of time."""
+    heavier = partial(one_more, cells=HEAVIER)
+    families = ((WARM, one_more), (HEAVY, heavier), (MANY, twenty), (COLD, one_cold), (RENDER, rendering))
     return [row for plans, work in families for row in attempt(plans, partial(work, quick))]

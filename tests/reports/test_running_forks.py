@@ -287,5 +287,6 @@ def test_an_end_clears_up_after_the_report_and_not_after_its_libraries(template:
         f"r = atexit.register(lambda: open({str(tmp_path / 'registered')!r}, 'w').close())\n"
         "sum(each.atexit for each in weakref.finalize._registry)"
     )
-    assert texts(go(template, source)) == ["1"]
+    template.learn(["torch"])  # which leaves more than a hundred for its own end
+    assert int(texts(go(template, source))[0]) < 10
     assert sorted(path.name for path in tmp_path.iterdir()) == ["finalised", "registered"]
