@@ -280,12 +280,13 @@ def _sums(left: dict[str, dict[str, Left]], chosen: list[Fault]) -> dict[str, Fo
         ours, theirs = (sum(int(count(one[name])) for one in left.values()) for name in SIDES)
         return Found(ours, n, note=f"papermill: {theirs}")
 
+    lies = sum(one[PEER].looks_good for one in left.values())
     wrong = [fault.name for fault in chosen if left[fault.name]["finlab"].code != fault.code]
     codes = sorted({left[fault.name][PEER].code for fault in chosen})
     failed = [name for name, one in left.items() if one[PEER].failed]
     return {
         "half": both(lambda one: one.half_written),
-        "lies": both(lambda one: one.looks_good),
+        "lies": both(lambda one: one.looks_good)._replace(note=f"papermill: {lies}; exit 0, or every cell said completed"),
         "lost": both(lambda one: one.last_lost),
         "codes": Found(len(wrong), n, note="; ".join(wrong) or f"papermill has {len(codes)} codes: {codes}"),
         "peer": Found(len(failed), n, note=", ".join(failed)),

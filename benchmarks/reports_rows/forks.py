@@ -84,6 +84,10 @@ class Size(NamedTuple):
     files: int
     template_files: int
 
+    def __str__(self) -> str:
+        """Say it in a few words."""
+        return f"caller {self.caller:.1f} MB, template {self.template:.1f} MB, {self.files}+{self.template_files} files"
+
 
 def size_of(template: int) -> Size:
     """Look at this process and at the template."""
@@ -108,11 +112,7 @@ def many_found(quick: bool) -> dict[str, Found]:
         made += runner.run_all(specs[early:], jobs=JOBS)
         last, seconds = size_of(template), time.perf_counter() - clock
         left = [one.pid for one in psutil.Process(template).children()]
-    note = (
-        f"caller {first.caller:.1f} and {last.caller:.1f} MB, "
-        f"template {first.template:.1f} and {last.template:.1f} MB, open files {first.files}+{first.template_files} and {last.files}+{last.template_files} after {early} and "
-        f"{reports:,}; {seconds:.0f} s in all; {len(left)} processes left"
-    )
+    note = f"after {early} and {reports:,}: {first} and {last}; {seconds:.0f} s in all; {len(left)} processes left"
     wrong = [one for n, one in enumerate(made) if one.exit_code or one.results != {"double": 2 * n}]
     return {
         "caller": Found(last.caller / first.caller, reports, note=note),
