@@ -6,6 +6,7 @@ A benchmark is a script `benchmarks/NAME.py` with a function `measure(quick) -> 
 """
 
 import argparse
+import contextlib
 import gc
 import json
 import multiprocessing
@@ -96,9 +97,16 @@ def unmeasured(name: str, why: str, unit: str = "x", bar: str = "", peer: str = 
 
 
 def _cpu_seconds() -> float:
-    """CPU seconds of this process and of its children that have ended."""
+    """CPU seconds of this process, of its children that have ended, and of those that still run, with their own."""
+    import psutil
+
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    running = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            used = process.cpu_times()
+            running += used.user + used.system + used.children_user + used.children_system
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime + running
 
 
 def alternate(rivals: dict[str, Rival], rounds: int = 5, warm_up: bool = True) -> dict[str, Timing]:

@@ -262,3 +262,31 @@ def test_two_hundred_forks_with_jax_and_torch() -> None:
         drawn = [texts(go(both, draw, limits=Limits(120.0)))[0].split() for _ in range(40)]
     for column in zip(*drawn, strict=True):
         assert len(set(column)) == len(drawn)
+
+
+def test_matplotlib_is_told_where_to_draw_as_in_a_notebook(template: Template) -> None:
+    told = go(template, "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2]);")
+    assert told.failure is None
+    assert [sorted(o["data"]) for o in told.notebook["cells"][0]["outputs"]] == [["image/svg+xml", "text/plain"]]
+
+
+def test_what_is_written_to_a_descriptor_belongs_to_the_cell_that_wrote_it(template: Template) -> None:
+    cells = [f"import os\nn = os.write(1, b'{n};')\nn = os.write(2, b'{n};')" for n in range(60)]
+    told = go(template, *cells)
+    for n, cell in enumerate(told.notebook["cells"]):
+        assert sorted((one["name"], one["text"]) for one in cell["outputs"]) == [
+            ("stderr", f"{n};"),
+            ("stdout", f"{n};"),
+        ]
+
+
+def test_an_end_clears_up_after_the_report_and_not_after_its_libraries(template: Template, tmp_path: Path) -> None:
+    source = (
+        "import atexit, weakref\nclass Own: pass\nown = Own()\n"
+        f"f = weakref.finalize(own, lambda: open({str(tmp_path / 'finalised')!r}, 'w').close())\n"
+        f"r = atexit.register(lambda: open({str(tmp_path / 'registered')!r}, 'w').close())\n"
+        "sum(each.atexit for each in weakref.finalize._registry)"
+    )
+    template.learn(["torch"])  # which leaves more than a hundred for its own end
+    assert int(texts(go(template, source))[0]) < 10
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["finalised", "registered"]

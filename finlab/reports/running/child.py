@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from finlab.reports.running import shell
-from finlab.reports.running.template import STACK_SIGNAL
+from finlab.reports.running.template import STACK_SIGNAL, openblas
 
 PARENT_DIES = 1  # PR_SET_PDEATHSIG of Linux
 FIRST_TO_GO = 500  # of 1,000: when memory runs out the system ends a report before it ends the caller
@@ -95,7 +95,7 @@ def run_notebook(connection: socket.socket, task: Mapping[str, Any]) -> None:
     _move_in(task)
     kernel = shell.start(hear)
     _prepare_libraries(kernel, task)
-    shell.run_in_loop(_run_cells(kernel, task["cells"], tell))
+    shell.run_in_loop(_run_cells(kernel, task["cells"], tell, connection))
     with contextlib.suppress(Exception):
         atexit._run_exitfuncs()
     sys.stdout.flush()
@@ -121,8 +121,7 @@ def _prepare_libraries(kernel: shell.Kernel, task: Mapping[str, Any]) -> None:
         pandas.set_option("display.max_columns", CONSOLE_COLUMNS)
     if torch := sys.modules.get("torch"):
         torch.manual_seed(task["seed"])
-    if sys.modules.get("scipy") or sys.modules.get("numpy"):
-        _use_all_threads(task["threads"])
+    _use_all_threads(task["threads"])
     if task["charts"] == "svg":
         kernel.shell.config.InlineBackend.figure_formats = set()
         formatter: Any = kernel.shell.display_formatter
@@ -131,11 +130,8 @@ def _prepare_libraries(kernel: shell.Kernel, task: Mapping[str, Any]) -> None:
 
 def _use_all_threads(count: int | None) -> None:
     """Give OpenBLAS back the threads that the template process did not want."""
-    from threadpoolctl import ThreadpoolController
-
-    pools = ThreadpoolController().select(internal_api="openblas")
     count = count or len(os.sched_getaffinity(0))
-    for pool in pools.lib_controllers:
+    for pool in openblas():
         pool.set_num_threads(count)
 
 
@@ -145,7 +141,9 @@ def _as_svg(figure: Any, **options: Any) -> Any:
     return figure_mimebundle(figure, **options)
 
 
-async def _run_cells(kernel: shell.Kernel, cells: list[Mapping[str, Any]], tell: Any) -> None:
+async def _run_cells(
+    kernel: shell.Kernel, cells: list[Mapping[str, Any]], tell: Any, connection: socket.socket
+) -> None:
     for cell in cells:
         started = _now()
         tell("start", cell["index"], started)
@@ -154,6 +152,7 @@ async def _run_cells(kernel: shell.Kernel, cells: list[Mapping[str, Any]], tell:
         sys.stderr.flush()
         failed = reply["status"] == "error"
         tell("end", cell["index"], _now(), reply["execution_count"], failed)
+        connection.recv(1)  # the caller has taken what this cell wrote to descriptors; what comes is the next one's
         if failed and not cell["may_raise"]:
             return
         await asyncio.sleep(0)

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
 from IPython.core.history import HistoryManager
 from jupyter_client.session import Session
 
@@ -113,6 +114,7 @@ def start(hear: Hear) -> Kernel:
     log.propagate = False
     no_thread = SimpleNamespace(parent_thread=None)  # where an awaiting cell would wait for an interrupt
     kernel = Kernel.instance(session=session, iopub_socket=object(), log=log, shell_channel_thread=no_thread)
+    IPKernelApp.instance(kernel=kernel, shell=kernel.shell, log=log)  # where magics such as %matplotlib look for it
     streams = [Stream("stdout", 1, hear), Stream("stderr", 2, hear)]
     sys.stdout, sys.stderr = streams
     _keep_flushing(streams)

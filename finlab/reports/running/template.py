@@ -21,7 +21,9 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,8 +98,19 @@ def import_all(modules: Iterable[str]) -> None:
         if name.partition(".")[0] in SAFE and name not in sys.modules:
             with contextlib.suppress(Exception):  # the report will meet the same error where it can be told
                 importlib.import_module(name)
+    for finalizer in list(getattr(weakref.finalize, "_registry", ())):
+        finalizer.atexit = False  # a report leaves without clearing up after what the template has imported
+    openblas.cache_clear()
     gc.collect()
     gc.freeze()
+
+
+@cache
+def openblas() -> list[Any]:
+    """Find the OpenBLAS libraries of this process: once for all forks, for it takes as long as all else they do first."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(internal_api="openblas").lib_controllers
 
 
 def impure() -> str:
@@ -125,6 +138,7 @@ def _fork(channel: socket.socket, descriptors: list[int], children: dict[int, in
     line, out, err, end = descriptors
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
+    openblas()
     pid = os.fork()
     if pid == 0:
         signal.set_wakeup_fd(-1)

@@ -128,7 +128,9 @@ class Watch:
 
     def _listen(self, seconds: float | int) -> bool:
         """Take what has come within so many seconds; False if nothing has."""
-        ready, _, _ = select.select(list(self._open), [], [], seconds)
+        waits = self.current is None and self.done is None  # between two cells: what is written is the next one's
+        heard = [one for one in self._open if not (waits and one in self._partial)]
+        ready, _, _ = select.select(heard, [], [], seconds)
         for descriptor in (self.child.out, self.child.err):
             if descriptor in ready:
                 self._take_output(descriptor)
@@ -200,6 +202,8 @@ class Watch:
         for descriptor in (self.child.out, self.child.err):
             while self._take_output(descriptor):
                 pass
+        with contextlib.suppress(OSError):
+            self.child.line.sendall(b"\n")  # the next cell may begin
         self.outputs.end()
         self.cells[cell]["execution_count"] = count
         self.cells[cell]["metadata"]["execution"] |= {"shell.execute_reply": when, "iopub.status.idle": when}

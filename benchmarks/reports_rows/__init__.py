@@ -1,0 +1,1 @@
+"""The rows of the reports benchmark, a module for each question."""
