@@ -10,6 +10,7 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import nbformat
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -209,3 +210,8 @@ def test_the_installed_wheel_makes_a_workbench_and_runs_the_report_from_an_empty
     page = Path(finlab_command("run", "forecast").strip().splitlines()[-1])
     assert page == folder / "reports" / "forecast.html"
     assert "<svg" in page.read_text() or "data:image" in page.read_text()
+    cells = [nbformat.v4.new_code_cell("import os; print(os.getenv('TMPDIR', ''))")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "in.ipynb")
+    engine = [str(python), "-m", "papermill", "--engine", "finlab", "-k", "python3", "in.ipynb", "out.ipynb"]
+    subprocess.run(engine, cwd=folder, capture_output=True, text=True, check=True)
+    assert "finlab-" in nbformat.read(folder / "out.ipynb", 4).cells[0].outputs[0].text  # a folder of its own

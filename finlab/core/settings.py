@@ -160,7 +160,8 @@ _WORK_KEYS = (
         "jobs",
         "0",
         "a whole number, 0 for one process per core",
-        "How many processes may work at the same time; 0 means one per core.\nThis version runs one report at a time.",
+        "How many processes may work at the same time; 0 means one per core.\n"
+        "So many reports run at a time; `finlab run --jobs` wins over it.",
         _jobs,
     ),
     Key(
