@@ -154,7 +154,7 @@ def test_names_are_no_formulas() -> None:
 
 def test_only_own_charts_without_colours_that_mean_values_may_be_turned() -> None:
     def marked(figure: Any) -> bool:
-        return plotting._mimebundle(figure)[1]["image/svg+xml"].get("finlab", False)
+        return plotting.figure_mimebundle(figure)[1]["image/svg+xml"].get("finlab", False)
 
     assert marked(sales_figure())
     heat, axes = new_figure("Heat")
