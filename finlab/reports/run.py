@@ -232,10 +232,12 @@ class Runner:
 # %% ../../nbs/reports/run.ipynb #2ab62aee
 def _prepare_all(specs: Sequence[ReportSpec], made: list[Path]) -> list[Job]:
     """Check all that is asked; InputError tells the problems of all, each once."""
-    jobs, problems = [], dict[str, None]()
+    jobs, problems, contents = [], dict[str, None](), dict[Path, Any]()
     for spec in specs:
         try:
-            jobs.append(prepare(spec, made))
+            job = prepare(spec, made)
+            content = contents.setdefault(job.notebook, job.content)  # held once, however many reports are made of it
+            jobs.append(dataclasses.replace(job, content=content))
         except InputError as problem:
             problems[str(problem)] = None
     if problems:

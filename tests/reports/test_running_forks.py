@@ -290,3 +290,17 @@ def test_an_end_clears_up_after_the_report_and_not_after_its_libraries(template:
     template.learn(["torch"])  # which leaves more than a hundred for its own end
     assert int(texts(go(template, source))[0]) < 10
     assert sorted(path.name for path in tmp_path.iterdir()) == ["finalised", "registered"]
+
+
+def test_what_a_process_wrote_before_a_result_comes_before_it(template: Template) -> None:
+    cells = ["import os, subprocess", *["n = os.write(1, b'written\\n')\nn"] * 40]
+    told = go(template, *cells)
+    kinds = [[one["output_type"] for one in cell["outputs"]] for cell in told.notebook["cells"][1:]]
+    assert kinds == [["stream", "execute_result"]] * 40
+
+
+def test_a_process_that_never_stops_writing_does_not_outlast_the_limit(template: Template) -> None:
+    clock = time.monotonic()
+    cells = ["import subprocess\np = subprocess.Popen(['yes'])\nprint('on')", "1\nimport time; time.sleep(60)"]
+    told = go(template, *cells, limits=Limits(3.0))
+    assert told.failure is not None and told.failure.kind == "timeout" and time.monotonic() - clock < 30

@@ -15,7 +15,7 @@ import pytest
 from finlab.cli import main
 from finlab.core.errors import InputError, ReportError
 from finlab.reports.page import Secret
-from finlab.reports.run import ReportSpec, Runner, run_report, run_reports
+from finlab.reports.run import ReportSpec, Runner, _prepare_all, run_report, run_reports
 
 
 def notebook(path: Path, *sources: str, parameters: str = "n: int = 3  # how many") -> Path:
@@ -256,3 +256,9 @@ def _parent(process: str) -> str:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1]
     except OSError:
         return ""
+
+
+def test_many_reports_of_one_notebook_hold_it_once(workbench: Path) -> None:
+    path = notebook(workbench / "s.ipynb", RESULT)
+    jobs = _prepare_all([ReportSpec(path, {"n": n}) for n in range(5)], [])
+    assert len({id(job.content) for job in jobs}) == 1 and [job.given["n"] for job in jobs] == list(range(5))

@@ -156,6 +156,12 @@ class Watch:
             self.keeper.change()
         return True
 
+    def _take_written(self) -> None:
+        """Take what has been written to descriptors by now: one read, which a process that never stops cannot prolong."""
+        for descriptor in (self.child.out, self.child.err):
+            if self.current is not None and descriptor in self._open:
+                self._take_output(descriptor)
+
     def _take_events(self) -> None:
         try:
             part = self.child.line.recv(CHUNK)
@@ -164,6 +170,7 @@ class Watch:
         if not part:
             self._open.pop(self.child.line.fileno(), None)
             return
+        self._take_written()  # what was written before a message was sent comes before it
         *ends, rest = part.split(b"\n")
         for end in ends:
             line, self._rest = b"".join([*self._rest, end]), []
@@ -190,6 +197,7 @@ class Watch:
         self.current, self.cell_started = cell, time.monotonic()
         self.cells[cell]["metadata"]["execution"] = {"iopub.status.busy": when, "iopub.execute_input": when}
         self.keeper.start(cell)
+        self._take_written()
 
     def _pass_to(self, cell: int) -> None:
         """Pass over the cells before `cell` that have nothing to run."""
@@ -199,9 +207,7 @@ class Watch:
         self.passed = max(self.passed, cell)
 
     def _end(self, cell: int, when: str, count: int, failed: bool) -> None:
-        for descriptor in (self.child.out, self.child.err):
-            while self._take_output(descriptor):
-                pass
+        self._take_written()
         with contextlib.suppress(OSError):
             self.child.line.sendall(b"\n")  # the next cell may begin
         self.outputs.end()
