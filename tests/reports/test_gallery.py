@@ -60,7 +60,7 @@ def test_damaged_lines_are_counted(tmp_path: Path, line: str) -> None:
 
 
 def test_every_text_is_escaped_and_every_name_quoted(tmp_path: Path) -> None:
-    evil = '<script>alert(1)</script>"\'&'
+    evil = "<script>alert(1)</script>\"'&"
     page = tmp_path / "a b#%?.html"
     page.write_text("x")
     parameters = [{"name": "region", "value": evil, "given": True}]

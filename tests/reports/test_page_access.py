@@ -11,6 +11,8 @@ import nbformat
 import pytest
 
 from finlab.core.errors import ReportError
+from finlab.reports.gallery import write_gallery
+from finlab.reports.history import keep_run
 from finlab.reports.render import render
 from finlab.reports.run import run
 
@@ -115,3 +117,21 @@ def test_a_failed_page_has_no_faults(chromium: Any, tmp_path: Path) -> None:
 def test_the_page_of_a_template_has_no_faults(chromium: Any, tmp_path: Path, name: str, lang: str) -> None:
     page = run(name, lang=lang, output=tmp_path / f"{name}.html").path
     assert faults_of(chromium, page) == []
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_gallery_has_no_faults(chromium: Any, tmp_path: Path, lang: str) -> None:
+    made: dict[str, Any] = {"report": "sales", "started": "2026-11-29T06:00:00+00:00", "seconds": 2.5, "results": []}
+    ends = {"complete": 0, "stale": 7, "failed": 4}
+    for number in range(12):
+        for status, code in ends.items():
+            shown = {
+                "status": "failed" if status == "failed" else "complete",
+                "exit_code": code,
+                "message": "It stopped.",
+            }
+            page = tmp_path / f"{status}{number}.html"
+            page.write_text("x")
+            keep_run(page, {**made, **shown}, f"Sales {number}")
+    path = write_gallery(tmp_path, lang)
+    assert path is not None and faults_of(chromium, path) == []

@@ -96,12 +96,15 @@ def test_a_notebook_that_needs_a_kernel_has_one(workbench: Path) -> None:
 
 
 def test_progress_is_saved_while_a_cell_runs(workbench: Path) -> None:
-    path = written(
-        workbench / "f.ipynb",
-        "import time\nprint('first', flush=True)\ntime.sleep(1.5)\nprint('second', flush=True)\n"
-        "seen = open('f.finlab.ipynb').read()\nassert 'first' in seen and 'running' in seen",
+    source = (
+        "import time\nprint('fir' + 'st', flush=True)\n"
+        "for _ in range(200):\n"
+        "    print('.', flush=True)\n    time.sleep(0.1)\n"
+        "    seen = open('f.finlab.ipynb').read()\n"
+        "    if 'first\\\\n' in seen and 'running' in seen:\n        break\n"
+        "else:\n    raise AssertionError('nothing was saved')"
     )
-    run(path, autosave_cell_every=1)
+    run(written(workbench / "f.ipynb", source), autosave_cell_every=1)
 
 
 def test_the_log_has_what_cells_print(workbench: Path) -> None:

@@ -24,6 +24,7 @@ from finlab.reports.text import terminal_text
 LOOK_SECONDS = 0.1  # between two looks at time and memory
 STACK_SECONDS = 0.5  # for a process to write where it stands
 LEAVE_SECONDS = 10  # for a process whose cells are done to end
+SETTLE_SECONDS = 1  # between two times that long texts are put together
 CHUNK = 1 << 20
 
 
@@ -94,7 +95,7 @@ class Watch:
         self.current: int | None = None  # the cell that runs
         self.passed = 0  # cells before this place are done
         self.unfinished = {i for i, cell in enumerate(self.cells) if runs(cell)}
-        self.started = self.cell_started = time.monotonic()
+        self.started = self.cell_started = self._settled = time.monotonic()
         self.done: dict[str, Any] | None = None
         self.needs = ""
         self._rest = list[bytes]()  # of a line that is not complete
@@ -153,7 +154,7 @@ class Watch:
         if text and self.current is not None:
             name = "stdout" if descriptor == self.child.out else "stderr"
             self.outputs.hear(self.current, "stream", {"name": name, "text": text})
-            self.keeper.change()
+            self._change()
         return True
 
     def _take_written(self) -> None:
@@ -181,7 +182,7 @@ class Watch:
         if kind == "message":
             if self.current is not None:
                 self.outputs.hear(self.current, event[0], event[1])
-                self.keeper.change()
+                self._change()
         elif kind == "start":
             self._begin(*event)
         elif kind == "end":
@@ -191,6 +192,13 @@ class Watch:
         else:
             self.done = event[0]
             self.cell_started = time.monotonic()
+
+    def _change(self) -> None:
+        """Something was printed or shown: now and then the notebook has it, so that it can be saved."""
+        if time.monotonic() - self._settled > SETTLE_SECONDS:
+            self.outputs.settle()
+            self._settled = time.monotonic()
+        self.keeper.change()
 
     def _begin(self, cell: int, when: str) -> None:
         self._pass_to(cell)
