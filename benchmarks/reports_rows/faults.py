@@ -286,7 +286,9 @@ def _sums(left: dict[str, dict[str, Left]], chosen: list[Fault]) -> dict[str, Fo
     failed = [name for name, one in left.items() if one[PEER].failed]
     return {
         "half": both(lambda one: one.half_written),
-        "lies": both(lambda one: one.looks_good)._replace(note=f"papermill: {lies}; exit 0, or every cell said completed"),
+        "lies": both(lambda one: one.looks_good)._replace(
+            note=f"papermill: {lies}; exit 0, or every cell said completed"
+        ),
         "lost": both(lambda one: one.last_lost),
         "codes": Found(len(wrong), n, note="; ".join(wrong) or f"papermill has {len(codes)} codes: {codes}"),
         "peer": Found(len(failed), n, note=", ".join(failed)),
