@@ -12,6 +12,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -77,14 +78,14 @@ def _check_record(page: Path, beside: Path, place: str) -> None:
         raise InputError.of("output", str(page), expected)
 
 # %% ../../nbs/reports/files.ipynb #companionsfn
-def companions(page: Path, files: Mapping[str, bytes], sources: Iterable[str]) -> dict[Path, bytes]:
+def companions(page: Path, files: Mapping[str, Any], sources: Iterable[str]) -> dict[Path, Any]:
     """Say where the `files` of a report go beside its page; ReportError if one would replace what no run made."""
     try:
         known = json.loads(page.with_suffix(".json").read_text(encoding="utf-8")).get("files", [])
     except (OSError, ValueError, AttributeError):
         known = []
     read = {os.path.realpath(source) for source in sources if "://" not in source}
-    found: dict[Path, bytes] = {}
+    found: dict[Path, Any] = {}
     for name, content in files.items():
         path = page.with_name(f"{page.stem}.{name}")
         if (path.exists() and path.name not in known) or os.path.realpath(path) in read:
@@ -129,8 +130,11 @@ def _as_parquet(frame: Any) -> bytes:
         raise InputError(f"the frame cannot be handed to the report: {str(problem)[:300]}") from None
 
 # %% ../../nbs/reports/files.ipynb #f3c18539
-def write_whole(files: Mapping[Path, bytes]) -> None:
-    """Write all `files` or none; a failure leaves what was there before and raises ReportError."""
+def write_whole(files: Mapping[Path, bytes | Path]) -> None:
+    """Write all `files`, given as their content or as a file to copy, or none.
+
+    A failure leaves what was there before and raises ReportError.
+    """
     waiting: list[tuple[Path, Path]] = []
     where, replaced = next(iter(files), Path()), []
     try:
@@ -151,7 +155,7 @@ def write_whole(files: Mapping[Path, bytes]) -> None:
                 temporary.unlink()
 
 
-def _write_aside(path: Path, content: bytes) -> Path:
+def _write_aside(path: Path, content: bytes | Path) -> Path:
     """Write `content` to the disk beside `path`, under a name of its own; a folder at `path` is refused."""
     if path.is_dir():
         raise IsADirectoryError(21, "a folder of that name is there")
@@ -159,7 +163,11 @@ def _write_aside(path: Path, content: bytes) -> Path:
     handle, name = tempfile.mkstemp(prefix=f".{path.stem[:60]}-", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            if isinstance(content, bytes):
+                file.write(content)
+            else:
+                with content.open("rb") as source:
+                    shutil.copyfileobj(source, file)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o666 & ~_umask())  # noqa: PTH101

@@ -24,11 +24,10 @@ from .text import terminal_text
 
 # %% ../../nbs/reports/records.ipynb #99f259cf
 class Ran(NamedTuple):
-    """A run that is over: what happened, the ledger, the files it left, when it began, its seed, which try it was."""
+    """A run that is over: what happened, the ledger, when it began, its seed, which try it was."""
 
     outcome: Outcome
     ledger: list[dict[str, Any]]
-    files: dict[str, bytes]
     started: datetime
     seed: int
     attempt: int = 1
@@ -92,7 +91,7 @@ def record_of(job: Job, ran: Ran) -> dict[str, Any]:
         "parameters": [_asked(job, parameter) for parameter in job.parameters],
         "results": results,
         "reads": reads,
-        "files": [] if failure else [f"{job.path.stem}.{name}" for name in (*ran.files, *job.more_forms)],
+        "files": list[str](),  # filled in when they are there
         "freshness_days": job.set_to.freshness_days,
         "notebook": {"path": job.notebook.name, "place": job.place, "sha256": file_sha256(job.notebook)},
         "versions": versions(),

@@ -41,12 +41,22 @@ from finlab.reports.jobs import (
     with_parameters,
 )
 from .records import Ran, record_as_json, record_of
-from .running.ends import KILLED, OK, STALE, WORTH_A_RETRY, WRONG_INPUT, Failure, Outcome, worst
+from finlab.reports.running.ends import (
+    KILLED,
+    NOT_WRITTEN,
+    OK,
+    STALE,
+    WORTH_A_RETRY,
+    WRONG_INPUT,
+    Failure,
+    Outcome,
+    worst,
+)
 from .running.engine import imports_of, needs_kernel, new_seed, paint_in_fork, run_in_fork, template_env
 from .running.marks import Marks
 from .running.template import Impure, Template
 from .running.watch import Plan
-from .running.workplace import environment, workplace, written
+from .running.workplace import Workplace, environment, workplace, written
 from .secrets import masked, secret_variables
 from .trail.crate import crate_as_json, crate_name
 from .trail.fingerprint import Asked, code_sha256, fingerprint, may_skip
@@ -212,12 +222,14 @@ class Runner:
         with undone_unless_reported() as made, ThreadPoolExecutor(at_once, "finlab-report") as pool:
             asked = _prepare_all(specs, made)
             self._shared.template(_imports_of_all(asked))
-            with progress(total=len(asked), title="reports") as line:
+            alone = len(asked) == 1  # then the line is about its cells
+            with contextlib.nullcontext() if alone else progress(total=len(asked), title="reports") as line:
 
                 def make(job: Job) -> ReportResult:
-                    result = _make(self._shared, job, shown=False)
+                    result = _make(self._shared, job, shown=alone)
                     with contextlib.suppress(OSError):
-                        line.advance(note=job.path.stem)
+                        if line is not None:
+                            line.advance(note=job.path.stem)
                     return result
 
                 try:
@@ -283,19 +295,22 @@ def _mark_of(shared: _Shared, job: Job) -> str:
 
 
 def _try(shared: _Shared, job: Job, mark: str, attempt: int, shown: bool) -> ReportResult:
-    """Run a job once."""
+    """Run a job once, in folders that are gone afterwards."""
     clock = time.perf_counter()
-    ran = _run_cells(shared, job, attempt, shown)
-    shared.check()
-    record = {**record_of(job, ran), "fingerprint": mark}
-    run_at = time.perf_counter()
-    failure = ran.outcome.failure
-    if failure is not None and failure.name == "InputError" and job.is_template:
-        return _result(job, None, record, failure.message, WRONG_INPUT)
-    try:
-        page = _deliver(shared, job, ran, record)
-    except ReportError as problem:
-        return _result(job, None, record, str(problem), problem.exit_code)
+    called = Path(os.environ.get(HOME) or Path.cwd())
+    with workplace(called) as place:
+        ran = _run_cells(shared, job, place, called, shown)._replace(attempt=attempt)
+        shared.check()
+        run_at = time.perf_counter()
+        record = {**record_of(job, ran), "fingerprint": mark}
+        failure = ran.outcome.failure
+        if failure is not None and failure.name == "InputError" and job.is_template:
+            return _result(job, None, record, failure.message, WRONG_INPUT)
+        try:
+            files = {} if failure else written(place)
+            page = _deliver(shared, job, ran, record, files)
+        except ReportError as problem:
+            return _result(job, None, record, str(problem), problem.exit_code)
     _remember(shared, job, page, record)
     stages = {"cells": run_at - clock, "render": time.perf_counter() - run_at}
     message = record["message"] + (f" (see {page})" if failure is not None else "")
@@ -319,25 +334,21 @@ def _skipped(job: Job, reason: str) -> ReportResult:
     return ReportResult(job.name, job.path, beside, results, 0.0, "skipped", record.get("notes", []), message=reason)
 
 # %% ../../nbs/reports/run.ipynb #6b3c371c
-def _run_cells(shared: _Shared, job: Job, attempt: int, shown: bool) -> Ran:
-    """Run the notebook of a job in a folder that is gone afterwards."""
+def _run_cells(shared: _Shared, job: Job, place: Workplace, called: Path, shown: bool) -> Ran:
+    """Run the notebook of a job in the folders of `place`; it was called in the folder `called`."""
     from finlab.core.progress import progress
 
     started, seed = datetime.now(UTC), new_seed() if job.spec.seed is None else job.spec.seed
     notebook = with_parameters(job.content, job.parameters, job.given)
-    called = Path(os.environ.get(HOME) or Path.cwd())
+    more = {**compile_cache_variables(job.set_to), **secret_variables(job.given)}
+    plan = Plan(place, environment(place, more, called), place.work, job.limits, seed)
     with contextlib.ExitStack() as stack:
-        place = stack.enter_context(workplace(called))
-        more = {**compile_cache_variables(job.set_to), **secret_variables(job.given)}
-        plan = Plan(place, environment(place, more, called), place.work, job.limits, seed)
         advance = None
         if shown:
             line = stack.enter_context(progress(total=len(notebook["cells"]), title=f"report {job.name}"))
             advance = line.advance
         outcome = _without_secrets(_execute(shared, notebook, plan, Marks(notebook, advance)), job)
-        ledger = masked(read_ledger(place.ledger), job.secrets)
-        files = {} if outcome.failure else _contents(written(place))
-    return Ran(outcome, ledger, files, started, seed, attempt)
+    return Ran(outcome, masked(read_ledger(place.ledger), job.secrets), started, seed)
 
 
 def _execute(shared: _Shared, notebook: Any, plan: Plan, marks: Marks) -> Outcome:
@@ -359,10 +370,6 @@ def _execute(shared: _Shared, notebook: Any, plan: Plan, marks: Marks) -> Outcom
     return run_in_kernel(nbformat.from_dict(notebook), plan, marks)
 
 
-def _contents(files: Mapping[str, Path]) -> dict[str, bytes]:
-    return {name: path.read_bytes() for name, path in files.items()}
-
-
 def _without_secrets(outcome: Outcome, job: Job) -> Outcome:
     """Mask the secrets of a job in a notebook that has run, and in what is said of its failure."""
     if not job.secrets:
@@ -371,18 +378,19 @@ def _without_secrets(outcome: Outcome, job: Job) -> Outcome:
     return outcome._replace(notebook=masked(outcome.notebook, job.secrets), failure=failure)
 
 # %% ../../nbs/reports/run.ipynb #be323955
-def _deliver(shared: _Shared, job: Job, ran: Ran, record: dict[str, Any]) -> Path:
+def _deliver(shared: _Shared, job: Job, ran: Ran, record: dict[str, Any], files: Mapping[str, Path]) -> Path:
     """Render the page of a run and write it with all that lies beside it; returns the page, or the failure page."""
     failed = ran.outcome.failure is not None
     page = job.path.with_name(f"{job.path.stem}.failed.html") if failed else job.path
+    if not failed:
+        record["files"] = [f"{job.path.stem}.{name}" for name in (*files, *job.more_forms)]
     painted = _paint(shared, ran.outcome.notebook, record, job.lang)
     record |= {"notes": painted["problems"], "title": painted["title"]}
     content = painted["html"].encode("utf-8", "replace")
-    more = {page: content}
+    more: dict[Path, Any] = {page: content}
     if not failed:
-        more |= companions(job.path, {**ran.files, **_more_forms(job, ran, content)}, job.sources)
-        hashes = {path.name: hashlib.sha256(part).hexdigest() for path, part in more.items()}
-        record["files_sha256"] = hashes
+        more |= companions(job.path, {**files, **_more_forms(job, ran, content)}, job.sources)
+        record["files_sha256"] = {path.name: _sha256(part) for path, part in more.items()}
     more[page.with_suffix(".json")] = record_as_json(record)
     more[page.with_name(crate_name(page))] = crate_as_json(record, {path.name: part for path, part in more.items()})
     shared.check()
@@ -390,6 +398,18 @@ def _deliver(shared: _Shared, job: Job, ran: Ran, record: dict[str, Any]) -> Pat
     if not failed:
         _take_away_failure(job.path)
     return page
+
+
+def _sha256(content: bytes | Path) -> str:
+    """Hash what is to be written; ReportError for a file that cannot be read."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    try:
+        with content.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as problem:
+        told = f"the file {content.name} that the report left cannot be read: {problem.strerror}"
+        raise ReportError(told, exit_code=NOT_WRITTEN) from None
 
 
 def _more_forms(job: Job, ran: Ran, page: bytes) -> dict[str, bytes]:

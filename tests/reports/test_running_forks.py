@@ -201,6 +201,19 @@ def test_nothing_stays_running(template: Template) -> None:
     assert members(session) == []
 
 
+def test_a_daemon_that_left_the_session_is_ended_as_well(template: Template, tmp_path: Path) -> None:
+    beat = tmp_path / "beat"
+    loop = f"while true; do date +%N > {beat}; sleep 0.05; done"
+    told = go(
+        template, f"import os\nos.system('setsid sh -c \"{loop}\" > /dev/null 2>&1 &')\nimport time; time.sleep(0.5)"
+    )
+    assert told.failure is None and beat.exists()
+    time.sleep(0.2)
+    before = beat.read_text()
+    time.sleep(0.4)
+    assert beat.read_text() == before
+
+
 def test_hundreds_of_megabytes_of_text_keep_their_beginning_and_end(template: Template) -> None:
     told = go(template, "print('begin', 'x' * 50_000_000, 'end')")
     assert told.failure is None

@@ -114,6 +114,39 @@ def test_stale_input_is_exit_7_and_the_page_says_so(workbench: Path, capfd: pyte
     assert json.loads(page.with_suffix(".json").read_text())["exit_code"] == 7
 
 
+def test_files_in_new_folders_come_out_beside_the_page(workbench: Path) -> None:
+    source = (
+        "import os\nos.makedirs('out/2026'); open('out/2026/a.csv', 'w').write('rows')\n"
+        "os.makedirs('.cache'); open('.cache/x', 'w').write('x')\nopen('big.bin', 'wb').truncate(300_000_000)"
+    )
+    made = run_report(notebook(workbench / "s.ipynb", source))
+    assert made.path is not None and (made.path.with_name("s.out.2026.a.csv")).read_text() == "rows"
+    assert made.path.with_name("s.big.bin").stat().st_size == 300_000_000
+    record = json.loads(made.path.with_suffix(".json").read_text())
+    assert record["files"] == ["s.big.bin", "s.out.2026.a.csv"] and "s.out.2026.a.csv" in made.path.read_text()
+    assert not (workbench / "out").exists()
+
+
+def test_more_files_than_anybody_would_look_at_are_refused(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finlab.reports.running.workplace.MOST_FILES", 3)
+    path = notebook(workbench / "s.ipynb", "for i in range(4): open(f'{i}.txt', 'w').close()")
+    with pytest.raises(ReportError, match="left 4 files"):
+        run_report(path)
+
+
+def test_a_file_that_cannot_be_read_is_told(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from finlab.reports import run as room
+
+    def refuse(path: Path, *_: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    path = notebook(workbench / "s.ipynb", "open('a.txt', 'w').close()")
+    monkeypatch.setattr(room.hashlib, "file_digest", refuse)
+    with pytest.raises(ReportError, match=r"a\.txt that the report left cannot be read") as caught:
+        run_report(path)
+    assert caught.value.exit_code == 6
+
+
 def test_tries_are_for_the_machine_and_not_for_the_notebook(workbench: Path) -> None:
     count = f"path = {str(workbench / 'tries')!r}\nopen(path, 'a').write('x')\nimport os\n"
     killed = notebook(workbench / "k.ipynb", count + "if len(open(path).read()) < 2: os.abort()")

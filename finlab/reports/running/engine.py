@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -57,8 +58,8 @@ def _imports(source: str) -> Iterator[str]:
 
 def needs_kernel(notebook: Mapping[str, Any], kernel_name: str | None = None) -> str:
     """Say why a notebook cannot run in a fork; empty if it can."""
-    if not hasattr(os, "fork"):
-        return "this system cannot fork processes"
+    if sys.platform != "linux":
+        return "processes are forked on Linux only"
     spec = notebook.get("metadata", {}).get("kernelspec", {})
     if (language := language_of(notebook)) != "python":
         return f"its language is {language}"

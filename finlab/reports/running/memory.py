@@ -42,6 +42,18 @@ def members(session: int) -> list[int]:
     return [int(name) for name in names if name.isdigit() and _session(name) == session]
 
 
+def marked(mark: str) -> list[int]:
+    """List the processes that were started with `mark` in their environment, whatever session they have gone to."""
+    wanted, found = mark.encode(), []
+    for path in Path("/proc").glob("[0-9]*/environ") if KNOWN else ():
+        try:
+            if wanted in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:  # gone, or somebody else's
+            continue
+    return found
+
+
 def _session(name: str) -> int:
     try:
         fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()

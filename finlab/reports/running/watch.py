@@ -9,13 +9,14 @@ import json
 import os
 import re
 import select
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from finlab.reports.running.ends import Failure, Outcome, Used, died, raised
-from finlab.reports.running.memory import Memory
+from finlab.reports.running.memory import Memory, marked
 from finlab.reports.running.outputs import Outputs
 from finlab.reports.running.template import STACK_SIGNAL, Child, read_line
 from finlab.reports.running.workplace import Workplace
@@ -114,7 +115,8 @@ class Watch:
         except BaseException:
             self.child.kill()
             raise
-        self.child.kill()  # also what the report may have left running
+        self.child.kill()
+        end_all(marked(str(self.stack.parent)))  # what the report has left running
         ended = read_line(self.child.end, LEAVE_SECONDS)
         until = time.monotonic() + STACK_SECONDS
         while self._listen(0) and time.monotonic() < until:
@@ -286,6 +288,13 @@ class Watch:
             if not any(output["output_type"] == "error" for output in cell["outputs"]):
                 cell["outputs"].append(type(cell)(told))
             self.keeper.end(failure.cell, True)
+
+
+def end_all(processes: Iterable[int]) -> None:
+    """End processes."""
+    for process in processes:
+        with contextlib.suppress(OSError):
+            os.kill(process, signal.SIGKILL)
 
 
 def runs(cell: Mapping[str, Any]) -> bool:

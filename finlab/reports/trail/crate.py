@@ -67,14 +67,19 @@ def _file(name: str, content: bytes | Path | None, **more: Any) -> Entity:
     told: Entity = {"@id": quote(name), "@type": "File", "name": name}
     told["encodingFormat"] = FORMATS.get(PurePosixPath(name).suffix.lower(), ANY_FORMAT)
     if content is not None:
-        whole = content if isinstance(content, bytes) else _content(content)
-        told |= {"sha256": hashlib.sha256(whole).hexdigest(), "contentSize": str(len(whole))}
+        sha256, size = _hash_and_size(content)
+        told |= {"sha256": sha256, "contentSize": str(size)}
     return told | more
 
 
-def _content(path: Path) -> bytes:
+def _hash_and_size(content: bytes | Path) -> tuple[str, int]:
+    """Hash a content and count its bytes; a file is not read as a whole."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest(), len(content)
+    path = check_path("file", content)
     try:
-        return check_path("file", path).read_bytes()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
     except OSError as problem:
         raise InputError.of("file", str(path), f"a file that can be read ({problem.strerror})") from None
 
