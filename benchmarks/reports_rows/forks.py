@@ -60,7 +60,7 @@ def draws_of(fork: int, template: Any, folder: Path) -> tuple[str, ...]:
 
 def forks_found(quick: bool) -> dict[str, Found]:
     from finlab.reports.running.engine import template_env
-    from finlab.reports.running.template import Template
+    from finlab.reports.running.forks import Template
 
     count, clock = QUICK_COUNT if quick else COUNT, time.perf_counter()
     with (

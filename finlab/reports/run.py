@@ -54,7 +54,7 @@ from finlab.reports.running.ends import (
 )
 from .running.engine import imports_of, needs_kernel, new_seed, paint_in_fork, run_in_fork, template_env
 from .running.marks import Marks
-from .running.template import Impure, Template
+from .running.forks import Impure, Template
 from .running.watch import Plan
 from .running.workplace import Workplace, environment, workplace, written
 from .secrets import masked, secret_variables
@@ -64,7 +64,7 @@ from .trail.fingerprint import Asked, code_sha256, fingerprint, may_skip
 __all__ = ["TEMPLATES", "ReportSpec", "describe", "find_notebook", "templates", "worst", "write_whole"]
 
 # %% ../../nbs/reports/run.ipynb #e749aa97
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReportResult:
     """A report that was run: its page (of a failure, the failure page), its results by name, and how it ended.
 
@@ -89,6 +89,8 @@ class ReportResult:
             return self.message
         skipped = f"unchanged: {self.message}" if self.status == "skipped" else f"{self.seconds:.1f} s"
         return f"{self.path}  ({self.path.stat().st_size / 1000:.0f} KB, {skipped})"
+
+    __repr__ = __str__
 
     def raised(self) -> InputError | ReportError:
         """The exception that tells of a failure."""

@@ -10,8 +10,8 @@ import pytest
 
 from finlab.reports.running.ends import KILLED, Outcome
 from finlab.reports.running.engine import imports_of, needs_kernel, new_seed, paint_in_fork, run_in_fork, template_env
+from finlab.reports.running.forks import Impure, Template
 from finlab.reports.running.memory import members
-from finlab.reports.running.template import Impure, Template
 from finlab.reports.running.watch import Limits, Plan, Silent
 from finlab.reports.running.workplace import environment, workplace
 

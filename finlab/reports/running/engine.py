@@ -15,7 +15,7 @@ from typing import Any
 from finlab.core.errors import ReportError
 from finlab.reports.languages import language_of
 from finlab.reports.running.ends import Failure, Outcome
-from finlab.reports.running.template import Child, Template, read_line
+from finlab.reports.running.forks import Child, Template, read_line
 from finlab.reports.running.watch import CHUNK, Keeper, Plan, Watch, may_raise, runs
 
 INLINE = "module://matplotlib_inline.backend_inline"  # else charts are drawn nowhere, and nothing says so

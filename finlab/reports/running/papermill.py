@@ -14,7 +14,7 @@ from papermill.log import logger
 
 from finlab.reports.running.ends import Failure
 from finlab.reports.running.engine import imports_of, needs_kernel, new_seed, run_in_fork, template_env
-from finlab.reports.running.template import Impure, Template
+from finlab.reports.running.forks import Impure, Template
 from finlab.reports.running.watch import Limits, Plan
 from finlab.reports.running.workplace import workplace
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from finlab.reports.running.ends import Failure, Outcome, Used, died, raised
+from finlab.reports.running.forks import Child, read_line
 from finlab.reports.running.memory import Memory, marked
 from finlab.reports.running.outputs import Outputs
-from finlab.reports.running.template import STACK_SIGNAL, Child, read_line
+from finlab.reports.running.template import STACK_SIGNAL
 from finlab.reports.running.workplace import Workplace
 from finlab.reports.text import terminal_text
 
