@@ -46,9 +46,9 @@ def tell(result: "ReportResult") -> None:
         return
     print(result.path)
     sys.stdout.flush()
-    if result.status == "skipped":
+    if result.message:  # why it was skipped, or made again
         say(f"{result.path.name}: {result.message}")
-    elif result.exit_code:
+    if result.exit_code:
         say(f"{result.path.name}: an input is older than its limit; the page says so")
 
 

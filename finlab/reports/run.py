@@ -59,7 +59,7 @@ from .running.watch import Plan
 from .running.workplace import Workplace, environment, workplace, written
 from .secrets import masked, secret_variables
 from .trail.crate import crate_as_json, crate_name
-from .trail.fingerprint import Asked, code_sha256, fingerprint, may_skip
+from .trail.fingerprint import Asked, Skip, code_sha256, fingerprint, may_skip
 
 __all__ = ["TEMPLATES", "ReportSpec", "describe", "find_notebook", "templates", "worst", "write_whole"]
 
@@ -270,7 +270,8 @@ def _make(shared: _Shared, job: Job, checked: float = 0.0, shown: bool = True) -
     """Make the report of a job that was prepared, and tell how that ended; what goes wrong is in the result."""
     clock = time.perf_counter()
     mark = _mark_of(shared, job)
-    if job.spec.resume and (skip := may_skip(job.path, _asked(shared, job), mark)).ok:
+    skip = may_skip(job.path, _asked(shared, job), mark) if job.spec.resume else Skip(False, "")
+    if skip.ok:
         return _skipped(job, skip.reason)
     pause = FIRST_PAUSE
     for attempt in range(1, job.spec.retries + 2):
@@ -280,7 +281,8 @@ def _make(shared: _Shared, job: Job, checked: float = 0.0, shown: bool = True) -
         shared.stopped.wait(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
     seconds = checked + time.perf_counter() - clock
-    return dataclasses.replace(result, seconds=seconds, stages={"check": checked, **result.stages})
+    message = result.message or (f"made again: {skip.reason}" if skip.reason else "")
+    return dataclasses.replace(result, seconds=seconds, message=message, stages={"check": checked, **result.stages})
 
 
 def _asked(shared: _Shared, job: Job) -> Asked:

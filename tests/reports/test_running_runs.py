@@ -167,7 +167,8 @@ def test_an_unchanged_report_is_skipped_and_a_changed_one_is_not(workbench: Path
     assert again.status == "skipped" and first.path.stat().st_mtime_ns == before
     assert run_report(path, {"n": 4}, output=first.path, resume=True).status == "complete"
     notebook(path, "n * 3")
-    assert run_report(path, resume=True).status == "complete"
+    changed = run_report(path, resume=True)
+    assert changed.status == "complete" and "made again: the notebook" in changed.message
     first.path.write_text("spoiled")
     assert run_report(path, resume=True).status == "complete"
 
