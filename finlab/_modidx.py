@@ -7084,6 +7084,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                      'finlab.reports.jobs._bare': ('reports/jobs.html#_bare', 'finlab/reports/jobs.py'),
                                      'finlab.reports.jobs._parameter_lines': ( 'reports/jobs.html#_parameter_lines',
                                                                                'finlab/reports/jobs.py'),
+                                     'finlab.reports.jobs._parameters_of': ('reports/jobs.html#_parameters_of', 'finlab/reports/jobs.py'),
                                      'finlab.reports.jobs._with_ids': ('reports/jobs.html#_with_ids', 'finlab/reports/jobs.py'),
                                      'finlab.reports.jobs.check_distinct': ('reports/jobs.html#check_distinct', 'finlab/reports/jobs.py'),
                                      'finlab.reports.jobs.check_limits': ('reports/jobs.html#check_limits', 'finlab/reports/jobs.py'),

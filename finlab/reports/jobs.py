@@ -147,6 +147,13 @@ def check_limits(spec: ReportSpec, set_to: Settings) -> Limits:
     return Limits(seconds, cell, round(check_number("memory", spec.memory, least=0.05) * 1e9))
 
 
+def _parameters_of(notebook: Path, content: Mapping[str, Any], spec: ReportSpec) -> list[Parameter]:
+    """Read the parameters of a notebook; one without a cell for them is run as it is, if it is given none."""
+    if not spec.parameters and not any("parameters" in tags_of(cell) for cell in content["cells"]):
+        return []
+    return read_parameters(notebook) if language_of(content) == "python" else foreign_parameters(content)
+
+
 def prepare(spec: ReportSpec, made: list[Path]) -> Job:
     """Check everything that can be checked before a report runs; InputError lists all that is wrong.
 
@@ -161,7 +168,7 @@ def prepare(spec: ReportSpec, made: list[Path]) -> Job:
         find_chromium()
     notebook = find_notebook(spec.name)
     content = read_notebook(notebook)
-    parameters = read_parameters(notebook) if language_of(content) == "python" else foreign_parameters(content)
+    parameters = _parameters_of(notebook, content, spec)
     checked = check(parameters, spec.parameters, typed=spec.typed)
     page_path("x", spec.output, set_to.reports)  # refuse a wrong output before anything is written
     for key, value in checked.items():
@@ -190,8 +197,8 @@ def with_parameters(
 ) -> dict[str, Any]:
     """Build the notebook to run: `content` without outputs, and a cell that assigns the values `given`."""
     own = [_bare(cell) for cell in content["cells"] if "injected-parameters" not in tags_of(cell)]
-    place = next(i for i, cell in enumerate(own) if "parameters" in tags_of(cell))
     if given:
+        place = next(i for i, cell in enumerate(own) if "parameters" in tags_of(cell))
         others = [parameter.name for parameter in parameters if parameter.name not in given]
         is_python = language_of(content) == "python"
         source = assignments(given, others) if is_python else foreign_assignments(content, given)

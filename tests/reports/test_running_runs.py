@@ -302,3 +302,12 @@ def test_many_reports_of_one_notebook_hold_it_once(workbench: Path) -> None:
     path = notebook(workbench / "s.ipynb", RESULT)
     jobs = _prepare_all([ReportSpec(path, {"n": n}) for n in range(5)], [])
     assert len({id(job.content) for job in jobs}) == 1 and [job.given["n"] for job in jobs] == list(range(5))
+
+
+def test_a_notebook_without_parameters_runs_as_it_is_and_takes_none(workbench: Path) -> None:
+    path = workbench / "plain.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print('ran')")]), path)
+    made = run_report(path)
+    assert made.path is not None and "ran" in made.path.read_text()
+    with pytest.raises(InputError, match="no cell tagged `parameters`"):
+        run_report(path, {"n": 4})
