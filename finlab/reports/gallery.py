@@ -9,6 +9,7 @@ __all__ = ['GALLERY_WORDS', 'MOST_RUNS', 'MOST_RESULTS', 'INDEX', 'STATUS', 'Ent
 # %% ../../nbs/reports/gallery.ipynb #9eb78943
 import html
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +17,12 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import finlab
+from ..core.errors import InputError
 from .files import write_whole
 from .history import read_history
 from .labels import add_labels, label
 from .provenance import shown_list, shown_number
+from .running.ends import STALE
 from .render import hash_of, quiet, theme
 
 # %% ../../nbs/reports/gallery.ipynb #9c14d45b
@@ -72,7 +75,7 @@ def mood_of(run: Mapping[str, Any]) -> str:
     """Judge a run by how it ended."""
     if run.get("status") == "failed":
         return "bad"
-    return "warn" if run.get("exit_code") else "good"
+    return "warn" if run.get("exit_code") == STALE else "good"
 
 
 def entries(folder: Path) -> tuple[list[Entry], int]:
@@ -103,7 +106,7 @@ def _from_record(folder: Path, page: str) -> dict[str, Any] | None:
         results = [{"name": name, **entry} for name, entry in record["results"].items()]
         given = {name: record["parameters"][name] for name in record.get("given", [])}
         return {**record, "page": page.removesuffix(".html"), "results": results, "given": given, "title": ""}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 # %% ../../nbs/reports/gallery.ipynb #aa72b88e
@@ -207,7 +210,7 @@ def render_gallery(folder: Path, lang: str = "en") -> str:
         title=label("gallery.title", lang),
         lang={"zh": "zh-CN"}.get(lang, lang),
         say=lambda key, **fields: label(key, lang, **fields),
-        version=finlab.__version__,
+        version=f"{finlab.__version__} gallery",
         style=Markup(shared.style),
         script=Markup(shared.script),
         script_hashes=Markup(hash_of(shared.script)),
@@ -219,7 +222,9 @@ def render_gallery(folder: Path, lang: str = "en") -> str:
 
 
 def write_gallery(folder: Path, lang: str = "en") -> Path | None:
-    """Write `index.html` of a folder, whole; None if a page that finlab's gallery did not write lies there."""
+    """Write `index.html` of a folder, whole; None if something lies there that is not finlab's gallery."""
+    if not folder.is_dir():
+        raise InputError.of("folder", str(folder), "a folder with reports")
     path = folder / INDEX
     if path.exists() and not _is_gallery(path):
         return None
@@ -227,8 +232,13 @@ def write_gallery(folder: Path, lang: str = "en") -> Path | None:
     return path
 
 
+_OWN = re.compile(rb'<meta name="generator" content="finlab [^"]* gallery">')
+
+
 def _is_gallery(path: Path) -> bool:
-    """Tell whether an index page is a gallery: finlab made it, and it is not the page of a report."""
-    with path.open("rb") as file:
-        start = file.read(4000)
-    return b'<meta name="generator" content="finlab' in start and not path.with_suffix(".json").exists()
+    """Tell whether an index page is a gallery that finlab wrote."""
+    try:
+        with path.open("rb") as file:
+            return _OWN.search(file.read(4000)) is not None
+    except OSError:  # a folder, or nobody may read it
+        return False

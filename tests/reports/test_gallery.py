@@ -41,16 +41,40 @@ def test_processes_that_append_at_once_lose_no_line(tmp_path: Path) -> None:
     assert all([r["seconds"] for r in found.runs if r["page"] == f"p{n}"] == list(range(50)) for n in range(4))
 
 
-def test_a_long_history_loses_its_older_half_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_history_keeps_the_last_runs_of_every_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "MOST_BYTES", 20_000)
+    keep_run(tmp_path / "rare.html", RUN)
     for count in range(300):
         keep_run(tmp_path / "a.html", {**RUN, "seconds": float(count)})
-    seconds = [one["seconds"] for one in read_history(tmp_path).runs]
-    assert (tmp_path / HISTORY).stat().st_size <= 20_000 and 20 < len(seconds) < 300
-    assert seconds == [float(n) for n in range(300 - len(seconds), 300)]
+    found = read_history(tmp_path)
+    seconds = [one["seconds"] for one in found.runs if one["page"] == "a"]
+    assert (tmp_path / HISTORY).stat().st_size <= 20_000 and found.damaged == 0
+    assert found.runs[0]["page"] == "rare" and seconds == [float(n) for n in range(300 - len(seconds), 300)]
+    assert len(seconds) >= 10
 
 
-@pytest.mark.parametrize("line", ["{", "[]", "null", '{"page": 1}', '"x"', "\x00\x01", '{"started": "x"}'])
+def test_a_line_that_was_cut_off_spoils_nothing(tmp_path: Path, small_disk: Path) -> None:
+    keep_run(small_disk / "a.html", RUN)
+    filler = small_disk / "rest"
+    filler.write_bytes(b"x" * 8_380_000)
+    with pytest.raises(OSError, match=r"space|fitted"):
+        for _ in range(1000):
+            keep_run(small_disk / "a.html", RUN)
+    filler.unlink()
+    before = len(read_history(small_disk).runs)
+    keep_run(small_disk / "a.html", RUN)
+    assert len(read_history(small_disk).runs) == before + 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{", "[]", "null", '{"page": 1}', '"x"', "\x00\x01", '{"started": "x"}', "[" * 100_000,
+        '{"page": "a", "started": "x", "results": 5}', '{"page": "a", "started": "x", "results": [5]}',
+        '{"page": "a", "started": "x", "given": [1]}', '{"page": [], "started": "x"}',
+    ],
+    ids=range(12),
+)  # fmt: skip
 def test_damaged_lines_are_counted(tmp_path: Path, line: str) -> None:
     keep_run(tmp_path / "a.html", RUN)
     with (tmp_path / HISTORY).open("a") as file:
@@ -94,6 +118,20 @@ def test_a_report_that_is_called_index_stays(workbench: Path) -> None:
     assert made.path is not None
     before = made.path.read_bytes()
     assert write_gallery(made.path.parent) is None and made.path.read_bytes() == before
+
+
+def test_what_lies_in_the_place_of_the_gallery_stays(tmp_path: Path) -> None:
+    from finlab.core.errors import InputError
+
+    with pytest.raises(InputError, match="folder with reports"):
+        write_gallery(tmp_path / "nothing")
+    (tmp_path / "index.html").mkdir()
+    assert write_gallery(tmp_path) is None
+    (tmp_path / "index.html").rmdir()
+    (tmp_path / "index.html").write_text('<meta name="generator" content="finlab 0.1.0">a report, renamed')
+    assert write_gallery(tmp_path) is None
+    (tmp_path / "index.html").unlink()
+    assert write_gallery(tmp_path) == tmp_path / "index.html" == write_gallery(tmp_path)
 
 
 def test_the_gallery_is_written_after_every_run(workbench: Path) -> None:
