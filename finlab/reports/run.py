@@ -111,7 +111,7 @@ def compile_cache_variables(set_to: Settings) -> dict[str, str]:
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
 
-
+# %% ../../nbs/reports/run.ipynb #7437a4db
 class _Shared:
     """What the reports of a runner share: a template process, started when it is first needed, and the code's hash."""
 
@@ -415,7 +415,7 @@ def _sha256(content: bytes | Path) -> str:
         told = f"the file {content.name} that the report left cannot be read: {problem.strerror}"
         raise ReportError(told, exit_code=NOT_WRITTEN) from None
 
-
+# %% ../../nbs/reports/run.ipynb #223f087e
 def _more_forms(job: Job, ran: Ran, page: bytes) -> dict[str, bytes]:
     """Make the other forms of a page that were asked for: the executed notebook, and the page on paper."""
     found = {}
