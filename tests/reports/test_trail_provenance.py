@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finlab.reports import provenance
 from finlab.reports.labels import LANGUAGES, label
 from finlab.reports.provenance import (
     INSTALLED,
@@ -195,7 +196,7 @@ def environment_sha256_of(env, program):
 
 
 def test_asking_for_the_environment_is_cheap():
-    environment_sha256.cache_clear()
+    provenance._environment_sha256.cache_clear()
     clock = time.process_time()
     environment_sha256()
     assert time.process_time() - clock < 0.1

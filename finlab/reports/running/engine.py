@@ -10,6 +10,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from finlab.core.errors import ReportError
@@ -42,7 +43,12 @@ def imports_of(notebook: Mapping[str, Any]) -> list[str]:
     return list(found)
 
 
-def _imports(source: str) -> Iterator[str]:
+@lru_cache(maxsize=1_000)
+def _imports(source: str) -> tuple[str, ...]:
+    return tuple(_read_imports(source))
+
+
+def _read_imports(source: str) -> Iterator[str]:
     lines = [line for line in source.splitlines() if not line.lstrip().startswith(("%", "!", "?"))]
     try:
         tree = ast.parse("\n".join(lines))

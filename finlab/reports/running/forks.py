@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finlab.core.errors import FinlabError
-from finlab.reports.running.template import LONGEST, ONE_THREAD, SAFE
+from finlab.reports.running.template import LONGEST, ONE_THREAD, SAFE, SHORT_WAIT
 
 MOST_MODULES = 3_000  # names in one message
 
@@ -71,7 +71,7 @@ class Template:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", program],
             pass_fds=[theirs.fileno()],
-            env={"PYTHONHASHSEED": "0", **env, **ONE_THREAD},
+            env={"PYTHONHASHSEED": "0", **SHORT_WAIT, **env, **ONE_THREAD},
             stdin=subprocess.DEVNULL,
             stdout=self._said,
             stderr=self._said,

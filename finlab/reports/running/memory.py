@@ -10,6 +10,7 @@ from pathlib import Path
 
 KNOWN = Path("/proc/self/statm").exists()  # whether the system tells
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+LOOK_SECONDS = 0.05  # between two looks, however much is printed in the meantime
 SEARCH_SECONDS = 1.0  # between two searches for processes that the report has started
 SESSION = 3  # the place of the session's number in /proc/PID/stat, counted after the name
 
@@ -20,14 +21,16 @@ class Memory:
     def __init__(self, session: int, limit: int | None) -> None:
         self.session, self.limit = session, limit
         self.last = self.peak = 0
-        self._members, self._searched = [session], 0.0
+        self._members, self._searched, self._looked = [session], time.monotonic(), 0.0
 
     def beyond(self) -> int:
         """Look at the memory; if it is beyond the limit, its bytes, else 0."""
-        if not KNOWN:
+        now = time.monotonic()
+        if not KNOWN or now - self._looked < LOOK_SECONDS:
             return 0
-        if time.monotonic() - self._searched > SEARCH_SECONDS:
-            self._members, self._searched = members(self.session), time.monotonic()
+        self._looked = now
+        if now - self._searched > SEARCH_SECONDS:
+            self._members, self._searched = members(self.session), now
         self.last = sum(map(resident, self._members))
         self.peak = max(self.peak, self.last)
         if self.limit is None or self.last <= self.limit:

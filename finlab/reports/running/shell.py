@@ -19,6 +19,7 @@ from typing import Any
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from IPython.core.history import HistoryManager
+from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client.session import Session
 
 Hear = Callable[[str, Mapping[str, Any]], None]
@@ -124,3 +125,6 @@ def start(hear: Hear) -> Kernel:
 def run_in_loop(work: Any) -> Any:
     """Run a coroutine as a kernel does, inside a loop: cells may await."""
     return asyncio.run(work)
+
+
+TransformerManager().transform_cell("1 + 1\n")  # the patterns by which cells are read are then there in every fork
