@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -31,6 +32,23 @@ def testdata() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip(f"FINLAB_TESTDATA={folder!r} names no folder: the real data sets are not here")
     return Path(folder)
+
+
+FLAGS = ("--disable-background-networking", "--disable-component-update", "--disable-gpu", "--no-first-run")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """One headless browser for all tests of a file; a skip where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    flags = [*FLAGS, *["--no-sandbox"] * (os.geteuid() == 0)]
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

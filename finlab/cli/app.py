@@ -98,7 +98,7 @@ def reports(
     name: Annotated[str | None, typer.Argument(help="one report, or the path of a notebook; all when left out")] = None,
 ) -> None:
     """List the reports that can be run, with their parameters, types, defaults and help."""
-    from finlab.reports.run import describe
+    from finlab.reports.jobs import describe
 
     print(describe(name))
 

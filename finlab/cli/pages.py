@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def make_pages(names: list[str], spec: "ReportSpec", grids: dict[str, str], jobs: int | None, open_page: bool) -> int:
     """Make the reports `names` as `spec` says, once for each combination of `grids`; gives the exit code."""
-    from finlab.reports.run import run_reports, worst
+    from finlab.reports.run import run_reports
+    from finlab.reports.running.ends import worst
 
     specs = [one for name in names for one in _expanded(dataclasses.replace(spec, name=name), grids)]
     if spec.output is not None and len(specs) > 1 and Path(spec.output).suffix:

@@ -1,8 +1,6 @@
 """Charts of Altair: found in an output, described in words, interactive where the runtime is, pictures elsewhere."""
 
-import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +14,6 @@ from finlab.reports.charts import chart_picture, chart_runtime, describe_chart, 
 from finlab.reports.labels import label
 from finlab.reports.render import hash_of, render_page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 KIND = "application/vnd.vegalite.v6+json"
 SPEC: dict[str, Any] = {
@@ -135,34 +132,30 @@ def test_what_cannot_be_drawn_is_said() -> None:
 
 @pytest.mark.browser
 @pytest.mark.usefixtures("extra")
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_chart_answers_offline(tmp_path: Path, scheme: str) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
+def test_a_chart_answers_offline(tmp_path: Path, chromium: Any, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     path = tmp_path / "page.html"
     path.write_text(page_of({KIND: SPEC}, {KIND: {**SPEC, "mark": {"type": "nonsense"}}}).html, encoding="utf-8")
     said: list[str] = []
-    with playwright.sync_playwright() as driver:
-        flags = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = browser.new_context(color_scheme=scheme, offline=True).new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(path.as_uri())
-        live = page.locator(".fl-on .fl-live")
-        live.wait_for()
-        bars = live.locator("path[aria-roledescription=bar]")
-        assert bars.count() == 3 and page.locator(".fl-on").count() == 1
-        assert bars.evaluate_all("all => all.map(e => e.getAttribute('opacity'))") == ["0.4", "1", "1"]
-        assert not page.locator(".fl-on > img").is_visible()
-        bars.first.hover()
-        assert "a" in page.locator("#vg-tooltip-element").inner_text()
-        bars.first.click()
-        assert page.url == path.as_uri() and len(browser.contexts[0].pages) == 1
-        rules = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]}
-        assert axe.Axe().run(page, options={"runOnly": rules}).response["violations"] == []
-        page.emulate_media(media="print")
-        assert page.locator(".fl-on > img").is_visible() and not live.is_visible()
-        browser.close()
+    context = chromium.new_context(color_scheme=scheme, offline=True)
+    page = context.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(path.as_uri())
+    live = page.locator(".fl-on .fl-live")
+    live.wait_for()
+    bars = live.locator("path[aria-roledescription=bar]")
+    assert bars.count() == 3 and page.locator(".fl-on").count() == 1
+    assert bars.evaluate_all("all => all.map(e => e.getAttribute('opacity'))") == ["0.4", "1", "1"]
+    assert not page.locator(".fl-on > img").is_visible()
+    bars.first.hover()
+    assert "a" in page.locator("#vg-tooltip-element").inner_text()
+    bars.first.click()
+    assert page.url == path.as_uri() and len(context.pages) == 1
+    rules = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]}
+    assert axe.Axe().run(page, options={"runOnly": rules}).response["violations"] == []
+    page.emulate_media(media="print")
+    assert page.locator(".fl-on > img").is_visible() and not live.is_visible()
+    context.close()
     assert said == []

@@ -17,8 +17,8 @@ from finlab.core.errors import InputError
 from finlab.data.contracts import Contract, Field
 from finlab.data.store import Store
 from finlab.reports.inventories import take_stock, visible
+from finlab.reports.jobs import describe, templates
 from finlab.reports.labels import use_language
-from finlab.reports.run import describe, templates
 
 HOSTILE = ("<script>document.title='owned'</script>", "'; DROP TABLE sales; --", "=cmd|' /C calc'!A0", "فاتورة" * 3)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -10,7 +10,7 @@ import pytest
 
 import finlab
 from finlab.core.errors import InputError
-from finlab.reports.run import templates
+from finlab.reports.jobs import templates
 
 pytestmark = pytest.mark.slow
 

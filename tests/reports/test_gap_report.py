@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -48,10 +47,9 @@ from finlab.reports.gap_sources import (
     read_comparisons,
 )
 from finlab.reports.gap_worklist import sheets_of
+from finlab.reports.jobs import describe, templates
 from finlab.reports.labels import LABELS, has_label, use_language
-from finlab.reports.run import describe, templates
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = ("<script>document.title='owned'</script>", "=cmd|' /C calc'!A0", "فاتورة رقم", "x" * 10_000,
            "'; DROP TABLE l; --", "**b** _i_ [a](http://x)", "$x^2$ `c`", "a\u202eb", "&lt;b&gt; & co")  # fmt: skip
 SECTIONS = ("title", "answer", "fix_first", "agreement", "bridge", "money", "top", "reliability", "worklist", "notes")
@@ -637,28 +635,23 @@ def test_frames_of_a_notebook_and_odd_parameters(workbench: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-def test_the_page_in_a_browser_without_a_network(workbench: Path, scheme: Any, width: int) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
+def test_the_page_in_a_browser_without_a_network(workbench: Path, chromium: Any, scheme: Any, width: int) -> None:
     names = [HOSTILE[place % len(HOSTILE)] for place in range(240)]
     books = ledger(party=names, currency="EUR")
     books.to_parquet("<i>books.parquet")
     spoiled(books).to_parquet("فاتورة.parquet")
     made = finlab.run("gaps", left="<i>books.parquet", right="فاتورة.parquet")
-    flags = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(made.path.as_uri())
-        assert page.title() == "Where the sources differ" and not said
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        folds = page.locator("main details:not([class])")
-        assert folds.first.evaluate("e => e.open") and not folds.nth(1).evaluate("e => e.open")
-        folds.nth(1).locator("summary").click()
-        assert folds.nth(1).locator("table").is_visible()
-        browser.close()
-        assert not said
+    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(made.path.as_uri())
+    assert page.title() == "Where the sources differ" and not said
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    folds = page.locator("main details:not([class])")
+    assert folds.first.evaluate("e => e.open") and not folds.nth(1).evaluate("e => e.open")
+    folds.nth(1).locator("summary").click()
+    assert folds.nth(1).locator("table").is_visible()
+    page.close()
+    assert not said

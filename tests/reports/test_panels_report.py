@@ -1,9 +1,7 @@
 """The page of a panel: what it says of many series, and any of them looked up in a browser with the network off."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,8 +202,6 @@ def test_the_command_for_the_whole_table_is_that_of_the_source(tmp_path: Path) -
     assert f"finlab forecast '{path}' --id shop --date day --value value --horizon 6" in study.command
 
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARTEFACTS = Path(__file__).parents[2] / "test-artefacts"
 
 
@@ -220,46 +216,43 @@ def thirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-def test_a_series_is_looked_up_offline(thirty: Path, scheme: str, width: int) -> None:
-    flags = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+def test_a_series_is_looked_up_offline(thirty: Path, chromium: Any, scheme: str, width: int) -> None:
     said: list[str] = []
     asked: list[str] = []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        view: Any = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, "offline": True}
-        page = browser.new_context(**view, reduced_motion="reduce").new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.on("request", lambda request: asked.append(request.url[:100]))
-        page.goto(thirty.as_uri())
-        field = page.get_by_label("Name of a series")
-        field.fill("shop 1")
-        assert page.locator(".fl-look [role=status]").inner_text() == "Shown: shop 1."
-        check_numbers(page, "shop 1")
-        field.fill("SHOP 2")
-        page.keyboard.press("Enter")
-        assert page.locator(".fl-look h3").inner_text() == "shop 2 (kEUR)"
-        field.fill("nowhere")
-        assert "No series matches" in page.locator(".fl-look [role=status]").inner_text()
-        field.fill("<img")
-        page.keyboard.press("Enter")
-        assert page.locator(".fl-look h3").inner_text() == f"{HOSTILE} (kEUR)"
-        assert page.locator("img[src=x]").count() == 0
-        check_numbers(page, HOSTILE)
-        box = page.locator(".fl-look svg").bounding_box()
-        assert box is not None and box["width"] > 250 and box["x"] + box["width"] <= width
-        assert "is expected for 2027-04" in str(page.locator(".fl-look svg").get_attribute("aria-label"))
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        ARTEFACTS.mkdir(exist_ok=True)
-        page.screenshot(path=ARTEFACTS / f"panel-{scheme}-{width}.png", full_page=True)
-        page.locator(".fl-look-link").first.click()
-        assert page.locator(".fl-look h3").inner_text().startswith(page.locator(".fl-look-link").first.inner_text())
-        page.emulate_media(media="print")
-        assert not field.is_visible() and page.locator(".fl-look > .fl-note").is_visible()
-        browser.close()
+    view: Any = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, "offline": True}
+    context = chromium.new_context(**view, reduced_motion="reduce")
+    page = context.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: asked.append(request.url[:100]))
+    page.goto(thirty.as_uri())
+    field = page.get_by_label("Name of a series")
+    field.fill("shop 1")
+    assert page.locator(".fl-look [role=status]").inner_text() == "Shown: shop 1."
+    check_numbers(page, "shop 1")
+    field.fill("SHOP 2")
+    page.keyboard.press("Enter")
+    assert page.locator(".fl-look h3").inner_text() == "shop 2 (kEUR)"
+    field.fill("nowhere")
+    assert "No series matches" in page.locator(".fl-look [role=status]").inner_text()
+    field.fill("<img")
+    page.keyboard.press("Enter")
+    assert page.locator(".fl-look h3").inner_text() == f"{HOSTILE} (kEUR)"
+    assert page.locator("img[src=x]").count() == 0
+    check_numbers(page, HOSTILE)
+    box = page.locator(".fl-look svg").bounding_box()
+    assert box is not None and box["width"] > 250 and box["x"] + box["width"] <= width
+    assert "is expected for 2027-04" in str(page.locator(".fl-look svg").get_attribute("aria-label"))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"panel-{scheme}-{width}.png", full_page=True)
+    page.locator(".fl-look-link").first.click()
+    assert page.locator(".fl-look h3").inner_text().startswith(page.locator(".fl-look-link").first.inner_text())
+    page.emulate_media(media="print")
+    assert not field.is_visible() and page.locator(".fl-look > .fl-note").is_visible()
+    context.close()
     assert said == [] and [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 

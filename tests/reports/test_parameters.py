@@ -258,7 +258,7 @@ def test_any_annotation_is_read_or_refused(text: str) -> None:
 
 
 def test_the_template_reads(workbench: Path) -> None:
-    from finlab.reports.run import describe, templates
+    from finlab.reports.jobs import describe, templates
 
     for path in templates().values():
         assert read_parameters(path)
@@ -337,7 +337,12 @@ def test_secrets_are_fetched_and_never_written(monkeypatch: pytest.MonkeyPatch) 
     assert check(parameters, {"token": None}) == {"token": None}
 
 
-@pytest.mark.parametrize("default", ["'hunter2'", "5", "os.environ['X']", "''", "['env:A']"])
+@pytest.mark.parametrize("default", ["''", "None"])
+def test_a_secret_may_be_left_to_be_given(default: str) -> None:
+    assert check(asked(f"token: Secret = {default}\n"), {}) == {}
+
+
+@pytest.mark.parametrize("default", ["'hunter2'", "5", "os.environ['X']", "' '", "['env:A']"])
 def test_a_secret_in_the_notebook_itself_is_refused(default: str) -> None:
     with pytest.raises(InputError, match="no place for one") as caught:
         asked(f"token: Secret = {default}\n")

@@ -15,8 +15,9 @@ import finlab
 from finlab.core.errors import InputError, ReportError
 from finlab.reports import run as room
 from finlab.reports.files import keep_frame, page_path, page_stem, write_whole
+from finlab.reports.jobs import find_notebook
 from finlab.reports.parameters import Kind, Parameter
-from finlab.reports.run import find_notebook, run, run_report
+from finlab.reports.run import run, run_report
 from finlab.reports.running.marks import Marks
 
 
@@ -132,7 +133,7 @@ def test_full_disk_leaves_nothing_half_written(workbench: Path) -> None:
     page, beside = workbench / "p.html", workbench / "p.json"
     write_whole({page: b"good", beside: b"{}"})
     script = (
-        "import resource, signal, sys; from pathlib import Path; from finlab.reports.run import write_whole;"
+        "import resource, signal, sys; from pathlib import Path; from finlab.reports.files import write_whole;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
         f"write_whole({{Path({str(page)!r}): b'new', Path({str(beside)!r}): b'x' * 5000}})"
     )

@@ -135,7 +135,7 @@ def test_more_files_than_anybody_would_look_at_are_refused(workbench: Path, monk
 
 
 def test_a_file_that_cannot_be_read_is_told(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from finlab.reports import run as room
+    from finlab.reports import making as room
 
     def refuse(path: Path, *_: Any) -> Any:
         raise PermissionError(13, "Permission denied")

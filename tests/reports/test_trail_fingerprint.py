@@ -14,8 +14,8 @@ import finlab.reports.trail.fingerprint as room
 from finlab.core import trace
 from finlab.core.settings import settings
 from finlab.data.store import Store
+from finlab.reports.jobs import templates
 from finlab.reports.parameters import Expression, Kind, Parameter, check, read_notebook, read_parameters
-from finlab.reports.run import templates
 from finlab.reports.trail.fingerprint import (
     Asked,
     code_sha256,

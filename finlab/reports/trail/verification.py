@@ -18,7 +18,8 @@ from ...core.checks import did_you_mean, listed
 from ...core.errors import InputError, ReportError
 from ...core.settings import settings
 from ..parameters import Parameter, read_parameters
-from ..run import run_report, templates
+from ..jobs import templates
+from ..run import run_report
 from .differences import Differences, compare_records
 from .records import given_parameters, named_results, read_record
 
