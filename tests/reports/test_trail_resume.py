@@ -73,3 +73,27 @@ def test_pure_computation_is_left_as_it_is_and_hidden_reading_is_not(report, wor
     assert (report(source=None), report(source=None)) == ("complete", "skipped")
     write_notebook(workbench / "small.ipynb", "import pandas as pd\npd.read_csv(source).sum()")
     assert (report(), report()) == ("complete", "complete")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "from finlab import report\nreport.result('twice', 2 * times)",
+        "import finlab\nfinlab.report.result('twice', 2 * times)",
+        "from finlab.reports.secrets import Secret\ntimes",
+        "import pandas as pd\npd.Series([times]).plot()",
+    ],
+)
+def test_a_report_that_reads_nothing_is_left_as_it_is(report, workbench: Path, cell: str) -> None:
+    write_notebook(workbench / "pure.ipynb", cell)
+    assert (report("pure.ipynb", source=None), report("pure.ipynb", source=None)) == ("complete", "skipped")
+
+
+@pytest.mark.parametrize(
+    "cell", ["import finlab\nfinlab.data", "from finlab import report, samples\nsamples", "import finlab as f"]
+)
+def test_a_report_that_could_read_by_finlab_and_names_no_input_is_made_again(
+    report, workbench: Path, cell: str
+) -> None:
+    write_notebook(workbench / "mute.ipynb", cell)
+    assert (report("mute.ipynb", source=None), report("mute.ipynb", source=None)) == ("complete", "complete")

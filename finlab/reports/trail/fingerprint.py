@@ -295,4 +295,6 @@ def _silent(record: Mapping[str, Any], notebook: Mapping[str, Any]) -> str:
     return "the earlier run names no input" if uses and not reads_of(record) else ""
 
 
-_WRITES = re.compile(r"\bfrom finlab import report\b|\bfinlab\.(core|reports\.parameters)\b")  # these read no data
+_WRITES = re.compile(  # these read no data
+    r"(?m)\bfrom finlab import report[ \t]*(#.*)?$|\bimport finlab[ \t]*(#.*)?$|\bfinlab\.(core|report|reports)\b"
+)
