@@ -16,19 +16,28 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import InputError, ReportError
-from ..core.settings import HOME, Settings, settings
+from ..core.errors import FinlabError, InputError, ReportError
+from ..core.settings import HOME, Settings
 from ..core.trace import read_ledger
 from .files import companions, write_whole
 from .gallery import write_gallery
 from .history import keep_run
 from .jobs import Job, with_parameters
 from .records import Ran, record_as_json, record_of
-from .running.ends import KILLED, NOT_WRITTEN, OK, STALE, WORTH_A_RETRY, WRONG_INPUT, Failure, Outcome
+from finlab.reports.running.ends import (
+    CELL_FAILED,
+    KILLED,
+    NOT_WRITTEN,
+    OK,
+    STALE,
+    WORTH_A_RETRY,
+    WRONG_INPUT,
+    Failure,
+    Outcome,
+)
 from .running.engine import imports_of, needs_kernel, new_seed, paint_in_fork, run_in_fork, template_env
 from .running.forks import Impure, Template
 from .running.marks import Marks
@@ -93,32 +102,41 @@ class Shared:
     def __init__(self, set_to: Settings) -> None:
         self._env = template_env({**os.environ, **compile_cache_variables(set_to)})
         self._lock, self._template = threading.Lock(), None
+        self._old = list[Template]()  # their children still run
         self._learned = set[str]()
         self._root = set_to.root
+        self.code: str | None = None  # its hash; None if it cannot be known
         self.stopped = threading.Event()
         self.langs = list[str]()  # of the pages that the gallery does not have yet
         self.why_not = ""
 
-    @cached_property
-    def code(self) -> str | None:
-        """The hash of the project's code; None if it cannot be known."""
-        return code_sha256(self._root)
+    def look_at_code(self) -> None:
+        """Compute the hash of the project's code, before a report or a batch of them; it may have been edited."""
+        self.code = code_sha256(self._root)
 
     def template(self, modules: Iterable[str] = ()) -> Template | None:
         """Give the template, which has imported `modules` and what earlier reports did; None where none can be had."""
         with self._lock:
             self.check()
             wanted = [*modules, *sorted(self._learned)]
+            if self._template is not None and not self._template.lives:  # ended from outside, for want of memory, say
+                self._put_aside()
             if self._template is None and not self.why_not:
                 self._template = self._start(wanted)
             elif self._template is not None:
                 try:
                     self._template.learn(wanted)
-                except Impure:  # what one report imported must not be in the template of the others
-                    self._end()
+                except (Impure, OSError):  # what one report imported must not be in the template of the others
+                    self._put_aside()
                     self._learned.clear()
                     self._template = self._start(())
             return self._template
+
+    def _put_aside(self) -> None:
+        """Fork no more from this template; what was forked from it runs on."""
+        if self._template is not None:
+            self._old.append(self._template)
+            self._template = None
 
     def _start(self, modules: Iterable[str]) -> Template | None:
         for wanted in (list(modules), []):
@@ -145,16 +163,14 @@ class Shared:
         if self.stopped.is_set():
             raise ReportError("the runner was closed before its reports were made", exit_code=KILLED)
 
-    def _end(self) -> None:
-        if self._template is not None:
-            self._template.close()
-            self._template = None
-
     def close(self) -> None:
         """End the template process, and with it every report that still runs."""
         self.stopped.set()
         with self._lock:
-            self._end()
+            self._put_aside()
+            for template in self._old:
+                template.close()
+            self._old.clear()
 
 # %% ../../nbs/reports/making.ipynb #4b1ad05d
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before another try
@@ -169,7 +185,7 @@ def make_report(shared: Shared, job: Job, checked: float = 0.0, shown: bool = Tr
         return _skipped(job, skip.reason)
     pause = FIRST_PAUSE
     for attempt in range(1, job.spec.retries + 2):
-        result = _try(shared, job, mark, attempt, shown)
+        result = _tried(shared, job, mark, attempt, shown)
         if result.exit_code not in WORTH_A_RETRY or attempt > job.spec.retries:
             break
         shared.stopped.wait(pause)
@@ -190,6 +206,17 @@ def _mark_of(shared: Shared, job: Job) -> str:
     return fingerprint(_asked(shared, job))
 
 
+def _tried(shared: Shared, job: Job, mark: str, attempt: int, shown: bool) -> ReportResult:
+    """Run a job once; what cannot be kept because of what its cells did, or of the disk, is a failure like others."""
+    try:
+        return _try(shared, job, mark, attempt, shown)
+    except (FinlabError, OSError, ValueError, RecursionError) as problem:
+        shared.check()
+        code = NOT_WRITTEN if isinstance(problem, OSError) else getattr(problem, "exit_code", CELL_FAILED)
+        told = f"the report {job.name} could not be kept: {problem}"
+        return ReportResult(job.name, None, None, {}, 0.0, "failed", exit_code=code, message=masked(told, job.secrets))
+
+
 def _try(shared: Shared, job: Job, mark: str, attempt: int, shown: bool) -> ReportResult:
     """Run a job once, in folders that are gone afterwards."""
     clock = time.perf_counter()
@@ -203,7 +230,7 @@ def _try(shared: Shared, job: Job, mark: str, attempt: int, shown: bool) -> Repo
         if failure is not None and failure.name == "InputError" and job.is_template:
             return _result(job, None, record, failure.message, WRONG_INPUT)
         try:
-            files = {} if failure else written(place)
+            files = {} if failure else _without_secret_names(written(place), job)
             page = _deliver(shared, job, ran, record, files)
         except ReportError as problem:
             return _result(job, None, record, str(problem), problem.exit_code)
@@ -264,6 +291,14 @@ def _execute(shared: Shared, notebook: Any, plan: Plan, marks: Marks) -> Outcome
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
     return run_in_kernel(nbformat.from_dict(notebook), plan, marks)
+
+
+def _without_secret_names(files: dict[str, Path], job: Job) -> dict[str, Path]:
+    """Refuse files whose names would tell a secret."""
+    if masked(list(files), job.secrets) != list(files):
+        told = "a file that the report left has a secret in its name; expected a name without it"
+        raise ReportError(told, exit_code=NOT_WRITTEN)
+    return files
 
 
 def _without_secrets(outcome: Outcome, job: Job) -> Outcome:

@@ -47,6 +47,7 @@ class Runner:
         clock = time.perf_counter()
         with undone_unless_reported() as made:
             job = prepare(spec, made)
+            self._shared.look_at_code()
             result = make_report(self._shared, job, time.perf_counter() - clock)
             self._shared.write_gallery(self._set_to.reports)
             if result.status == "failed":
@@ -63,6 +64,7 @@ class Runner:
         at_once = check_positive_int("jobs", self._set_to.jobs if jobs is None else jobs)
         with undone_unless_reported() as made, ThreadPoolExecutor(at_once, "finlab-report") as pool:
             asked = _prepare_all(specs, made)
+            self._shared.look_at_code()
             self._shared.template(_imports_of_all(asked))
             alone = len(asked) == 1  # then the line is about its cells
             with contextlib.nullcontext() if alone else progress(total=len(asked), title="reports") as line:

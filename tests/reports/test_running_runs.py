@@ -311,3 +311,109 @@ def test_a_notebook_without_parameters_runs_as_it_is_and_takes_none(workbench: P
     assert made.path is not None and "ran" in made.path.read_text()
     with pytest.raises(InputError, match="no cell tagged `parameters`"):
         run_report(path, {"n": 4})
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "get_ipython().set_custom_exc((Exception,), lambda *a, **k: None)\n",  # an error that nobody shows
+        "from rich.traceback import install; install()\n",
+    ],
+)
+def test_an_error_that_a_cell_does_not_show_is_an_error(workbench: Path, cell: str) -> None:
+    path = notebook(workbench / "s.ipynb", cell, "1 / 0", "'never'")
+    with pytest.raises(ReportError, match="ZeroDivisionError: division by zero") as caught:
+        run_report(path)
+    assert caught.value.exit_code == 3 and "cell 4" in str(caught.value)
+
+
+def test_exit_before_the_last_cell_is_no_success(workbench: Path) -> None:
+    with pytest.raises(ReportError, match=r"called exit\(\) before the last cell"):
+        run_report(notebook(workbench / "s.ipynb", "exit()", "open('went-on', 'w').close()"))
+    assert run_report(notebook(workbench / "t.ipynb", "1", "exit()")).status == "complete"
+
+
+def test_a_process_that_a_cell_forked_does_not_speak_for_the_report(workbench: Path) -> None:
+    cell = "import os, time\nif os.fork():\n    time.sleep(1)\n    raise ValueError('mine')\nprint('not mine')"
+    with pytest.raises(ReportError, match="ValueError: mine"):
+        run_report(notebook(workbench / "s.ipynb", cell, "1"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("import os\nfor n in range(3, 40):\n    try: os.write(n, b'hello\\n')\n    except OSError: pass", "sensibly"),
+        ("import os\nopen(os.environ['FINLAB_LEDGER'], 'w').write('nonsense\\n')", "could not be kept"),
+    ],
+)
+def test_cells_that_spoil_what_they_should_not_touch_fail_alone(workbench: Path, cell: str, words: str) -> None:
+    spoils, sound = notebook(workbench / "a.ipynb", cell), notebook(workbench / "b.ipynb", "n")
+    told = run_reports([ReportSpec(spoils), ReportSpec(sound)], jobs=1)
+    assert told[0].status == "failed" and told[0].exit_code in (3, 5) and words in told[0].message
+    assert told[1].status == "complete"
+
+
+def test_what_is_written_behind_the_last_cell_holds_nothing_up(workbench: Path) -> None:
+    cell = "import atexit, os\natexit.register(lambda: os.write(1, b'x' * 300_000))\nn"
+    assert run_report(notebook(workbench / "s.ipynb", cell), timeout=60).status == "complete"
+
+
+def test_threads_of_a_loop_are_not_waited_for(workbench: Path) -> None:
+    cell = "import asyncio, time\nwaiting = asyncio.get_running_loop().run_in_executor(None, time.sleep, 500)\nn"
+    path = notebook(workbench / "s.ipynb", cell + "\nawait asyncio.sleep(0)")
+    assert run_report(path, timeout=60).status == "complete"
+
+
+def test_a_template_that_was_ended_is_started_anew(workbench: Path) -> None:
+    path = notebook(workbench / "s.ipynb", RESULT)
+    with Runner() as runner:
+        run_report(path, {"n": 1}, runner=runner)
+        template = runner._shared._template
+        assert template is not None
+        before = len([*Path("/proc/self/fd").iterdir()])
+        os.kill(template.pid, signal.SIGKILL)
+        template._process.wait()
+        assert run_report(path, {"n": 2}, runner=runner).results["double"] == 4
+        with pytest.raises(OSError):
+            template.fork()
+        assert len([*Path("/proc/self/fd").iterdir()]) <= before + 3, "nothing is left open but the template put aside"
+
+
+def test_code_edited_between_two_runs_of_a_runner_counts(workbench: Path) -> None:
+    (workbench / "own.py").write_text("RATE = 1\n")
+    path = notebook(
+        workbench / "s.ipynb", "from finlab import report\nfrom own import RATE\nreport.result('rate', RATE)"
+    )
+    with Runner() as runner:
+        assert run_report(path, runner=runner, resume=True).results["rate"] == 1
+        (workbench / "own.py").write_text("RATE = 22\n")
+        assert run_report(path, runner=runner, resume=True).results["rate"] == 22
+        assert run_report(path, runner=runner, resume=True).status == "skipped"
+
+
+def test_a_secret_in_the_name_of_a_file_is_refused(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_TOKEN", "hunter2-hunter2")
+    path = workbench / "s.ipynb"
+    notebook(path, "open(f'out-{token.reveal()}.txt', 'w').close()")
+    text = path.read_text().replace("n: int", "from finlab.reports.secrets import Secret\\ntoken: Secret = ''\\nn: int")
+    path.write_text(text)
+    with pytest.raises(ReportError, match="a secret in its name") as caught:
+        run_report(path, {"token": "env:MY_TOKEN"})
+    assert caught.value.exit_code == 6 and "hunter2" not in str(caught.value)
+    assert not list(workbench.glob("**/*hunter2*"))
+
+
+def test_a_caller_with_many_open_files_can_run_reports(workbench: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4096:
+        pytest.skip(f"no more than {hard} open files are allowed here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, hard))
+    files = [Path(os.devnull).open() for _ in range(1100)]  # noqa: SIM115 (closed below)
+    try:
+        assert run_report(notebook(workbench / "s.ipynb", "n")).status == "complete"
+    finally:
+        for file in files:
+            file.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -78,15 +78,17 @@ def _settle(out: int, err: int) -> None:
 def run_notebook(connection: socket.socket, task: Mapping[str, Any]) -> None:
     """Run the code cells of a notebook up to the first that fails, and tell the caller all that happens."""
 
-    lock = threading.Lock()
+    lock, own = threading.Lock(), os.getpid()
 
     def tell(*event: Any) -> None:
+        if os.getpid() != own:  # a process that a cell has forked does not speak for the report
+            return
         line = json.dumps(event, default=str).encode() + b"\n"
         with lock:
             connection.sendall(line)
 
     def hear(kind: str, content: Mapping[str, Any]) -> None:
-        if kind.startswith("comm_"):
+        if kind.startswith("comm_") and os.getpid() == own:
             tell("needs", "a widget")
             os._exit(0)
         tell("message", kind, content)
@@ -98,8 +100,7 @@ def run_notebook(connection: socket.socket, task: Mapping[str, Any]) -> None:
     shell.run_in_loop(_run_cells(kernel, task["cells"], tell, connection))
     with contextlib.suppress(Exception):
         atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     tell("done", {"language_info": kernel.language_info, "imported": sorted(set(sys.modules) - before)})
 
 
@@ -108,6 +109,8 @@ def _move_in(task: Mapping[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(task["env"])
     os.chdir(task["cwd"])
+    if "" not in sys.path:  # as in Jupyter: modules that lie in the working folder can be imported
+        sys.path.insert(0, "")
     os.environ["TMPDIR"] = tempfile.tempdir = task["temporary"]
     random.seed(task["seed"])
     np.random.seed(task["seed"] % 2**32)  # noqa: NPY002 (the old generator is what cells may use without saying so)
@@ -144,18 +147,36 @@ def _as_svg(figure: Any, **options: Any) -> Any:
 async def _run_cells(
     kernel: shell.Kernel, cells: list[Mapping[str, Any]], tell: Any, connection: socket.socket
 ) -> None:
+    own = os.getpid()
     for cell in cells:
         started = _now()
         tell("start", cell["index"], started)
         reply = await kernel.ask(cell["source"], cell.get("id"))
-        sys.stdout.flush()
-        sys.stderr.flush()
-        failed = reply["status"] == "error"
-        tell("end", cell["index"], _now(), reply["execution_count"], failed)
+        _flush()
+        if os.getpid() != own:  # the cell has forked, and this is not the process of the report
+            os._exit(0)
+        raised = _raised(reply, kernel, cell is cells[-1])
+        tell("end", cell["index"], _now(), reply["execution_count"], raised)
         connection.recv(1)  # the caller has taken what this cell wrote to descriptors; what comes is the next one's
-        if failed and not cell["may_raise"]:
+        if raised and not cell["may_raise"]:
             return
         await asyncio.sleep(0)
+
+
+def _raised(reply: Mapping[str, Any], kernel: shell.Kernel, last: bool) -> dict[str, str] | None:
+    """Say what a cell raised, whether or not it showed it; `exit()` before the last cell counts as well."""
+    if reply["status"] == "error":
+        return {"ename": reply["ename"], "evalue": reply["evalue"]}
+    if getattr(kernel.shell, "exit_now", False) and not last:
+        return {"ename": "SystemExit", "evalue": "the cell called exit() before the last cell"}
+    return None
+
+
+def _flush() -> None:
+    """Hand on what was printed; a cell may have put anything in the place of the two streams."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
 
 
 def _now() -> str:

@@ -7,20 +7,22 @@ import ast
 import json
 import os
 import secrets
-import socket
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from finlab.core.errors import ReportError
 from finlab.reports.languages import language_of
-from finlab.reports.running.ends import Failure, Outcome
+from finlab.reports.running.ends import KILLED, Failure, Outcome
 from finlab.reports.running.forks import Child, Template, read_line
+from finlab.reports.running.template import readable
 from finlab.reports.running.watch import CHUNK, Keeper, Plan, Watch, may_raise, runs
 
 INLINE = "module://matplotlib_inline.backend_inline"  # else charts are drawn nowhere, and nothing says so
 WIDGETS = frozenset({"ipywidgets", "ipyleaflet", "bqplot", "ipympl", "anywidget", "itables", "tqdm.notebook"})
+PAINT_SECONDS = 600  # for a page; the largest take a few
 SEEDS = 2**32  # NumPy's old generator takes no more
 
 
@@ -114,29 +116,35 @@ def paint_in_fork(template: Template, notebook: Any, record: Mapping[str, Any], 
     try:
         child = template.fork()
     except OSError as problem:
-        raise ReportError(f"the page cannot be rendered: {problem}") from None
+        raise ReportError(f"the page cannot be rendered: {problem}", exit_code=KILLED) from None
     with child:
         _send(child, {"task": "page", "notebook": notebook, "record": record, "lang": lang})
-        read = bytearray()
-        while part := _receive(child.line):
-            read += part
-        ended = read_line(child.end, 1)
+        read, words = _answer(child)
         if not read.endswith(b"\n"):
-            words = _last_words(child)
+            ended = read_line(child.end, 1)
             told = f"with code {ended.get('code')}" + (f" ({words})" if words else "")
-            raise ReportError(f"the page cannot be rendered: its process ended {told}")
+            raise ReportError(f"the page cannot be rendered: its process ended {told}", exit_code=KILLED)
     return json.loads(read)
 
 
-def _receive(line: socket.socket) -> bytes:
+def _answer(child: Child) -> tuple[bytes, str]:
+    """Take what a process has to say, until it says no more or time is up; and its last words on standard error."""
+    parts: dict[int, bytearray] = {one: bytearray() for one in (child.line.fileno(), child.out, child.err)}
+    open_still, until = set(parts), time.monotonic() + PAINT_SECONDS
+    while child.line.fileno() in open_still:
+        ready = readable(open_still, until - time.monotonic())
+        if not ready:
+            return b"", f"it took longer than {PAINT_SECONDS} seconds"
+        for one in ready:
+            part = _read(one)
+            parts[one] += part
+            open_still -= set() if part else {one}
+    words = parts[child.err].decode(errors="replace").strip().split("\n")[-1]
+    return bytes(parts[child.line.fileno()]), words[:300]
+
+
+def _read(descriptor: int) -> bytes:
     try:
-        return line.recv(CHUNK)
+        return os.read(descriptor, CHUNK)
     except OSError:
         return b""
-
-
-def _last_words(child: Child) -> str:
-    try:
-        return os.read(child.err, CHUNK).decode(errors="replace").strip().split("\n")[-1][:300]
-    except OSError:
-        return ""

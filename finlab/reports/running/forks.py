@@ -6,7 +6,6 @@ A plain module, not a notebook: it is the caller's end of the conversation that 
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finlab.core.errors import FinlabError
-from finlab.reports.running.template import LONGEST, ONE_THREAD, SAFE, SHORT_WAIT
+from finlab.reports.running.template import LONGEST, ONE_THREAD, SAFE, SHORT_WAIT, readable
 
 MOST_MODULES = 3_000  # names in one message
 
@@ -92,6 +91,11 @@ class Template:
         self.close()
 
     @property
+    def lives(self) -> bool:
+        """Whether the process is there; the system may have ended it when memory ran out."""
+        return self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         """The number of the template process."""
         return self._process.pid
@@ -122,23 +126,24 @@ class Template:
 
     def fork(self) -> Child:
         """Ask for one more process; OSError if the template is gone."""
-        ours, theirs = socket.socketpair()
-        pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
-        handed = [theirs.fileno(), *(write for _, write in pipes)]
-        try:
+        with contextlib.ExitStack() as kept, contextlib.ExitStack() as handed:
+            ours, theirs = map(kept.enter_context, socket.socketpair())
+            pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
+            for read, write in pipes:
+                kept.callback(os.close, read)
+                handed.callback(os.close, write)
+            handed.callback(theirs.close)
             with self._lock:
-                socket.send_fds(self._channel, [b'{"do": "fork"}'], handed)
-        finally:
-            theirs.close()
-            for _, write in pipes:
-                os.close(write)
-        out, err, end = (read for read, _ in pipes)
-        for descriptor in (out, err):
-            os.set_blocking(descriptor, False)
-        told = read_line(end, START_SECONDS)
-        if "pid" not in told:
-            raise OSError("the template process is gone")
-        return Child(told["pid"], ours, out, err, end)
+                socket.send_fds(self._channel, [b'{"do": "fork"}'], [theirs.fileno(), *(write for _, write in pipes)])
+            handed.close()
+            out, err, end = (read for read, _ in pipes)
+            for descriptor in (out, err):
+                os.set_blocking(descriptor, False)
+            told = read_line(end, START_SECONDS)
+            if "pid" not in told:
+                raise OSError("the template process is gone")
+            kept.pop_all()  # theirs is closed; the rest is the child's from here on
+            return Child(told["pid"], ours, out, err, end)
 
     def close(self) -> None:
         """End the template and every child that still runs."""
@@ -155,8 +160,7 @@ def read_line(descriptor: int, seconds: float | int) -> dict[str, Any]:
     """Read one line of JSON; empty if the other end is gone, or says nothing for so many seconds."""
     read, until = b"", time.monotonic() + seconds
     while not read.endswith(b"\n"):  # byte by byte: what follows the line is for the next reader
-        ready, _, _ = select.select([descriptor], [], [], max(0.0, until - time.monotonic()))
-        part = os.read(descriptor, 1) if ready else b""
+        part = os.read(descriptor, 1) if readable([descriptor], until - time.monotonic()) else b""
         if not part:
             return {}
         read += part

@@ -123,8 +123,13 @@ def start(hear: Hear) -> Kernel:
 
 
 def run_in_loop(work: Any) -> Any:
-    """Run a coroutine as a kernel does, inside a loop: cells may await."""
-    return asyncio.run(work)
+    """Run a coroutine as a kernel does, inside a loop: cells may await.
+
+    Nothing that a cell has left running in the loop, or in its threads, is waited for: the process ends.
+    """
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop.run_until_complete(work)
 
 
 TransformerManager().transform_cell("1 + 1\n")  # the patterns by which cells are read are then there in every fork

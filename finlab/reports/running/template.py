@@ -56,12 +56,12 @@ def serve(descriptor: int) -> None:
     import_all(())
     _answer(channel, impure())
     while True:
-        ready, _, _ = select.select([channel, woken], [], [])
+        ready = readable([channel.fileno(), woken], None)
         if woken in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(woken, 4096)
             _tell_ends(children)
-        if channel in ready:
+        if channel.fileno() in ready:
             message, descriptors, _, _ = socket.recv_fds(channel, LONGEST, 4)
             if not message:
                 break
@@ -74,6 +74,14 @@ def serve(descriptor: int) -> None:
     for pid in children:
         with contextlib.suppress(OSError):
             os.killpg(pid, signal.SIGKILL)
+
+
+def readable(descriptors: Iterable[int], seconds: float | int | None) -> set[int]:
+    """Wait until one of the descriptors can be read or is closed, for so many seconds at most; there may be thousands."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return {descriptor for descriptor, _ in poll.poll(None if seconds is None else max(0.0, 1000 * seconds))}
 
 
 def _answer(channel: socket.socket, problem: str) -> None:

@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import re
-import select
 import signal
 import time
 from collections.abc import Iterable, Mapping
@@ -19,7 +18,7 @@ from finlab.reports.running.ends import Failure, Outcome, Used, died, raised
 from finlab.reports.running.forks import Child, read_line
 from finlab.reports.running.memory import Memory, marked
 from finlab.reports.running.outputs import Outputs
-from finlab.reports.running.template import STACK_SIGNAL
+from finlab.reports.running.template import STACK_SIGNAL, readable
 from finlab.reports.running.workplace import Workplace
 from finlab.reports.text import terminal_text
 
@@ -100,6 +99,8 @@ class Watch:
         self.started = self.cell_started = self._settled = time.monotonic()
         self.done: dict[str, Any] | None = None
         self.needs = ""
+        self._failed = False  # whether a cell has raised that must not
+        self._early = list[tuple[str, str]]()  # what was written since the last cell ended
         self._rest = list[bytes]()  # of a line that is not complete
         self._open = {child.line.fileno(): "", child.out: "stdout", child.err: "stderr", child.end: ""}
         self._partial = {child.out: b"", child.err: b""}
@@ -132,9 +133,7 @@ class Watch:
 
     def _listen(self, seconds: float | int) -> bool:
         """Take what has come within so many seconds; False if nothing has."""
-        waits = self.current is None and self.done is None  # between two cells: what is written is the next one's
-        heard = [one for one in self._open if not (waits and one in self._partial)]
-        ready, _, _ = select.select(heard, [], [], seconds)
+        ready = readable(self._open, seconds)
         for descriptor in (self.child.out, self.child.err):
             if descriptor in ready:
                 self._take_output(descriptor)
@@ -142,7 +141,7 @@ class Watch:
             self._take_events()
         if self.child.end in ready and self.child.line.fileno() not in ready:  # all that was said has been heard
             del self._open[self.child.end]
-        return bool(set(ready) - {self.child.end})
+        return bool(ready - {self.child.end})
 
     def _take_output(self, descriptor: int) -> bool:
         """Take what was written to a descriptor, by a subprocess as a rule; False if there is nothing."""
@@ -154,11 +153,17 @@ class Watch:
             self._open.pop(descriptor, None)
             return False
         text, self._partial[descriptor] = _decode(self._partial[descriptor] + part)
-        if text and self.current is not None:
-            name = "stdout" if descriptor == self.child.out else "stderr"
+        if text:
+            self._hear_written("stdout" if descriptor == self.child.out else "stderr", text)
+        return True
+
+    def _hear_written(self, name: str, text: str) -> None:
+        """What is written between two cells is the next one's; behind the last, nobody's."""
+        if self.current is not None:
             self.outputs.hear(self.current, "stream", {"name": name, "text": text})
             self._change()
-        return True
+        elif self.unfinished and not self._failed:
+            self._early.append((name, text))
 
     def _take_written(self) -> None:
         """Take what has been written to descriptors by now: one read, which a process that never stops cannot prolong."""
@@ -178,7 +183,11 @@ class Watch:
         *ends, rest = part.split(b"\n")
         for end in ends:
             line, self._rest = b"".join([*self._rest, end]), []
-            self._take_event(*json.loads(line))
+            try:
+                self._take_event(*json.loads(line))
+            except (ValueError, TypeError, LookupError):
+                told = "the process that ran this cell did not answer sensibly; did it write to a file that is not its own?"
+                raise _Stop(Failure(self.current, "KernelDied", told, "killed")) from None
         self._rest.append(rest)
 
     def _take_event(self, kind: str, *event: Any) -> None:
@@ -208,6 +217,9 @@ class Watch:
         self.current, self.cell_started = cell, time.monotonic()
         self.cells[cell]["metadata"]["execution"] = {"iopub.status.busy": when, "iopub.execute_input": when}
         self.keeper.start(cell)
+        early, self._early = self._early, []
+        for name, text in early:
+            self._hear_written(name, text)
         self._take_written()
 
     def _pass_to(self, cell: int) -> None:
@@ -217,7 +229,7 @@ class Watch:
             self.keeper.end(place, False)
         self.passed = max(self.passed, cell)
 
-    def _end(self, cell: int, when: str, count: int, failed: bool) -> None:
+    def _end(self, cell: int, when: str, count: int, error: Mapping[str, str] | None) -> None:
         self._take_written()
         with contextlib.suppress(OSError):
             self.child.line.sendall(b"\n")  # the next cell may begin
@@ -226,7 +238,18 @@ class Watch:
         self.cells[cell]["metadata"]["execution"] |= {"shell.execute_reply": when, "iopub.status.idle": when}
         self.unfinished.discard(cell)
         self.current, self.passed = None, cell + 1
-        self.keeper.end(cell, failed and not may_raise(self.cells[cell]))
+        self._failed = error is not None and not may_raise(self.cells[cell])
+        if self._failed and error is not None:
+            self._show(cell, error["ename"], error["evalue"])
+        self.keeper.end(cell, self._failed)
+
+    def _show(self, cell: int, name: str, message: str, trace: Iterable[str] = ()) -> None:
+        """Let a cell that failed show an error, whatever it has made of its own."""
+        outputs = self.cells[cell]["outputs"]
+        if not any(output["output_type"] == "error" for output in outputs):
+            lines = [*trace, f"{name}: {message}"]
+            told = {"output_type": "error", "ename": name, "evalue": message, "traceback": lines}
+            outputs.append(type(self.cells[cell])(told))
 
     # --- limits ------------------------------------------------------------------------------------------------------
 
@@ -283,11 +306,7 @@ class Watch:
             self.notebook["metadata"]["language_info"] = (self.done or {})["language_info"]
         elif failure.kind != "error" and failure.cell is not None:
             self._pass_to(failure.cell)
-            cell = self.cells[failure.cell]
-            trace = [*failure.traceback.splitlines(), f"{failure.name}: {failure.message}"]
-            told = {"output_type": "error", "ename": failure.name, "evalue": failure.message, "traceback": trace}
-            if not any(output["output_type"] == "error" for output in cell["outputs"]):
-                cell["outputs"].append(type(cell)(told))
+            self._show(failure.cell, failure.name, failure.message, failure.traceback.splitlines())
             self.keeper.end(failure.cell, True)
 
 
