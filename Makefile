@@ -11,7 +11,8 @@ LOCK := $(shell sha256sum requirements.lock | cut -c1-12)
 CORE := $(VENV)/.core-$(LOCK)
 ALL := $(VENV)/.all-$(LOCK)
 PEER := .venv-peer/.made-$(shell sha256sum benchmarks/peer/requirements.txt | cut -c1-12)
-PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 help:  ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,11 +22,11 @@ report: $(CORE)  ## an honest forecast of real series, as one HTML page in repor
 
 test: $(ALL)  ## everything but the slow tier: export, notebooks, lint, types, layers, tests
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash .ci/quality.sh
-	@$(PYTEST) -m "not slow and not browser" -q
+	@$(PYTEST) -m "not slow and not browser"
 
 test-all: $(ALL)  ## `make test`, then sktime conformance and the pages in a real browser
 	@$(MAKE) --no-print-directory test
-	@$(PYTEST) -m "slow or browser" -q
+	@$(PYTEST) -m "slow or browser"
 
 lab: $(ALL)  ## JupyterLab in this workbench, opening the quickstart
 	@$(BIN)/finlab lab

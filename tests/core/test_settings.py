@@ -185,7 +185,7 @@ def test_a_file_that_may_not_be_read_is_an_error(workbench: Path) -> None:
         "try: settings(sys.argv[1])\n"
         "except InputError as error: print(error)\n"
     )
-    for folder in (workbench, *list(workbench.parents)[:2]):
+    for folder in (workbench, *list(workbench.parents)[:3]):
         folder.chmod(0o755)
     ran = subprocess.run([sys.executable, "-c", program, str(workbench)], capture_output=True, text=True, cwd="/")
     assert ran.stdout.strip() == f"{path} cannot be read: Permission denied", ran.stderr

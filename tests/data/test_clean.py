@@ -88,6 +88,7 @@ POOL: list[Rule] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_cleanings_and_undos_end_in_the_original_table(data: st.DataObject) -> None:

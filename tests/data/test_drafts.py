@@ -111,6 +111,7 @@ def test_a_file_fits_its_own_draft(workbench: Path, rows: list[list[str]]) -> No
     assert done.loaded + done.duplicates == done.records == len(rows)
 
 
+@pytest.mark.slow
 def test_government_files_fit_their_own_drafts(workbench: Path, testdata: Path) -> None:
     store = Store("store.duckdb")
     paths = [path for path in sorted((testdata / "ukspend").iterdir()) if path.name != "header_truth.csv"]

@@ -41,6 +41,7 @@ def refused(action: Callable[[], object]) -> str:
 # Files that end too early
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contract", [None, BANK])
 def test_every_beginning_of_a_small_csv_file_is_accounted_for(workbench: Path, contract: Contract | None) -> None:
     store = Store(workbench / "s.duckdb")

@@ -319,6 +319,7 @@ def test_the_sound_files_are_loaded(kept: Store, files: Path) -> None:
         assert done.loaded == done.records == done.rows > 0, name
 
 
+@pytest.mark.slow
 def test_damaged_files_leave_a_sound_store(kept: Store, files: Path) -> None:
     outcomes = torment(kept, files, all_samples(files, None), range(0, 15 * 15 * 7, 11))
     assert min(outcomes[what] for what in ("kept", "kept by contract", "refused", "rejects")) > 10

@@ -42,6 +42,7 @@ def test_signed_ranks_take_each_end_by_itself():
     assert np.isnan(distance_at(holed, 0.95, signed=True)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signed", [False, True])
 def test_intervals_are_those_of_a_loop_over_origins(signed):
     from finlab.forecast.conformal import Conformal

@@ -363,6 +363,7 @@ def equal_lengths() -> pd.DataFrame:
     return pd.concat(parts, names=["region", "shop", "time"])
 
 
+@pytest.mark.slow
 def test_grid_search_and_evaluate_take_a_panel():
     from sktime.forecasting.model_evaluation import evaluate
     from sktime.forecasting.model_selection import ForecastingGridSearchCV

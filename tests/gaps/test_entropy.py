@@ -89,6 +89,7 @@ def held(regime: tuple[str, int, int, int], runs: int) -> list[bool]:
     return found
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_known_entropy_in_every_relation() -> None:
     shapes = ((2, 2, 50), (5, 3, 300), (20, 20, 300), (100, 100, 300))
     every = [(relation, *shape) for relation in RELATIONS for shape in shapes if relation != "three values each"]

@@ -273,13 +273,14 @@ def test_an_interrupt_ends_every_process(workbench: Path) -> None:
     begun = Path(f"/tmp/finlab-begun-{os.getpid()}")
     begun.unlink(missing_ok=True)
     command = [sys.executable, "-m", "finlab", "run", str(path), "-p", f"n={os.getpid()}"]
-    running = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    ctrl_c = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731 (tests may run with it ignored)
+    running = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=ctrl_c)
     until = time.monotonic() + 60
     while not begun.exists() and time.monotonic() < until:
         time.sleep(0.1)
     begun.unlink()
     os.killpg(running.pid, signal.SIGINT)
-    assert running.wait(30) == 130
+    assert running.wait(60) == 130
     time.sleep(0.2)
     assert orphans("finlab.reports.running.template") == [] and left(workbench) == ["s.ipynb"]
 

@@ -124,6 +124,7 @@ def test_an_identity_notices_what_concerns_it(small: Company, name: str) -> None
 NOT_IN_THE_LEDGER = {"items", "employees", "budget"}  # master data and plans: nothing to agree with
 
 
+@pytest.mark.slow
 def test_no_cent_of_any_document_can_change_unnoticed() -> None:
     made = company(seed=3, years=1)
     for name, table in made.tables.items():
