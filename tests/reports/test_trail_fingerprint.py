@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import time
 from datetime import date
@@ -130,6 +131,11 @@ def test_other_packages_or_another_finlab_are_another_run(root, monkeypatch, nam
     before = fingerprint(asked_of())
     monkeypatch.setattr(room, name, lambda: "other")
     assert fingerprint(asked_of()) != before
+
+
+def test_a_pipe_is_not_read_before_the_run(root):
+    os.mkfifo(root / "pipe")
+    assert fingerprint(asked_of(file=root / "pipe")) == "" == fingerprint(asked_of(file=Path("/dev/zero")))
 
 
 def test_a_file_that_a_path_names_counts_with_its_content(root):

@@ -150,8 +150,10 @@ def fingerprint(asked: Asked) -> str:
 
 
 def _named_file(path: Path) -> str:
-    """Hash the file that a parameter names, which a cell may open itself; empty if that says too little (a folder)."""
+    """Hash the file that a parameter names, which a cell may open itself; empty if that says too little."""
     try:
+        if path.exists() and not path.is_file():  # a folder, or a pipe, which can be read but once
+            return ""
         return content_sha256(path) if path.is_absolute() else ""
     except FileNotFoundError:
         return "not there"
