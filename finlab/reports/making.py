@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import FinlabError, InputError, ReportError
-from ..core.settings import HOME, Settings, settings
+from ..core.settings import HOME, Settings
 from ..core.trace import read_ledger
 from .files import companions, write_whole
 from .gallery import write_gallery

@@ -510,7 +510,12 @@ def test_a_notebook_that_reads_by_itself_runs(made):
 def test_a_notebook_that_uses_finlab_and_names_no_input_runs_and_a_pure_one_does_not(made):
     page, asked, record = made
     pure = "from finlab import report\nreport.result('x', 1)", "from finlab.core.trace import record_result"
-    for cell, ok in (("import finlab", False), ("import numpy as np", True), *((cell, True) for cell in pure)):
+    unclear = "import finlab as f", "from finlab import samples"
+    for cell, ok in (
+        *((cell, False) for cell in unclear),
+        ("import numpy as np", True),
+        *((cell, True) for cell in pure),
+    ):
         asked = asked._replace(notebook=notebook_of(cell))
         beside = record | {"fingerprint": fingerprint(asked), "reads": []}
         page.with_suffix(".json").write_text(json.dumps(beside))
