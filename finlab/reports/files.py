@@ -9,17 +9,19 @@ __all__ = ['REFUSED', 'page_stem', 'page_path', 'notebook_place', 'check_targets
 # %% ../../nbs/reports/files.ipynb #1e32c26d
 import contextlib
 import errno
+import functools
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..core.checks import check_path
-from ..core.errors import InputError, ReportError
+from ..core.errors import InputError, ReportError, cut
 from .running.ends import NOT_WRITTEN
 from .parameters import Parameter, plain
 
@@ -79,7 +81,10 @@ def _check_record(page: Path, beside: Path, place: str) -> None:
 
 # %% ../../nbs/reports/files.ipynb #companionsfn
 def companions(page: Path, files: Mapping[str, Any], sources: Iterable[str]) -> dict[Path, Any]:
-    """Say where the `files` of a report go beside its page; ReportError if one would replace what no run made."""
+    """Say where the `files` of a report go beside its page.
+
+    ReportError if one would replace what no run made, or cannot have its name.
+    """
     try:
         known = json.loads(page.with_suffix(".json").read_text(encoding="utf-8")).get("files", [])
     except (OSError, ValueError, AttributeError):
@@ -88,13 +93,25 @@ def companions(page: Path, files: Mapping[str, Any], sources: Iterable[str]) -> 
     found: dict[Path, Any] = {}
     for name, content in files.items():
         path = page.with_name(f"{page.stem}.{name}")
-        if (path.exists() and path.name not in known) or os.path.realpath(path) in read:
+        if (_is_there(path) and path.name not in known) or os.path.realpath(path) in read:
             told = "is there already and was not made by this report"
             raise ReportError(
                 f"{path} {told}; move it away, or choose another page with output", exit_code=NOT_WRITTEN
             )
         found[path] = content
     return found
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether something has this path already; ReportError if nothing can have it."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as problem:
+        told = f"the file {cut(path.name)} that the report left cannot lie beside the page: {problem.strerror}"
+        raise ReportError(f"{told}; expected a shorter name, or another one", exit_code=NOT_WRITTEN) from None
+    return True
 
 # %% ../../nbs/reports/files.ipynb #f8e67a94
 def keep_frame(frame: Any, folder: Path, made: list[Path] | None = None) -> str:
@@ -176,10 +193,24 @@ def _write_aside(path: Path, content: bytes | Path) -> Path:
         raise
     return Path(name)
 
+# %% ../../nbs/reports/files.ipynb #b6e3d915
+_MASK = threading.Lock()
+
 
 def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
+    """Read which rights new files do not get."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text(errors="replace").splitlines()
+        return int(next(line for line in lines if line.startswith("Umask:")).split()[1], 8)
+    return _umask_once()
+
+
+@functools.cache
+def _umask_once() -> int:
+    """Read it where no file of the system tells it: set and set back, by one thread and once."""
+    with _MASK:
+        mask = os.umask(0o022)
+        os.umask(mask)
     return mask
 
 # %% ../../nbs/reports/files.ipynb #743bd8a4

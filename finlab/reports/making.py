@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import FinlabError, InputError, ReportError
-from ..core.settings import HOME, Settings
+from ..core.settings import HOME, Settings, settings
 from ..core.trace import read_ledger
 from .files import companions, write_whole
 from .gallery import write_gallery
@@ -290,7 +290,7 @@ def _execute(shared: Shared, notebook: Any, plan: Plan, marks: Marks) -> Outcome
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
-    return run_in_kernel(nbformat.from_dict(notebook), plan, marks)
+    return run_in_kernel(nbformat.from_dict(notebook), plan, marks, shared.stopped)
 
 
 def _without_secret_names(files: dict[str, Path], job: Job) -> dict[str, Path]:

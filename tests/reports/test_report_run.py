@@ -311,6 +311,21 @@ def test_a_folder_in_the_place_of_the_record(workbench: Path) -> None:
     assert (workbench / "a.html").read_text() == "old" and left(workbench) == ["a.html", "s.ipynb"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the mask")
+def test_the_rights_of_new_files_are_read_and_not_tried_out(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(mask: int) -> int:
+        raise AssertionError("every other thread would make its files with this mask")
+
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as changed:
+            changed.setattr("finlab.reports.files.os.umask", refuse)
+            write_whole({workbench / "a.html": b"page"})
+    finally:
+        os.umask(before)
+    assert (workbench / "a.html").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_second_file_that_cannot_be_renamed_is_told(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rename = os.replace
 

@@ -1,17 +1,22 @@
 """The template process and its forks: nothing has been run in it, nothing leaks, nothing hangs, no end is missed."""
 
 import os
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from finlab.reports.running.ends import KILLED, Outcome
 from finlab.reports.running.engine import imports_of, needs_kernel, new_seed, paint_in_fork, run_in_fork, template_env
 from finlab.reports.running.forks import Impure, Template
-from finlab.reports.running.memory import members
+from finlab.reports.running.kernel import run_in_kernel
+from finlab.reports.running.memory import SEARCH_SECONDS, Memory, members
 from finlab.reports.running.watch import Limits, Plan, Silent
 from finlab.reports.running.workplace import environment, workplace
 
@@ -190,6 +195,63 @@ def test_memory_of_what_a_report_starts_counts(template: Template) -> None:
     fill = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {code!r}])"
     told = go(template, fill, limits=Limits(30.0, None, 1_500_000_000))
     assert told.failure is not None and told.failure.kind == "memory"
+
+
+def test_memory_of_what_has_left_the_session_counts(tmp_path: Path) -> None:
+    """One process sleeps, another one of another session takes memory and carries the mark."""
+    fill = "import time; x = b'x' * (3 * 10**8); print('full', flush=True); time.sleep(60)"
+    env = {**os.environ, "TMPDIR": f"{tmp_path}/tmp"}
+    idle = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    full = subprocess.Popen(
+        [sys.executable, "-c", fill], env=env, start_new_session=True, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert full.stdout is not None and full.stdout.readline() == "full\n"
+        marked, unmarked = Memory(idle.pid, 200_000_000, str(tmp_path)), Memory(idle.pid, 200_000_000)
+        time.sleep(SEARCH_SECONDS + 0.1)
+        assert marked.beyond() > 300_000_000 and marked.peak > 300_000_000
+        assert unmarked.beyond() == 0
+    finally:
+        for process in (idle, full):
+            process.kill()
+            process.communicate()
+
+
+def in_kernel(source: str, limits: Limits, stopped: threading.Event | None = None) -> Outcome:
+    cells = [nbformat.v4.new_code_cell(source), nbformat.v4.new_code_cell("print('never')")]
+    with workplace(Path.cwd(), linked=False) as place:
+        plan = Plan(place, environment(place, {}, Path.cwd()), place.work, limits, 1)
+        return run_in_kernel(nbformat.v4.new_notebook(cells=cells), plan, Silent(), stopped)
+
+
+def test_memory_of_what_has_left_a_kernel_counts(tmp_path: Path) -> None:
+    code = "import time; x = b'x' * (9 * 10**8); time.sleep(60)"
+    fill = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {code!r}], start_new_session=True)"
+    begun = time.monotonic()
+    told = in_kernel(fill, Limits(50.0, None, 700_000_000))
+    assert told.failure is not None and told.failure.kind == "memory" and time.monotonic() - begun < 40
+
+
+def test_a_kernel_ends_when_the_runner_is_closed(tmp_path: Path) -> None:
+    pid, stopped, begun = tmp_path / "pid", threading.Event(), time.monotonic()
+
+    def stop() -> None:
+        while not pid.exists() and time.monotonic() - begun < 60:
+            time.sleep(0.05)
+        stopped.set()
+
+    source = (
+        "import subprocess, time\n"
+        f"p = subprocess.Popen(['sleep', '300'], start_new_session=True); open({str(pid)!r}, 'w').write(str(p.pid))\n"
+        "time.sleep(300)"
+    )
+    threading.Thread(target=stop).start()
+    told = in_kernel(source, Limits(200.0), stopped)
+    assert told.failure is not None and told.failure.name == "Stopped" and told.failure.code == KILLED
+    assert told.failure.cell == 0 and "runner was closed" in told.failure.message
+    assert time.monotonic() - begun < 90
+    left = Path(f"/proc/{pid.read_text()}/stat")
+    assert not left.exists() or left.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_nothing_stays_running(template: Template) -> None:

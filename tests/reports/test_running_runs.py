@@ -16,6 +16,8 @@ from finlab.cli import main
 from finlab.core.errors import InputError, ReportError
 from finlab.reports.page import Secret
 from finlab.reports.run import ReportSpec, Runner, _prepare_all, run_report, run_reports
+from finlab.reports.running.workplace import OWN_NAMES, workplace, written
+from finlab.reports.trail.crate import crate_name
 
 
 def notebook(path: Path, *sources: str, parameters: str = "n: int = 3  # how many") -> Path:
@@ -125,6 +127,110 @@ def test_files_in_new_folders_come_out_beside_the_page(workbench: Path) -> None:
     record = json.loads(made.path.with_suffix(".json").read_text())
     assert record["files"] == ["s.big.bin", "s.out.2026.a.csv"] and "s.out.2026.a.csv" in made.path.read_text()
     assert not (workbench / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("open('html', 'w').write('I am the page now')", "the file html, which would lie beside .* ending .html"),
+        ("open('JSON', 'w').write('{}')", "the file JSON, which"),
+        ("open('failed.html', 'w').write('x')", "the file failed.html, which"),
+        ("import os; os.mkdir('failed'); open('failed/json', 'w').write('x')", "the file failed/json, which"),
+        ("open('pdf', 'w').write('x')", "the file pdf, which"),
+        ("open('ipynb', 'w').write('x')", "the file ipynb, which"),
+        ("open('failed-ro-crate-metadata.json', 'w').write('x')", "the file failed-ro-crate-metadata.json, which"),
+        ("import os; os.mkdir('a'); [open(x, 'w').close() for x in ('a/b.txt', 'a.b.txt')]", "files .*a/b.txt"),
+        ("[open(x, 'w').close() for x in ('one.txt', 'ONE.txt')]", "files ONE.txt and one.txt, which"),
+        ("from finlab import report; [open(x, 'w').close() for x in ('l.csv', report.beside('l.csv'))]", "files l.csv"),
+        (
+            "open(253 * 'x', 'w').close()",
+            "xxx.* cannot lie beside the page: File name too long",
+        ),
+    ],
+)
+def test_a_file_that_would_take_another_place_is_refused(workbench: Path, source: str, told: str) -> None:
+    path = workbench / "small.ipynb"
+    run_report(notebook(path, RESULT))
+    page = workbench / "reports" / "small.html"
+    good, before = page.read_bytes(), left(workbench)
+    notebook(path, source)
+    with pytest.raises(ReportError, match=f"{told}.*expected") as caught:
+        run_report(path, output=page, pdf=False, notebook=True)
+    assert caught.value.exit_code == 6
+    assert page.read_bytes() == good and left(workbench) == before
+
+
+def test_the_names_of_finlabs_own_files_are_known() -> None:
+    page = Path("small.html")
+    own = [*page_names(page), *page_names(page.with_name("small.failed.html"))]
+    assert {name.removeprefix("small.") for name in own if name.startswith("small.")} <= OWN_NAMES
+
+
+def page_names(page: Path) -> list[str]:
+    return [page.name, page.with_suffix(".json").name, crate_name(page)]
+
+
+@pytest.mark.parametrize("name", ["getcwd", "dirname"])
+def test_a_report_that_removes_its_folder_has_no_files(workbench: Path, name: str) -> None:
+    where = {"getcwd": "os.getcwd()", "dirname": "os.path.dirname(os.getcwd())"}[name]
+    path = notebook(workbench / "s.ipynb", f"{RESULT}\nimport os, shutil; shutil.rmtree({where}, ignore_errors=True)")
+    made = run_report(path)
+    assert made.json_path is not None and json.loads(made.json_path.read_text())["files"] == []
+
+
+def test_files_that_cannot_be_listed_are_told(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with workplace(workbench) as place:
+        monkeypatch.setattr(Path, "iterdir", refuse)
+        with pytest.raises(ReportError, match=r"cannot be listed: Permission denied .*expected folders") as caught:
+            written(place)
+    assert caught.value.exit_code == 6
+
+
+@pytest.mark.parametrize("what", ["mkdir", "symlink_to"])
+def test_no_room_for_the_folders_of_a_run_is_told(workbench: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    (workbench / "seen.txt").write_text("seen")
+    monkeypatch.setattr(Path, what, refuse)
+    monkeypatch.setattr("tempfile.tempdir", str(workbench))
+    with pytest.raises(ReportError, match="cannot be made: No space left on device; expected") as caught:
+        workplace(workbench).__enter__()
+    assert caught.value.exit_code == 6 and left(workbench) == ["seen.txt"] and len(list(workbench.iterdir())) == 1
+    monkeypatch.setattr("tempfile.tempdir", str(workbench / "gone"))
+    with pytest.raises(ReportError, match="cannot be made: No such file"):
+        workplace(workbench).__enter__()
+
+
+def test_a_folder_that_cannot_be_removed_spoils_nothing(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    for problem in (OSError(5, "Input/output error"), RecursionError("too deep")):
+
+        def refuse(*_: Any, problem: Exception = problem, **__: Any) -> None:
+            raise problem
+
+        with monkeypatch.context() as changed:
+            changed.setattr("tempfile.TemporaryDirectory.cleanup", refuse)
+            with workplace(workbench) as place:
+                pass
+        shutil.rmtree(place.folder, ignore_errors=True)
+
+
+def test_a_project_folder_that_is_relative_is_seen_all_the_same(
+    workbench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workbench / "home").mkdir()
+    (workbench / "home" / "sales.csv").write_text("month,sales\n")
+    monkeypatch.setenv("FINLAB_HOME", "home")
+    source = "import os\nprint(open('sales.csv').read(), os.environ['FINLAB_HOME'])"
+    made = run_report(notebook(workbench / "s.ipynb", source), output=workbench / "page.html")
+    assert made.path is not None
+    page = made.path.read_text()
+    assert "month,sales" in page and str(workbench / "home") in page
 
 
 def test_more_files_than_anybody_would_look_at_are_refused(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,3 +524,11 @@ def test_a_caller_with_many_open_files_can_run_reports(workbench: Path) -> None:
         for file in files:
             file.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_memory_of_a_process_in_a_session_of_its_own_counts(workbench: Path) -> None:
+    program = "import time; held = bytearray(600_000_000); time.sleep(30)"
+    cell = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {program!r}], start_new_session=True)"
+    with pytest.raises(ReportError, match="of memory, more than the 0.5 GB") as caught:
+        run_report(notebook(workbench / "s.ipynb", cell), memory=0.5)
+    assert caught.value.exit_code == 5

@@ -13,12 +13,13 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from ..languages import language_of
 from .ends import Failure, Outcome, Used, died, raised
-from .memory import Memory
-from .watch import Keeper, Plan, may_raise, runs, too_much
+from .memory import Memory, marked
+from .watch import Keeper, Plan, end_all, may_raise, runs, too_much
 from ..text import terminal_text
 
 # %% ../../../nbs/reports/running/kernel.ipynb #21a0e5ef
@@ -83,8 +84,11 @@ START_SECONDS = 120  # for a kernel to answer; a cold disk under load needs tens
 YEAR = 365 * 86_400.0  # seconds; no limit at all
 
 
-def run_in_kernel(notebook: Any, plan: Plan, keeper: Keeper) -> Outcome:
-    """Run all cells of `notebook` (a notebook of nbformat, changed in place) in a kernel of its own."""
+def run_in_kernel(notebook: Any, plan: Plan, keeper: Keeper, stopped: threading.Event | None = None) -> Outcome:
+    """Run all cells of `notebook` (a notebook of nbformat, changed in place) in a kernel of its own.
+
+    The kernel is ended when `stopped` is set.
+    """
     from papermill.engines import NotebookExecutionManager
 
     language = language_of(notebook)
@@ -93,17 +97,17 @@ def run_in_kernel(notebook: Any, plan: Plan, keeper: Keeper) -> Outcome:
     book = NotebookExecutionManager(notebook, progress_bar=False, autosave_cell_every=0)
     problem: BaseException | None = None
     book.notebook_start()
-    with _memory_watched(manager, plan) as memory:
+    with _watched(manager, plan, stopped) as seen:
         try:
             _client(book, plan, manager, keeper, done).execute(cwd=str(plan.cwd))
         except Exception as error:  # a dead kernel, a timeout, a kernel that never answered: judged below
             problem = error
         finally:
             book.notebook_complete()
-    failure = _failure(notebook, problem, done, manager.ended, plan, memory)
+    failure = _failure(notebook, problem, done, manager.ended, plan, seen)
     if failure is not None:
         _mark(notebook, failure)
-    return Outcome(notebook, failure, Used(None, memory.peak if memory else None))
+    return Outcome(notebook, failure, Used(None, seen.peak or None))
 
 
 def _client(book: Any, plan: Plan, manager: Any, keeper: Keeper, done: set[int]) -> Any:
@@ -137,43 +141,48 @@ def _client(book: Any, plan: Plan, manager: Any, keeper: Keeper, done: set[int])
     )
 
 # %% ../../../nbs/reports/running/kernel.ipynb #aef103e6
-LOOK_SECONDS = 0.2  # between two looks at the memory
-
-
-@contextlib.contextmanager
-def _memory_watched(manager: Any, plan: Plan) -> Any:
-    """Look at the memory of the kernel until the block ends, and end the kernel if it takes too much."""
-    found: list[Memory] = []
-    over = threading.Event()
-    memory = _Seen()
-
-    def look() -> None:
-        while not over.wait(LOOK_SECONDS):
-            if not found and manager.started:
-                found.append(Memory(manager.started[0], plan.limits.memory_bytes))
-            if found and not memory.beyond:
-                memory.beyond = found[0].beyond()
-                memory.peak = found[0].peak
-                if memory.beyond:
-                    with contextlib.suppress(OSError):
-                        os.killpg(manager.started[0], signal.SIGKILL)
-
-    watcher = threading.Thread(target=look, name="finlab-memory", daemon=True)
-    watcher.start()
-    try:
-        yield memory
-    finally:
-        over.set()
-        watcher.join()
+LOOK_SECONDS = 0.2  # between two looks at a kernel
 
 
 class _Seen:
-    """What was seen of the memory: the most so far, and how much it was when it was too much."""
+    """What was seen of a kernel: its most memory so far, how much was too much, and whether the run was to end."""
 
     peak = 0
     beyond = 0
+    stopped = False
+
+    def look(self, memory: Memory, stopped: threading.Event | None) -> bool:
+        """Look once; True if the kernel must be ended."""
+        self.beyond, self.stopped = memory.beyond(), stopped is not None and stopped.is_set()
+        self.peak = memory.peak
+        return self.stopped or self.beyond > 0
 
 
+@contextlib.contextmanager
+def _watched(manager: Any, plan: Plan, stopped: threading.Event | None) -> Iterator[_Seen]:
+    """Look at the kernel until the block ends, and end it if it must be; what it has started ends with the block."""
+    seen, over, mark = _Seen(), threading.Event(), str(plan.place.folder)
+
+    def look() -> None:
+        memory = None
+        while not over.wait(LOOK_SECONDS):
+            if manager.started:
+                memory = memory or Memory(manager.started[0], plan.limits.memory_bytes, mark)
+                if seen.look(memory, stopped):
+                    with contextlib.suppress(OSError):
+                        os.killpg(manager.started[0], signal.SIGKILL)
+                    return
+
+    watcher = threading.Thread(target=look, name="finlab-kernel", daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+        end_all(marked(mark))
+
+# %% ../../../nbs/reports/running/kernel.ipynb #7c90e4a3
 def _prepare(notebook: Any) -> None:
     """Give the notebook the metadata that papermill's engine expects."""
     from nbformat import NotebookNode
@@ -186,7 +195,7 @@ def _prepare(notebook: Any) -> None:
 
 # %% ../../../nbs/reports/running/kernel.ipynb #41bd09d8
 def _failure(
-    notebook: Any, problem: BaseException | None, done: set[int], ended: list[int], plan: Plan, memory: _Seen
+    notebook: Any, problem: BaseException | None, done: set[int], ended: list[int], plan: Plan, seen: _Seen
 ) -> Failure | None:
     for index, cell in enumerate(notebook.cells):
         for output in [] if may_raise(cell) else cell.get("outputs", []):
@@ -196,13 +205,21 @@ def _failure(
     if problem is None and index is None:
         return None
     kind = type(problem).__name__
-    if kind == "CellTimeoutError":
-        return Failure(index, "Timeout", _too_long(plan), "timeout")
-    if memory.beyond:
-        return Failure(index, "OutOfMemory", too_much(memory.beyond, plan.limits.memory_bytes), "memory")
+    if (limit := _ended_by_us(kind, plan, seen)) is not None:
+        return limit._replace(cell=index)
     if ended or kind == "DeadKernelError" or problem is None:
         return died(ended[-1] if ended else None)._replace(cell=index)
     return Failure(index if done else None, kind, str(problem), "error" if done else "start")
+
+
+def _ended_by_us(kind: str, plan: Plan, seen: _Seen) -> Failure | None:
+    if kind == "CellTimeoutError":
+        return Failure(None, "Timeout", _too_long(plan), "timeout")
+    if seen.stopped:
+        return Failure(None, "Stopped", "the runner was closed before the report was done", "killed")
+    if seen.beyond:
+        return Failure(None, "OutOfMemory", too_much(seen.beyond, plan.limits.memory_bytes), "memory")
+    return None
 
 
 def _too_long(plan: Plan) -> str:

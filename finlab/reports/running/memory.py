@@ -16,10 +16,10 @@ SESSION = 3  # the place of the session's number in /proc/PID/stat, counted afte
 
 
 class Memory:
-    """The memory of the processes of one session, looked at now and then."""
+    """The memory of the processes of one session, and of those that carry a mark, looked at now and then."""
 
-    def __init__(self, session: int, limit: int | None) -> None:
-        self.session, self.limit = session, limit
+    def __init__(self, session: int, limit: int | None, mark: str = "") -> None:
+        self.session, self.limit, self.mark = session, limit, mark
         self.last = self.peak = 0
         self._members, self._searched, self._looked = [session], time.monotonic(), 0.0
 
@@ -30,7 +30,8 @@ class Memory:
             return 0
         self._looked = now
         if now - self._searched > SEARCH_SECONDS:
-            self._members, self._searched = members(self.session), now
+            gone_away = marked(self.mark) if self.mark else []  # those among them that have a session of their own
+            self._members, self._searched = sorted({*members(self.session), *gone_away}), now
         self.last = sum(map(resident, self._members))
         self.peak = max(self.peak, self.last)
         if self.limit is None or self.last <= self.limit:

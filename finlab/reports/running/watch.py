@@ -92,7 +92,7 @@ class Watch:
         self.child, self.notebook, self.limits, self.keeper, self.stack = child, notebook, limits, keeper, stack
         self.cells = notebook["cells"]
         self.outputs = Outputs(self.cells)
-        self.memory = Memory(child.pid, limits.memory_bytes)
+        self.memory = Memory(child.pid, limits.memory_bytes, str(stack.parent))
         self.current: int | None = None  # the cell that runs
         self.passed = 0  # cells before this place are done
         self.unfinished = {i for i, cell in enumerate(self.cells) if runs(cell)}
