@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import FinlabError, InputError, ReportError
-from ..core.settings import HOME, Settings, settings
+from ..core.settings import HOME, Settings
 from ..core.trace import read_ledger
 from .files import companions, write_whole
 from .gallery import write_gallery
@@ -43,7 +43,7 @@ from .running.forks import Impure, Template
 from .running.marks import Marks
 from .running.watch import Plan
 from .running.workplace import Workplace, environment, workplace, written
-from .secrets import masked, secret_variables
+from .secrets import masked, secret_variables, without_passwords
 from .trail.crate import crate_as_json, crate_name
 from .trail.fingerprint import Asked, Skip, code_sha256, fingerprint, may_skip
 
@@ -347,7 +347,7 @@ def _more_forms(job: Job, ran: Ran, page: bytes) -> dict[str, bytes]:
     """Make the other forms of a page that were asked for: the executed notebook, and the page on paper."""
     found = {}
     if job.spec.notebook:
-        whole = json.dumps(ran.outcome.notebook, ensure_ascii=False, indent=1, sort_keys=True)
+        whole = json.dumps(without_passwords(ran.outcome.notebook), ensure_ascii=False, indent=1, sort_keys=True)
         found["ipynb"] = (whole + "\n").encode("utf-8", "replace")
     if job.spec.pdf:
         from finlab.reports.pdf import page_as_pdf

@@ -9,11 +9,13 @@ import pickle
 import re
 import subprocess
 import sys
+import time
 import urllib.parse
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -30,6 +32,7 @@ from finlab.reports.secrets import (
     secret,
     secret_variables,
     secrets_in,
+    without_passwords,
 )
 
 TOKEN = "s3cr3t/with+signs"
@@ -203,6 +206,85 @@ def test_no_secret_survives_in_any_json(tree: Any, secrets: list[str]) -> None:
 def test_without_a_secret_nothing_is_copied(tree: Any) -> None:
     assert masked(tree, []) is tree
     assert masked(tree, ["a-secret-that-stands-nowhere"]) is tree
+
+
+LONG = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlIG9mIGl0cw"
+
+
+@pytest.mark.parametrize("end", ["...", "…", "&hellip;", "&#8230;", "&#x2026;", "\\u2026", "...."])
+@pytest.mark.parametrize("kept", [12, 20, 22, 46, len(LONG) - 1])
+def test_a_secret_that_is_cut_short_never_survives(end: str, kept: int) -> None:
+    assert masked(f"0  {LONG[:kept]}{end}\n1  x{end}", [LONG]) == f"0  ***{end}\n1  x{end}"
+
+
+def test_a_secret_in_a_narrow_table_never_survives() -> None:
+    frame = pd.DataFrame({"key": [LONG, "a" * 60]})
+    for shown in (repr(frame), frame._repr_html_()):
+        assert LONG[:46] in shown
+        clean = masked(shown, [LONG])
+        assert LONG[:6] not in clean and clean == shown.replace(LONG[:46], "***")
+
+
+def test_a_beginning_that_is_not_one_of_a_secret_stays() -> None:
+    for text in (f"{LONG[:11]}...", f"{LONG[:30]} ...", f"{LONG[:20]}x...", f"{LONG[1:40]}...", LONG[:30], "short..."):
+        assert masked(text, [LONG, "short-secret"]) is text
+
+
+@given(
+    text=st.text(characters, min_size=16, max_size=40), kept=st.integers(12, 15), before=st.text("ab.…*", max_size=5)
+)
+def test_any_beginning_of_any_secret(text: str, kept: int, before: str) -> None:
+    assume(text.isprintable() and text[:kept].strip("*.…") != "")
+    assert text[:kept] not in masked(f"{before}{text[:kept]}...", [text]).removesuffix("...")
+
+
+@pytest.mark.parametrize("place", [1, 6, 11])
+def test_a_colour_within_a_secret_does_not_hide_it(place: int) -> None:
+    other = "\x1b[1;32mgreen\x1b[0m"
+    text = f"{other} {TOKEN[:place]}\x1b[31m{TOKEN[place:]}\x1b[0m"
+    assert masked(text, [TOKEN]) == "green ***"
+    assert masked(f"{LONG[:place]}\x1b[31m{LONG[place:30]}\x1b[0m...", [LONG]) == "***..."
+    assert masked(f"{other} {TOKEN}", [TOKEN]) == f"{other} ***"
+    assert masked(other, [TOKEN]) is other
+    assert masked("abcd\x1b[mefgh", ["abcd", "abcdefgh"]) == "***"
+
+
+def test_big_texts_are_masked_quickly() -> None:
+    texts = [
+        f"{LONG[:30]} " * 50_000,
+        "..." * 500_000 + LONG[:20],
+        "\x1b[31mred\x1b[0m " * 100_000,
+        f"{LONG[:20]}... " * 50_000,
+    ]
+    before = time.perf_counter()
+    clean = masked([*texts, "x" * 10_000_000], [LONG, TOKEN])
+    assert time.perf_counter() - before < 10.0
+    assert clean[3] == "***... " * 50_000 and clean[2] is texts[2]
+
+
+def test_passwords_of_addresses_leave_a_notebook() -> None:
+    address = "postgresql://u:hunter22@h/db"
+    output = nbformat.v4.new_output("stream", name="stdout", text=f"reads {address}\n")
+    shown = nbformat.v4.new_output(
+        "execute_result", data={"text/html": f"<p>{address}</p>", "image/png": "iVBORw0KGgo="}
+    )
+    cell = nbformat.v4.new_code_cell(f"source = '{address}'", outputs=[output, shown])
+    about = {"papermill": {"parameters": {"source": address, "page": "https://h/a?token=hunter22&b=1"}}}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata=about)
+    clean = without_passwords(notebook)
+    nbformat.validate(clean)
+    assert "hunter22" in json.dumps(notebook) and "hunter22" not in json.dumps(clean)
+    assert clean.cells[0].source == "source = 'postgresql://u:***@h/db'" and type(clean) is type(notebook)
+    assert clean.metadata.papermill.parameters.page == "https://h/a?token=***&b=1"
+    assert without_passwords(clean) == clean
+
+
+def test_passwords_leave_a_big_notebook_quickly() -> None:
+    texts = ["x" * 10_000_000, "https://a/b?c and more; " * 100_000, "://" + "a:" * 500_000, "http://a:b@" * 100_000]
+    before = time.perf_counter()
+    clean = without_passwords({"cells": texts})
+    assert time.perf_counter() - before < 10.0
+    assert clean["cells"][0] is texts[0]
 
 
 def test_two_secrets_of_which_one_holds_the_other() -> None:

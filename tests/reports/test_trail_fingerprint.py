@@ -17,6 +17,7 @@ from finlab.core.settings import settings
 from finlab.data.store import Store
 from finlab.reports.jobs import templates
 from finlab.reports.parameters import Expression, Kind, Parameter, check, read_notebook, read_parameters
+from finlab.reports.provenance import git_state
 from finlab.reports.trail.fingerprint import (
     Asked,
     code_sha256,
@@ -194,6 +195,21 @@ def test_a_commit_that_touches_no_code_changes_nothing(root):
     (root / "own.py").write_text("RATE = 1\n")
     git(root, "commit", "-qam", "three")
     assert code_sha256(root) != before
+
+
+def test_inside_a_hook_of_git_the_folder_counts_and_not_the_repository_of_the_hook(root, tmp_path, monkeypatch):
+    for folder in (root, tmp_path / "other"):
+        folder.mkdir(exist_ok=True)
+        git(folder, "init", "-q")
+        (folder / "own.py").write_text(f"# {folder.name}\n")
+        git(folder, "add", ".")
+        git(folder, "commit", "-qm", "one")
+    before, state = code_sha256(root), git_state(root)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "other"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "other" / ".git" / "index"))
+    assert code_sha256(root) == before
+    assert git_state(root) == state and state is not None and not state["dirty"]
 
 
 def test_two_versions_of_an_uncommitted_file_are_told_apart(root):
@@ -553,6 +569,29 @@ def hint(*sources):
         "from datetime import datetime\ndatetime.now()",
         "import time\ntime.time()",
         "import pandas as pd\npd.Timestamp.today()",
+        "import pandas as pd\npd.concat(map(pd.read_csv, ['a.csv']))",
+        "import pandas as pd\nread = pd.read_csv\nread('a.csv')",
+        "import pandas as pd\npd.ExcelFile",
+        "from pandas import read_csv as rc\nrc('a.csv')",
+        "from pandas import read_csv as rc",
+        "from pandas import *\nmap(read_csv, ['a.csv'])",
+        "from numpy import load as taken\ntaken('a.npy')",
+        "from numpy import load as taken\nmap(taken, ['a.npy'])",
+        "import pyarrow.dataset\npyarrow.dataset.dataset('a.csv', format='csv')",
+        "from pyarrow.dataset import dataset as d\nd('a.csv')",
+        "import polars as pl\nfor scan in [pl.scan_csv]:\n    scan('a.csv')",
+        "list(map(open, ['a.txt']))",
+        "from pathlib import Path\nglob = Path.rglob\nglob(Path('.'), '*.csv')",
+        "from os import environ\nenviron['HOME']",
+        "from os import environ as variables\nvariables['HOME']",
+        "from finlab.data.sources import read_source as read\nread('a.csv')",
+        "from finlab.data.sources import read_source\nmap(read_source, ['a.csv'])",
+        "import pandas as pd\npd.Timestamp('now')",
+        "import pandas as pd\npd.to_datetime(['today'])",
+        "import pandas as pd\npd.date_range('2026-01-01', end='today')",
+        "import numpy as np\nnp.datetime64('today', 'D')",
+        "import numpy as np\nnp.datetime64('NOW')",
+        "from time import time as t\nt()",
         "!ls",
         "%run other.ipynb",
         "%%bash\nls",
@@ -573,6 +612,18 @@ def test_what_may_read_past_the_ledger_is_noticed(source):
         "from finlab.data.store import Store\nStore().load('a.csv', 'a')",
         "from finlab.data.store import Store\nStore().table('a')",
         "import numpy as np\nnp.random.default_rng(1).normal()",
+        "import pandas as pd\ndf = pd.DataFrame({'open': [1], 'load': [2], 'time': [3]})\ndf.open + df.load + df.time",
+        "open, high = 1, 2\nhigh - open",
+        "def rise(open, close):\n    return close - open",
+        "open_price, read_share, run_rate = 1, 2, 3\nopen_price * read_share * run_rate",
+        "def read_share(x):\n    return x / 2\nlist(map(read_share, [1]))",
+        "import time\ntime.sleep(0)\ninput = request = 1\ninput + request",
+        "import pandas as pd\npd.to_datetime(pd.DataFrame({'today': ['2026-01-01']})['today'])",
+        "import pandas as pd\npd.Timestamp('2026-01-01'), pd.Series(['today', 'now'])",
+        "from finlab.forecast.series import read_series\nlist(map(read_series, ['a.csv']))",
+        "from finlab.forecast.series import read_series as rs\nrs('a.csv')",
+        "from finlab.reports.gap_sources import read_table as table\ntable('a.csv', 'a')",
+        "from finlab.reports import gap_sources\ngap_sources.read_table",
         "# read_csv is only named here",
         "'open(1)'",
         "",

@@ -78,6 +78,18 @@ def test_pure_computation_is_left_as_it_is_and_hidden_reading_is_not(report, wor
 @pytest.mark.parametrize(
     "cell",
     [
+        "import pandas as pd\npd.concat(map(pd.read_csv, [source])).sum()",
+        "import pyarrow.dataset\npyarrow.dataset.dataset(source, format='csv').count_rows()",
+    ],
+)
+def test_reading_that_is_handed_on_is_seen(report, workbench: Path, cell: str) -> None:
+    write_notebook(workbench / "small.ipynb", cell)
+    assert (report(), report()) == ("complete", "complete")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
         "from finlab import report\nreport.result('twice', 2 * times)",
         "import finlab\nfinlab.report.result('twice', 2 * times)",
         "from finlab.reports.secrets import Secret\ntimes",

@@ -59,6 +59,18 @@ def test_an_unchanged_report_is_the_same_and_nothing_is_touched(made: Path) -> N
     assert found.summary().empty and found.as_dict()["same"] is True
 
 
+def test_a_notebook_without_a_cell_of_parameters_is_verified(workbench: Path) -> None:
+    cell = "from finlab.core.trace import record_result\nrecord_result('total', 3)"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)]), workbench / "plain.ipynb")
+    page = run_report("plain.ipynb", output="plain.html").path
+    assert page is not None and verify(page).same
+    with pytest.raises(SystemExit) as caught:
+        main(["verify", str(page)])
+    assert caught.value.code == 0
+    with pytest.raises(InputError, match="no cell tagged `parameters`"):
+        verify(page, {"times": 1})
+
+
 def test_a_changed_file_is_found_with_the_place_and_the_amount(made: Path) -> None:
     before = everything(made.parent)
     made.with_name("sales.csv").write_text("x\n1\n2.5\n")

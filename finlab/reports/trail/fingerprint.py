@@ -25,7 +25,7 @@ import finlab
 from ...core.errors import FinlabError, InputError
 from ...core.settings import Settings
 from ..parameters import Expression, Parameter, plain, tags_of
-from ..provenance import GIT_SECONDS, environment_sha256, freshness
+from ..provenance import GIT_SECONDS, environment_sha256, freshness, git_environment
 from .records import read_record, reads_of
 from .unseen import unseen_reads
 
@@ -57,7 +57,10 @@ def code_sha256(root: Path) -> str | None:
 def _git(root: Path, *words: str) -> str | None:
     try:
         asked = ["git", "-C", str(root), "--no-optional-locks", *words]
-        return subprocess.run(asked, capture_output=True, text=True, timeout=GIT_SECONDS, check=True).stdout
+        done = subprocess.run(
+            asked, capture_output=True, text=True, timeout=GIT_SECONDS, check=True, env=git_environment()
+        )
+        return done.stdout
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
 

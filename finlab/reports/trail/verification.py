@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ...core.checks import did_you_mean, listed
 from ...core.errors import InputError, ReportError
 from ...core.settings import settings
-from ..parameters import Parameter, read_parameters
-from ..jobs import templates
+from ..parameters import Parameter, read_notebook
+from ..jobs import ReportSpec, parameters_of, templates
 from ..run import run_report
 from .differences import Differences, compare_records
 from .records import given_parameters, named_results, read_record
@@ -123,7 +123,8 @@ def verify(
         raise InputError(f"{path.stem} has no named results; expected some, or nothing can be compared")
     compare_records(record, record, rtol, atol)  # a wrong tolerance is said before minutes of work
     notebook = notebook_of(record)
-    wanted = parameters_again(record, read_parameters(notebook), parameters or {})
+    asked = ReportSpec(notebook, given_parameters(record) | dict(parameters or {}))
+    wanted = parameters_again(record, parameters_of(notebook, read_notebook(notebook), asked), parameters or {})
     again, seconds = _run_again(notebook, wanted, record.get("seed"), timeout)
     return Verification(path, notebook, compare_records(record, again, rtol, atol), seconds)
 
