@@ -529,6 +529,6 @@ def test_a_caller_with_many_open_files_can_run_reports(workbench: Path) -> None:
 def test_memory_of_a_process_in_a_session_of_its_own_counts(workbench: Path) -> None:
     program = "import time; held = bytearray(600_000_000); time.sleep(30)"
     cell = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {program!r}], start_new_session=True)"
-    with pytest.raises(ReportError, match="of memory, more than the 0.5 GB") as caught:
+    with pytest.raises(ReportError, match=r"of memory, more than the 0\.5 GB") as caught:
         run_report(notebook(workbench / "s.ipynb", cell), memory=0.5)
     assert caught.value.exit_code == 5
