@@ -205,7 +205,7 @@ def _mark_of(shared: Shared, job: Job) -> str:
     """Compute the fingerprint of a job; empty if something about it is not known."""
     return fingerprint(_asked(shared, job))
 
-
+# %% ../../nbs/reports/making.ipynb #e2d48a06
 def _tried(shared: Shared, job: Job, mark: str, attempt: int, shown: bool) -> ReportResult:
     """Run a job once; what cannot be kept because of what its cells did, or of the disk, is a failure like others."""
     try:

@@ -139,7 +139,7 @@ def _check_reference(default: Any) -> None:
     """Refuse a secret that stands in the notebook itself, without repeating it."""
     is_reference = isinstance(default, str) and not isinstance(default, Expression)
     if default not in NO_SECRET and not (is_reference and default.startswith(("env:", "file:"))):
-        raise ValueError("is a secret, and a notebook is no place for one; expected None, 'env:NAME' or 'file:PATH'")
+        raise ValueError("is a secret, and a notebook is no place for one; expected '', None, env:NAME or file:PATH")
 
 # %% ../../nbs/reports/parameters.ipynb #b19a0ba4
 def _default(value: ast.expr) -> Any:

@@ -231,7 +231,7 @@ def render_page(
     whole = quiet(written).replace(RUNTIME, f"<script>{runtime}</script>") if runtime else quiet(written)
     return Rendered(whole, named, draft.problems)
 
-
+# %% ../../nbs/reports/render.ipynb #a85b12f4
 def _contents(draft: Draft, with_provenance: bool) -> list[dict[str, Any]]:
     lines = [{"level": h.level, "name": h.name, "text": h.text} for h in draft.outline.headings]
     own = {"fl-notes": "footnotes" if draft.outline.notes else "", "fl-made": "how_made" if with_provenance else ""}
