@@ -6568,6 +6568,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'finlab.reports.files': { 'finlab.reports.files._as_parquet': ('reports/files.html#_as_parquet', 'finlab/reports/files.py'),
                                       'finlab.reports.files._check_record': ('reports/files.html#_check_record', 'finlab/reports/files.py'),
                                       'finlab.reports.files._is_there': ('reports/files.html#_is_there', 'finlab/reports/files.py'),
+                                      'finlab.reports.files._one_at_a_time': ( 'reports/files.html#_one_at_a_time',
+                                                                               'finlab/reports/files.py'),
                                       'finlab.reports.files._umask': ('reports/files.html#_umask', 'finlab/reports/files.py'),
                                       'finlab.reports.files._umask_once': ('reports/files.html#_umask_once', 'finlab/reports/files.py'),
                                       'finlab.reports.files._write_aside': ('reports/files.html#_write_aside', 'finlab/reports/files.py'),

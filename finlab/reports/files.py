@@ -158,10 +158,11 @@ def write_whole(files: Mapping[Path, bytes | Path]) -> None:
         for path, content in files.items():
             where = path
             waiting.append((_write_aside(path, content), path))
-        for temporary, path in waiting:
-            where = path
-            os.replace(temporary, path)  # noqa: PTH105
-            replaced.append(str(path))
+        with _one_at_a_time(where.parent):
+            for temporary, path in waiting:
+                where = path
+                os.replace(temporary, path)  # noqa: PTH105
+                replaced.append(str(path))
     except OSError as problem:
         left = f"{', '.join(replaced)} is new already" if replaced else "what was there is unchanged"
         told = f"{where} cannot be written: {problem.strerror or problem}; {left}"
@@ -170,6 +171,19 @@ def write_whole(files: Mapping[Path, bytes | Path]) -> None:
         for temporary, _ in waiting:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder while the block runs; where there are none (a network disk) it runs all the same."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            handle = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _write_aside(path: Path, content: bytes | Path) -> Path:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,26 @@ def test_full_disk_leaves_nothing_half_written(workbench: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "ReportError" in done.stderr and "unchanged" in done.stderr
     assert page.read_bytes() == b"good" and beside.read_bytes() == b"{}" and left(workbench) == ["p.html", "p.json"]
+
+
+def test_files_of_two_runs_are_never_mixed(workbench: Path) -> None:
+    page, beside = workbench / "p.html", workbench / "p.json"
+    mixed, barrier = [], threading.Barrier(2)
+
+    def write(who: bytes) -> None:
+        for _ in range(50):
+            barrier.wait()
+            write_whole({page: who, beside: who})
+            barrier.wait()
+            if who == b"a" and page.read_bytes() != beside.read_bytes():
+                mixed.append(1)
+
+    threads = [threading.Thread(target=write, args=(who,)) for who in (b"a", b"b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not mixed and left(workbench) == ["p.html", "p.json"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes the user id")
