@@ -108,7 +108,7 @@ class Shared:
         self.code: str | None = None  # its hash; None if it cannot be known
         self.stopped = threading.Event()
         self.langs = list[str]()  # of the pages that the gallery does not have yet
-        self.why_not = ""
+        self._forks = True  # until no template can be started here
 
     def look_at_code(self) -> None:
         """Compute the hash of the project's code, before a report or a batch of them; it may have been edited."""
@@ -121,15 +121,16 @@ class Shared:
             wanted = [*modules, *sorted(self._learned)]
             if self._template is not None and not self._template.lives:  # ended from outside, for want of memory, say
                 self._put_aside()
-            if self._template is None and not self.why_not:
-                self._template = self._start(wanted)
+            if self._template is None and self._forks:
+                self._template = _started(self._env, wanted)
+                self._forks = self._template is not None
             elif self._template is not None:
                 try:
                     self._template.learn(wanted)
                 except (Impure, OSError):  # what one report imported must not be in the template of the others
                     self._put_aside()
                     self._learned.clear()
-                    self._template = self._start(())
+                    self._template = _started(self._env, ())
             return self._template
 
     def _put_aside(self) -> None:
@@ -137,14 +138,6 @@ class Shared:
         if self._template is not None:
             self._old.append(self._template)
             self._template = None
-
-    def _start(self, modules: Iterable[str]) -> Template | None:
-        for wanted in (list(modules), []):
-            try:
-                return Template(self._env, wanted)
-            except (Impure, OSError) as problem:
-                self.why_not = str(problem)
-        return None
 
     def learn(self, modules: Iterable[str]) -> None:
         """Keep in mind what a report had to import itself."""
@@ -171,6 +164,14 @@ class Shared:
             for template in self._old:
                 template.close()
             self._old.clear()
+
+# %% ../../nbs/reports/making.ipynb #7437a4dc
+def _started(env: Mapping[str, str], wanted: Iterable[str]) -> Template | None:
+    """Start a template that has imported `wanted`; without these, if they must not be in one; None if none starts."""
+    for modules in (list(wanted), []):
+        with contextlib.suppress(Impure, OSError):
+            return Template(env, modules)
+    return None
 
 # %% ../../nbs/reports/making.ipynb #4b1ad05d
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds before another try

@@ -14,6 +14,8 @@ import pytest
 
 from finlab.cli import main
 from finlab.core.errors import InputError, ReportError
+from finlab.core.settings import settings
+from finlab.reports.making import Shared
 from finlab.reports.page import Secret
 from finlab.reports.run import ReportSpec, Runner, _prepare_all, run_report, run_reports
 from finlab.reports.running.workplace import OWN_NAMES, workplace, written
@@ -484,6 +486,22 @@ def test_a_template_that_was_ended_is_started_anew(workbench: Path) -> None:
         with pytest.raises(OSError):
             template.fork()
         assert len([*Path("/proc/self/fd").iterdir()]) <= before + 3, "nothing is left open but the template put aside"
+
+
+def test_a_template_without_what_must_not_be_in_it_is_started_anew_as_well(
+    workbench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workbench / "patsy.py").write_text("import jax; jax.numpy.ones(2)")
+    monkeypatch.setenv("PYTHONPATH", f"{workbench}:{os.environ.get('PYTHONPATH', '')}")
+    shared = Shared(settings())
+    try:
+        clean = shared.template(["patsy"])
+        assert clean is not None and "patsy" not in clean.imported
+        os.kill(clean.pid, signal.SIGKILL)
+        clean._process.wait()
+        assert (anew := shared.template()) is not None and anew.lives
+    finally:
+        shared.close()
 
 
 def test_code_edited_between_two_runs_of_a_runner_counts(workbench: Path) -> None:
