@@ -31,6 +31,8 @@ GAP_KINDS = {
 add_labels(GAP_KINDS, "gaps.kind.")
 GAP_SIDES = {"missing": ("missing in {side}", "{side}缺失"), "duplicate": ("twice in {side}", "{side}重复")}
 add_labels(GAP_SIDES, "gaps.side.")
+
+# %% ../../nbs/reports/gap_terms.ipynb #a272f866
 GAP_REMEDIES = {
     "missing": (
         "Ask why {side} has none: enter them there, or cancel them in {other}.",
@@ -80,6 +82,8 @@ GAP_REMEDIES = {
     "conflict": ("Ask a third source.", "向第三方来源核实。"),
 }
 add_labels(GAP_REMEDIES, "gaps.do.")
+
+# %% ../../nbs/reports/gap_terms.ipynb #a272f867
 GAP_AGES = {
     "0-30": ("up to 30 days", "30 天以内"),
     "31-60": ("31 to 60 days", "31–60 天"),
