@@ -345,6 +345,23 @@ def test_matplotlib_is_told_where_to_draw_as_in_a_notebook(template: Template) -
     assert [sorted(o["data"]) for o in told.notebook["cells"][0]["outputs"]] == [["image/svg+xml", "text/plain"]]
 
 
+def test_what_is_printed_stays_whole_and_in_order(template: Template) -> None:
+    """A line stays a line, and what a process writes comes where the process was started."""
+    shell = "import os, subprocess, sys\nprint('Revenue 5')\nos.system('echo shell')\nprint('Cost 3')\n"
+    shell += (
+        "subprocess.run(['echo', 'process'])\nif not (pid := os.fork()):\n    os.write(1, b'fork\\n'); os._exit(0)\n"
+    )
+    for _ in range(3):
+        told = go(template, shell + "os.waitpid(pid, 0)\nprint('end')")
+        assert texts(told) == ["Revenue 5\nshell\nCost 3\nprocess\nfork\nend\n"]
+    both = go(template, "import sys\nprint('one')\nprint('two', file=sys.stderr)\nprint('three')")
+    assert texts(both) == ["one\nthree\n", "two\n"]
+
+
+def test_the_language_is_known_of_a_notebook_that_fails(template: Template) -> None:
+    assert go(template, "1 / 0").notebook["metadata"]["language_info"]["name"] == "python"
+
+
 def test_what_is_written_to_a_descriptor_belongs_to_the_cell_that_wrote_it(template: Template) -> None:
     cells = [f"import os\nn = os.write(1, b'{n};')\nn = os.write(2, b'{n};')" for n in range(60)]
     told = go(template, *cells)

@@ -33,6 +33,7 @@ from finlab.reports.running.template import STACK_SIGNAL, openblas
 PARENT_DIES = 1  # PR_SET_PDEATHSIG of Linux
 FIRST_TO_GO = 500  # of 1,000: when memory runs out the system ends a report before it ends the caller
 CONSOLE_COLUMNS = 20  # of a pandas table; pandas takes this in a notebook, and looks for one while it is imported
+STARTS = frozenset({"os.system", "os.fork", "os.forkpty", "os.posix_spawn", "subprocess.Popen"})  # of a process
 FAILED_TO_LIVE = 70  # the exit code of a process whose own work went wrong (EX_SOFTWARE)
 
 
@@ -97,11 +98,21 @@ def run_notebook(connection: socket.socket, task: Mapping[str, Any]) -> None:
     _move_in(task)
     kernel = shell.start(hear)
     _prepare_libraries(kernel, task)
+    tell("kernel", kernel.language_info)
+
+    def before_a_start(event: str, _: Any) -> None:
+        """Hand on what was printed before a process is started that writes to the descriptors itself."""
+        if event in STARTS and os.getpid() == own:
+            _flush()
+            tell("printed")
+            connection.recv(1)
+
+    sys.addaudithook(before_a_start)
     shell.run_in_loop(_run_cells(kernel, task["cells"], tell, connection))
     with contextlib.suppress(Exception):
         atexit._run_exitfuncs()
     _flush()
-    tell("done", {"language_info": kernel.language_info, "imported": sorted(set(sys.modules) - before)})
+    tell("done", {"imported": sorted(set(sys.modules) - before)})
 
 
 def _move_in(task: Mapping[str, Any]) -> None:

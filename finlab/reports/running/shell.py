@@ -48,7 +48,10 @@ class _Messages(Session):
 
 
 class Stream(io.TextIOBase):
-    """Standard output or error of the cells: what is written is handed on soon, and before anything is displayed."""
+    """Standard output or error of the cells: what is written is handed on soon, and before anything is displayed.
+
+    Not at once: `print` writes its text and the end of the line one after the other, and both belong together.
+    """
 
     encoding = "UTF-8"
     errors = "replace"
@@ -57,7 +60,7 @@ class Stream(io.TextIOBase):
         self.name, self._descriptor, self._hear = name, descriptor, hear
         self._pid, self._lock = os.getpid(), threading.RLock()
         self._waiting: list[str] = []
-        self._size, self._flushed = 0, 0.0
+        self._size = 0
 
     def fileno(self) -> int:
         """The descriptor that subprocesses write to, which is read as well."""
@@ -77,7 +80,7 @@ class Stream(io.TextIOBase):
         with self._lock:
             self._waiting.append(text)
             self._size += len(text)
-            if self._size > FLUSH_CHARACTERS or time.monotonic() - self._flushed > FLUSH_SECONDS:
+            if self._size > FLUSH_CHARACTERS:
                 self.flush()
         return len(text)
 
@@ -87,13 +90,12 @@ class Stream(io.TextIOBase):
             return
         with self._lock:
             text, self._waiting, self._size = "".join(self._waiting), [], 0
-            self._flushed = time.monotonic()
             if text:
                 self._hear("stream", {"name": self.name, "text": text})
 
 
 def _keep_flushing(streams: list[Stream]) -> None:
-    """Hand on what was printed while a long cell goes on without another word."""
+    """Hand on now and then what was printed, while a long cell goes on."""
 
     def flush_now_and_then() -> None:
         while True:

@@ -199,6 +199,10 @@ class Watch:
             self._begin(*event)
         elif kind == "end":
             self._end(*event)
+        elif kind == "printed":
+            self._go_on()
+        elif kind == "kernel":
+            self.notebook["metadata"]["language_info"] = event[0]
         elif kind == "needs":
             self.needs = event[0]
         else:
@@ -231,8 +235,7 @@ class Watch:
 
     def _end(self, cell: int, when: str, count: int, error: Mapping[str, str] | None) -> None:
         self._take_written()
-        with contextlib.suppress(OSError):
-            self.child.line.sendall(b"\n")  # the next cell may begin
+        self._go_on()
         self.outputs.end()
         self.cells[cell]["execution_count"] = count
         self.cells[cell]["metadata"]["execution"] |= {"shell.execute_reply": when, "iopub.status.idle": when}
@@ -242,6 +245,11 @@ class Watch:
         if self._failed and error is not None:
             self._show(cell, error["ename"], error["evalue"])
         self.keeper.end(cell, self._failed)
+
+    def _go_on(self) -> None:
+        """Tell the process that all it said has been heard: the next cell may begin, or a process that writes."""
+        with contextlib.suppress(OSError):
+            self.child.line.sendall(b"\n")
 
     def _show(self, cell: int, name: str, message: str, trace: Iterable[str] = ()) -> None:
         """Let a cell that failed show an error, whatever it has made of its own."""
@@ -303,7 +311,6 @@ class Watch:
         """Account for the cells behind the last one that ran."""
         if failure is None:
             self._pass_to(len(self.cells))
-            self.notebook["metadata"]["language_info"] = (self.done or {})["language_info"]
         elif failure.kind != "error" and failure.cell is not None:
             self._pass_to(failure.cell)
             self._show(failure.cell, failure.name, failure.message, failure.traceback.splitlines())
