@@ -136,6 +136,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'finlab.core.trace._append_line': ('core/trace.html#_append_line', 'finlab/core/trace.py'),
                                    'finlab.core.trace._refuse': ('core/trace.html#_refuse', 'finlab/core/trace.py'),
                                    'finlab.core.trace._safe': ('core/trace.html#_safe', 'finlab/core/trace.py'),
+                                   'finlab.core.trace._safe_float': ('core/trace.html#_safe_float', 'finlab/core/trace.py'),
                                    'finlab.core.trace._safe_mapping': ('core/trace.html#_safe_mapping', 'finlab/core/trace.py'),
                                    'finlab.core.trace._safe_scalar': ('core/trace.html#_safe_scalar', 'finlab/core/trace.py'),
                                    'finlab.core.trace._safe_time': ('core/trace.html#_safe_time', 'finlab/core/trace.py'),

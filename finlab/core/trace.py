@@ -30,7 +30,7 @@ DEEPEST = 50  # levels of nesting; far more than a result needs, far fewer than 
 
 
 def json_safe(value: Any, name: str = "the value") -> Any:
-    """Translate `value` into what JSON can hold: missing and not finite become None, other things raise InputError."""
+    """Translate `value` into what JSON can hold: missing becomes None, infinity a text, other things raise InputError."""
     return _safe(value, name, DEEPEST)
 
 
@@ -70,10 +70,13 @@ def _safe_scalar(value: Any, name: str) -> Any:
     if isinstance(value, int):
         return int(value)
     if isinstance(value, Decimal):
-        value = float(value) if value.is_finite() else math.nan
-    if isinstance(value, (float, np.floating)):
-        return float(value) if math.isfinite(value) else None
-    return _safe_time(value, name)
+        number = float(value) if not value.is_snan() else math.nan
+        return str(value) if value.is_finite() and Decimal(repr(number)) != value else _safe_float(number)
+    return _safe_float(float(value)) if isinstance(value, (float, np.floating)) else _safe_time(value, name)
+
+
+def _safe_float(value: float) -> float | str | None:
+    return None if math.isnan(value) else value if math.isfinite(value) else str(value)
 
 # %% ../../nbs/core/trace.ipynb #3733769c
 def _safe_time(value: Any, name: str) -> Any:
