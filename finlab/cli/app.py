@@ -1,13 +1,17 @@
 """The commands of `finlab`, and how errors end: one clear line and an exit code, no traceback for a user's slip."""
 
+import contextlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from finlab.cli import data, gaps, trail, workbench
-from finlab.cli.console import pairs, say
+from finlab.cli.console import Outlet, pairs, say
 from finlab.cli.pages import make_pages
 from finlab.core.errors import FinlabError, InputError
 
@@ -15,6 +19,8 @@ OK = 0
 FAILED = 1  # finlab could not do it: a busy store, say
 WRONG_INPUT = 2  # what was asked for is wrong; nothing was written
 CELL_FAILED = 3  # a cell of a report failed; the other ends of reports: finlab.reports.running.ends
+NOT_WRITTEN = 6  # the output of a command, or a page
+SIGNALLED = 128  # and the number of the signal, as shells count
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -178,6 +184,22 @@ def code_of(error: FinlabError) -> int:
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point: run a command and turn errors into one line and an exit code."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = out, _ = Outlet(sys.stdout), Outlet(sys.stderr)
+    try:
+        with ended_by_signals() as came:
+            _run(arguments, came)
+    except SystemExit as ended:
+        out.flush()
+        if out.problem is None or isinstance(out.problem, BrokenPipeError):  # nobody reads any more: that is no failure
+            raise
+        say(f"the output cannot be written: {out.problem.strerror}")
+        sys.exit(max(NOT_WRITTEN, ended.code if isinstance(ended.code, int) else 0))
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def _run(arguments: list[str] | None, came: list[int]) -> None:
     try:
         app(args=arguments, prog_name="finlab")
     except FinlabError as error:
@@ -187,7 +209,29 @@ def main(arguments: list[str] | None = None) -> None:
         if not is_interrupt(error):
             raise
         say("stopped")
-        sys.exit(INTERRUPTED)
+        sys.exit(SIGNALLED + came[0] if came else INTERRUPTED)
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[list[int]]:
+    """Let SIGTERM and SIGHUP stop a command as Ctrl-C does, with everything tidied up; gives the signals that came."""
+    came: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        came.append(number)
+        signal.signal(number, signal.SIG_IGN)  # once is enough: what is tidied up now is not to be interrupted
+        raise KeyboardInterrupt
+
+    ours = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    free = threading.current_thread() is threading.main_thread()
+    ours = [one for one in ours if free and signal.getsignal(one) is signal.SIG_DFL]  # `nohup` ignores one of them
+    for one in ours:
+        signal.signal(one, stop)
+    try:
+        yield came
+    finally:
+        for one in ours:
+            signal.signal(one, signal.SIG_DFL)
 
 
 def is_interrupt(error: BaseException) -> bool:

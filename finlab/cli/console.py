@@ -1,13 +1,15 @@
 """What commands take from and give to the person at the terminal: one-line messages, name=value options, tables."""
 
+import contextlib
 import os
 import shutil
 import sys
 import unicodedata
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from finlab.core.checks import check_choice
 from finlab.core.errors import InputError
@@ -18,6 +20,38 @@ if TYPE_CHECKING:
 WRITERS = {".parquet": "to_parquet", ".csv": "to_csv", ".json": "to_json"}
 WIDEST_TEXT = 48  # characters of a cell that are shown
 MOST_NOTES = 10  # lines of notes on a panel
+
+
+class Outlet:
+    """Standard output or error of a command, which ends as it would have ended if nobody reads or keeps what it says."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.problem: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the stream in all other respects."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text, if that can be done."""
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what waits, if that can be done."""
+        self._try(self._stream.flush)
+
+    def _try(self, action: Callable[[], Any]) -> None:
+        if self.problem is None:
+            try:
+                action()
+            except OSError as problem:
+                self.problem = problem
+                with contextlib.suppress(OSError):  # what still waits in the stream goes nowhere when Python ends
+                    nothing = os.open(os.devnull, os.O_WRONLY)
+                    os.dup2(nothing, self._stream.fileno())
+                    os.close(nothing)
 
 
 def say(message: str) -> None:

@@ -30,7 +30,7 @@ DEEPEST = 50  # levels of nesting; far more than a result needs, far fewer than 
 
 
 def json_safe(value: Any, name: str = "the value") -> Any:
-    """Translate `value` into what JSON can hold: missing becomes None, infinity a text, other things raise InputError."""
+    """Translate `value` into what JSON can hold: missing becomes None, infinity a text; InputError for other things."""
     return _safe(value, name, DEEPEST)
 
 

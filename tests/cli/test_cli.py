@@ -1,16 +1,18 @@
 """The command line as a user meets it: help, exit codes, one clear line for each slip, data in and out."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from finlab.cli import main
-from finlab.cli.app import CELL_FAILED, FAILED, OK, WRONG_INPUT
+from finlab.cli.app import CELL_FAILED, FAILED, NOT_WRITTEN, OK, WRONG_INPUT
 from finlab.core.settings import settings_template
 
 Told = tuple[int, str, str]
@@ -36,6 +38,24 @@ def sales(folder: Path, months: int = 60) -> Path:
     )
     frame.to_csv(folder / "sales.csv", index=False)
     return folder / "sales.csv"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_command_ends_as_it_ended_whoever_reads_what_it_says(workbench: Path) -> None:
+    def ended(words: list[str], **streams: Any) -> subprocess.CompletedProcess[bytes]:
+        asked = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
+        return subprocess.run([sys.executable, "-m", "finlab", *words], check=False, **asked)
+
+    unread, write = os.pipe()
+    os.close(unread)
+    assert ended(["version"], stdout=write).returncode == OK
+    assert ended(["reports", "nosuch"], stderr=write).returncode == WRONG_INPUT
+    os.close(write)
+    with Path("/dev/full").open("w") as full:
+        told = ended(["version"], stdout=full)
+        assert told.returncode == NOT_WRITTEN
+        assert told.stderr == b"finlab: the output cannot be written: No space left on device\n"
+        assert ended(["reports", "nosuch"], stderr=full).returncode == WRONG_INPUT
 
 
 DATA = ["load", "map", "ls", "show", "samples", "rejects", "profile", "clean", "undo"]

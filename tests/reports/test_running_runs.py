@@ -376,21 +376,36 @@ def test_a_notebook_in_another_language_runs_in_its_kernel(workbench: Path, monk
         run_report(path, {"m": 5})
 
 
-def test_an_interrupt_ends_every_process(workbench: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_every_process_and_leaves_nothing(
+    workbench: Path, tmp_path_factory: pytest.TempPathFactory, number: signal.Signals, code: int
+) -> None:
     path = notebook(workbench / "s.ipynb", "import time; open('/tmp/finlab-begun-' + str(n), 'w'); time.sleep(300)")
-    begun = Path(f"/tmp/finlab-begun-{os.getpid()}")
+    begun, temporary = Path(f"/tmp/finlab-begun-{os.getpid()}"), tmp_path_factory.mktemp("t")
     begun.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "finlab", "run", str(path), "-p", f"n={os.getpid()}"]
-    ctrl_c = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731 (tests may run with it ignored)
-    running = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True, preexec_fn=ctrl_c)
+
+    def as_in_a_shell() -> None:  # tests may run with signals ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    running = subprocess.Popen(
+        [sys.executable, "-m", "finlab", "run", str(path), "-p", f"n={os.getpid()}"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        start_new_session=True,
+        preexec_fn=as_in_a_shell,
+    )
     until = time.monotonic() + 60
     while not begun.exists() and time.monotonic() < until:
         time.sleep(0.1)
     begun.unlink()
-    os.killpg(running.pid, signal.SIGINT)
-    assert running.wait(60) == 130
+    os.kill(running.pid, number)
+    assert running.wait(60) == code
+    assert running.stderr is not None and "finlab: stopped" in running.stderr.read()
     time.sleep(0.2)
     assert orphans("finlab.reports.running.template") == [] and left(workbench) == ["s.ipynb"]
+    assert list(temporary.iterdir()) == []
 
 
 def orphans(words: str) -> list[str]:
