@@ -7539,6 +7539,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                               'finlab/reports/provenance.py'),
                                            'finlab.reports.provenance._fixed': ( 'reports/provenance.html#_fixed',
                                                                                  'finlab/reports/provenance.py'),
+                                           'finlab.reports.provenance._git': ( 'reports/provenance.html#_git',
+                                                                               'finlab/reports/provenance.py'),
                                            'finlab.reports.provenance._hashed': ( 'reports/provenance.html#_hashed',
                                                                                   'finlab/reports/provenance.py'),
                                            'finlab.reports.provenance._import_folders': ( 'reports/provenance.html#_import_folders',

@@ -30,6 +30,7 @@ from finlab.reports.parameters import (
     read_parameters,
     tags_of,
 )
+from .provenance import file_sha256
 from .running.memory import KNOWN
 from .running.watch import Limits
 from .secrets import secrets_in
@@ -93,6 +94,7 @@ class Job:
     path: Path
     limits: Limits
     set_to: Settings
+    sha256: str  # of the notebook as it was read; it may be edited while it runs
 
     @property
     def place(self) -> str:
@@ -167,7 +169,7 @@ def prepare(spec: ReportSpec, made: list[Path]) -> Job:
 
         find_chromium()
     notebook = find_notebook(spec.name)
-    content = read_notebook(notebook)
+    content, sha256 = read_notebook(notebook), file_sha256(notebook)
     parameters = parameters_of(notebook, content, spec)
     checked = check(parameters, spec.parameters, typed=spec.typed)
     page_path("x", spec.output, set_to.reports)  # refuse a wrong output before anything is written
@@ -176,7 +178,7 @@ def prepare(spec: ReportSpec, made: list[Path]) -> Job:
             checked[key] = keep_frame(value, set_to.reports, made)
     stem = re.sub(r"[^\w.-]+", "-", notebook.stem).strip("-.") or "report"
     path = page_path(page_stem(stem, parameters, checked), spec.output, set_to.reports)
-    job = Job(spec, stem, notebook, content, parameters, checked, path, limits, set_to)
+    job = Job(spec, stem, notebook, content, parameters, checked, path, limits, set_to, sha256)
     check_targets(path, job.sources, job.place)
     check_folder(path.parent, made)
     return job

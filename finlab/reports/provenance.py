@@ -72,18 +72,28 @@ def git_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in GIT_ELSEWHERE}
 
 
-def git_state(folder: str | Path) -> dict[str, Any] | None:
-    """Tell the commit that `folder` is at and whether files differ from it, or None if it is no git checkout."""
-    try:
-        asked = ["git", "-C", str(folder), "--no-optional-locks", "status", *GIT_STATUS]
-        done = subprocess.run(asked, capture_output=True, timeout=GIT_SECONDS, check=True, env=git_environment())
-        told = done.stdout.splitlines()
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return None
+def git_state(folder: str | Path, notebook: Path | None = None) -> dict[str, Any] | None:
+    """Tell the commit that `folder` is at and whether files differ from it, or None if it is no git checkout.
+
+    A `notebook` in there that git does not know is a difference as well: no commit has it.
+    """
+    told = _git(folder, "status", *GIT_STATUS)
     heads = [line.removeprefix(COMMIT).decode() for line in told if line.startswith(COMMIT)]
     if not heads or heads[0] == "(initial)":
         return None
-    return {"commit": heads[0], "dirty": any(not line.startswith(b"#") for line in told)}
+    inside = notebook is not None and notebook.is_relative_to(folder)
+    unknown = inside and not _git(folder, "ls-files", "--", str(notebook))
+    return {"commit": heads[0], "dirty": unknown or any(not line.startswith(b"#") for line in told)}
+
+
+def _git(folder: str | Path, *words: str) -> list[bytes]:
+    """Ask git; nothing if it does not answer."""
+    try:
+        asked = ["git", "-C", str(folder), "--no-optional-locks", *words]
+        done = subprocess.run(asked, capture_output=True, timeout=GIT_SECONDS, check=True, env=git_environment())
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return []
+    return done.stdout.splitlines()
 
 
 def file_sha256(path: str | Path) -> str:

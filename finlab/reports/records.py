@@ -17,7 +17,7 @@ from ..core.trace import json_safe, mask_password
 from .jobs import Job
 from .labels import label, label_or
 from .parameters import plain, tags_of
-from .provenance import environment_sha256, file_sha256, freshness, git_state, lock_state, versions
+from .provenance import environment_sha256, freshness, git_state, lock_state, versions
 from .running.ends import OK, STALE, Outcome
 from .secrets import masked
 from .text import terminal_text
@@ -93,11 +93,11 @@ def record_of(job: Job, ran: Ran) -> dict[str, Any]:
         "reads": reads,
         "files": list[str](),  # filled in when they are there
         "freshness_days": job.set_to.freshness_days,
-        "notebook": {"path": job.notebook.name, "place": job.place, "sha256": file_sha256(job.notebook)},
+        "notebook": {"path": job.notebook.name, "place": job.place, "sha256": job.sha256},
         "versions": versions(),
         "lock": lock_state(job.set_to.root),
         "environment_sha256": environment_sha256(),
-        "git": git_state(job.set_to.root),
+        "git": git_state(job.set_to.root.absolute(), job.notebook),
         "user": job.set_to.user or login_name(),
         "seed": ran.seed,
         "started": ran.started.isoformat(timespec="seconds"),

@@ -17,6 +17,7 @@ from finlab.core.errors import InputError, ReportError
 from finlab.core.settings import settings
 from finlab.reports.making import Shared
 from finlab.reports.page import Secret
+from finlab.reports.provenance import file_sha256
 from finlab.reports.run import ReportSpec, Runner, _prepare_all, run_report, run_reports
 from finlab.reports.running.workplace import OWN_NAMES, workplace, written
 from finlab.reports.trail.crate import crate_name
@@ -480,6 +481,15 @@ def test_cells_that_spoil_what_they_should_not_touch_fail_alone(workbench: Path,
 def test_what_is_written_behind_the_last_cell_holds_nothing_up(workbench: Path) -> None:
     cell = "import atexit, os\natexit.register(lambda: os.write(1, b'x' * 300_000))\nn"
     assert run_report(notebook(workbench / "s.ipynb", cell), timeout=60).status == "complete"
+
+
+def test_a_notebook_edited_while_it_runs_is_recorded_as_it_was_read(workbench: Path) -> None:
+    cell = "from pathlib import Path\npath = Path('s.ipynb').resolve()\npath.write_text(path.read_text() + ' ')"
+    path = notebook(workbench / "s.ipynb", cell)
+    before = file_sha256(path)
+    made = run_report(path)
+    assert made.json_path is not None and file_sha256(path) != before
+    assert json.loads(made.json_path.read_text())["notebook"]["sha256"] == before
 
 
 def test_threads_of_a_loop_are_not_waited_for(workbench: Path) -> None:

@@ -212,6 +212,21 @@ def test_inside_a_hook_of_git_the_folder_counts_and_not_the_repository_of_the_ho
     assert git_state(root) == state and state is not None and not state["dirty"]
 
 
+def test_a_notebook_that_no_commit_has_is_a_difference(root):
+    root.mkdir(exist_ok=True)
+    git(root, "init", "-q")
+    (root / "own.py").write_text("# own\n")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "one")
+    (root / "new.ipynb").write_text("{}")
+    state, without, outside = git_state(root, root / "new.ipynb"), git_state(root), git_state(root, Path("/x.ipynb"))
+    assert state is not None and state["dirty"] and without == outside == {**state, "dirty": False}
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "two")
+    known = git_state(root, root / "new.ipynb")
+    assert known is not None and not known["dirty"]
+
+
 def test_two_versions_of_an_uncommitted_file_are_told_apart(root):
     git(root, "init", "-q")
     git(root, "add", ".")
