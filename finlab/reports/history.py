@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['HISTORY', 'LOCK', 'MOST_BYTES', 'KEPT_RUNS', 'KEPT_RESULTS', 'KEPT_KEYS', 'History', 'line_of', 'keep_run',
-           'read_history']
+           'keep_again', 'read_history']
 
 # %% ../../nbs/reports/history.ipynb #1244501d
 import contextlib
@@ -55,10 +55,22 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def keep_run(page: Path, record: Mapping[str, Any], title: str = "") -> None:
     """Add the run that made `page` to the history of its folder; OSError if that cannot be written as a whole."""
-    told = json.dumps(json_safe(line_of(page, record, title)), ensure_ascii=True).encode()
+    _append(page.parent, line_of(page, record, title))
+
+
+def keep_again(page: Path) -> None:
+    """Add the last run that made `page` once more: it is still good, whatever failed since."""
+    made = [run for run in read_history(page.parent).runs if run["page"] == page.stem and run.get("status") != "failed"]
+    if made:
+        _append(page.parent, made[-1])
+
+
+def _append(folder: Path, run: Mapping[str, Any]) -> None:
+    """Add a line; if the history has become too long, shorten it."""
+    told = json.dumps(json_safe(run), ensure_ascii=True).encode()
     line = b"\n" + told + b"\n"  # so that a line before it that was cut off spoils nothing
-    path = page.parent / HISTORY
-    with _locked(page.parent):
+    path = folder / HISTORY
+    with _locked(folder):
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             if os.write(handle, line) < len(line):

@@ -22,9 +22,9 @@ from typing import Any
 from ..core.errors import FinlabError, InputError, ReportError
 from ..core.settings import HOME, Settings
 from ..core.trace import read_ledger
-from .files import companions, write_whole
+from .files import companions, left_over, write_whole
 from .gallery import write_gallery
-from .history import keep_run
+from .history import keep_again, keep_run
 from .jobs import Job, with_parameters
 from .records import Ran, record_as_json, record_of
 from finlab.reports.running.ends import (
@@ -43,7 +43,7 @@ from .running.forks import Impure, Template
 from .running.marks import Marks
 from .running.watch import Plan
 from .running.workplace import Workplace, environment, workplace, written
-from .secrets import masked, secret_variables, without_passwords
+from .secrets import masked, secret_variables, tells_secret, without_passwords
 from .trail.crate import crate_as_json, crate_name
 from .trail.fingerprint import Asked, Skip, code_sha256, fingerprint, may_skip
 
@@ -183,7 +183,7 @@ def make_report(shared: Shared, job: Job, checked: float = 0.0, shown: bool = Tr
     mark = _mark_of(shared, job)
     skip = may_skip(job.path, _asked(shared, job), mark) if job.spec.resume else Skip(False, "")
     if skip.ok:
-        return _skipped(job, skip.reason)
+        return _skipped(shared, job, skip.reason)
     pause = FIRST_PAUSE
     for attempt in range(1, job.spec.retries + 2):
         result = _tried(shared, job, mark, attempt, shown)
@@ -214,8 +214,11 @@ def _tried(shared: Shared, job: Job, mark: str, attempt: int, shown: bool) -> Re
     except (FinlabError, OSError, ValueError, RecursionError) as problem:
         shared.check()
         code = NOT_WRITTEN if isinstance(problem, OSError) else getattr(problem, "exit_code", CELL_FAILED)
-        told = f"the report {job.name} could not be kept: {problem}"
-        return ReportResult(job.name, None, None, {}, 0.0, "failed", exit_code=code, message=masked(told, job.secrets))
+        told = masked(f"the report {job.name} could not be kept: {problem}", job.secrets)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        record = {"status": "failed", "exit_code": code, "message": told, "started": now, "attempt": attempt}
+        _remember(shared, job, _failure_page(job.path), record)
+        return ReportResult(job.name, None, None, {}, 0.0, "failed", exit_code=code, message=told)
 
 
 def _try(shared: Shared, job: Job, mark: str, attempt: int, shown: bool) -> ReportResult:
@@ -226,19 +229,35 @@ def _try(shared: Shared, job: Job, mark: str, attempt: int, shown: bool) -> Repo
         ran = _run_cells(shared, job, place, called, shown)._replace(attempt=attempt)
         shared.check()
         run_at = time.perf_counter()
-        record = {**record_of(job, ran), "fingerprint": mark}
         failure = ran.outcome.failure
         if failure is not None and failure.name == "InputError" and job.is_template:
-            return _result(job, None, record, failure.message, WRONG_INPUT)
-        try:
-            files = {} if failure else _without_secret_names(written(place), job)
-            page = _deliver(shared, job, ran, record, files)
-        except ReportError as problem:
-            return _result(job, None, record, str(problem), problem.exit_code)
-    _remember(shared, job, page, record)
+            return _result(job, None, record_of(job, ran), failure.message, WRONG_INPUT)
+        page, record = _written(shared, job, ran, mark, place)
+    _remember(shared, job, page or _failure_page(job.path), record)
     stages = {"cells": run_at - clock, "render": time.perf_counter() - run_at}
-    message = record["message"] + (f" (see {page})" if failure is not None else "")
+    seen = f" (see {page})" if record["status"] == "failed" and page is not None else ""
+    message = record["message"] + seen
     return dataclasses.replace(_result(job, page, record, message, record["exit_code"]), stages=stages)
+
+# %% ../../nbs/reports/making.ipynb #959eb13c
+_KINDS = {KILLED: "killed", NOT_WRITTEN: "write"}  # of a failure after the last cell
+
+
+def _written(
+    shared: Shared, job: Job, ran: Ran, mark: str, place: Workplace
+) -> tuple[Path | None, dict[str, Any]]:
+    """Write the page of a run, or a failure page; returns it (None if neither can be written) and the record."""
+    record = {**record_of(job, ran), "fingerprint": mark}
+    try:
+        files = {} if ran.outcome.failure else _without_secrets_in(written(place), job)
+        return _deliver(shared, job, ran, record, files), record
+    except ReportError as problem:
+        shared.check()
+        told, code = masked(str(problem), job.secrets), problem.exit_code
+        if ran.outcome.failure is None:
+            failure = Failure(None, "ReportError", told, _KINDS.get(code, "error"))
+            return _written(shared, job, ran._replace(outcome=ran.outcome._replace(failure=failure)), mark, place)
+        return None, {**record, "status": "failed", "message": told, "exit_code": code}
 
 # %% ../../nbs/reports/making.ipynb #959eb13e
 def _result(job: Job, page: Path | None, record: Mapping[str, Any], message: str, code: int) -> ReportResult:
@@ -250,8 +269,12 @@ def _result(job: Job, page: Path | None, record: Mapping[str, Any], message: str
     return ReportResult(job.name, page, beside, results, 0.0, status, notes, exit_code=code, message=message)
 
 
-def _skipped(job: Job, reason: str) -> ReportResult:
-    """Tell of a page that stays as it is, with the results that it has."""
+def _skipped(shared: Shared, job: Job, reason: str) -> ReportResult:
+    """Tell of a page that stays as it is, with the results that it has; a failure since it was made is over."""
+    if _take_away_failure(job.path) and job.path.parent == job.set_to.reports:
+        with contextlib.suppress(OSError, ReportError):
+            keep_again(job.path)
+            shared.langs.append(job.lang)
     beside = job.path.with_suffix(".json")
     record = json.loads(beside.read_text(encoding="utf-8"))
     results = {name: entry["value"] for name, entry in record["results"].items()}
@@ -272,7 +295,11 @@ def _run_cells(shared: Shared, job: Job, place: Workplace, called: Path, shown: 
             line = stack.enter_context(progress(total=len(notebook["cells"]), title=f"report {job.name}"))
             advance = line.advance
         outcome = _without_secrets(_execute(shared, notebook, plan, Marks(notebook, advance)), job)
-    return Ran(outcome, masked(read_ledger(place.ledger), job.secrets), started, seed)
+    try:
+        return Ran(outcome, masked(read_ledger(place.ledger), job.secrets), started, seed)
+    except FinlabError as problem:  # a cell has written to the ledger itself
+        spoilt = outcome.failure or Failure(None, "ReportError", masked(str(problem), job.secrets), "error")
+        return Ran(outcome._replace(failure=spoilt), [], started, seed)
 
 
 def _execute(shared: Shared, notebook: Any, plan: Plan, marks: Marks) -> Outcome:
@@ -294,11 +321,15 @@ def _execute(shared: Shared, notebook: Any, plan: Plan, marks: Marks) -> Outcome
     return run_in_kernel(nbformat.from_dict(notebook), plan, marks, shared.stopped)
 
 
-def _without_secret_names(files: dict[str, Path], job: Job) -> dict[str, Path]:
-    """Refuse files whose names would tell a secret."""
+def _without_secrets_in(files: dict[str, Path], job: Job) -> dict[str, Path]:
+    """Refuse files whose names or contents would tell a secret."""
     if masked(list(files), job.secrets) != list(files):
         told = "a file that the report left has a secret in its name; expected a name without it"
         raise ReportError(told, exit_code=NOT_WRITTEN)
+    for name, path in files.items():
+        if job.secrets and tells_secret(path, job.secrets):
+            told = f"the file {name} that the report left has a secret in it; expected a file without it"
+            raise ReportError(told, exit_code=NOT_WRITTEN)
     return files
 
 
@@ -313,7 +344,7 @@ def _without_secrets(outcome: Outcome, job: Job) -> Outcome:
 def _deliver(shared: Shared, job: Job, ran: Ran, record: dict[str, Any], files: Mapping[str, Path]) -> Path:
     """Render the page of a run and write it with all that lies beside it; returns the page, or the failure page."""
     failed = ran.outcome.failure is not None
-    page = job.path.with_name(f"{job.path.stem}.failed.html") if failed else job.path
+    page = _failure_page(job.path) if failed else job.path
     if not failed:
         record["files"] = [f"{job.path.stem}.{name}" for name in (*files, *job.more_forms)]
     painted = _paint(shared, ran.outcome.notebook, record, job.lang)
@@ -325,9 +356,11 @@ def _deliver(shared: Shared, job: Job, ran: Ran, record: dict[str, Any], files: 
         record["files_sha256"] = {path.name: _sha256(part) for path, part in more.items()}
     more[page.with_suffix(".json")] = record_as_json(record)
     more[page.with_name(crate_name(page))] = crate_as_json(record, {path.name: part for path, part in more.items()})
+    old = [] if failed else left_over(job.path, more)
     shared.check()
     write_whole(more)
     if not failed:
+        _take_away(old)
         _take_away_failure(job.path)
     return page
 
@@ -370,12 +403,25 @@ def _remember(shared: Shared, job: Job, page: Path, record: Mapping[str, Any]) -
     """Add a run to the history of the reports folder; without that the page is as good."""
     if page.parent == job.set_to.reports:
         with contextlib.suppress(OSError, InputError, ReportError):
-            keep_run(page, record, record["title"])
+            keep_run(page, record, record.get("title", ""))
             shared.langs.append(job.lang)
 
 
-def _take_away_failure(page: Path) -> None:
-    failed = page.with_name(f"{page.stem}.failed.html")
-    for path in (failed, failed.with_suffix(".json"), failed.with_name(crate_name(failed))):
+def _failure_page(page: Path) -> Path:
+    return page.with_name(f"{page.stem}.failed.html")
+
+
+def _take_away_failure(page: Path) -> bool:
+    """Remove the failure page that lies beside a page, with its record; tells whether there was one."""
+    failed = _failure_page(page)
+    return _take_away((failed, failed.with_suffix(".json"), failed.with_name(crate_name(failed))))
+
+
+def _take_away(paths: Iterable[Path]) -> bool:
+    """Remove files as far as they are there and can be removed; tells whether one was."""
+    gone = False
+    for path in paths:
         with contextlib.suppress(OSError):
             path.unlink()
+            gone = True
+    return gone

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MASK', 'LEAST', 'MOST', 'WORDS', 'EXPECTED', 'PREFIX', 'BEGINNING', 'Secret', 'find_secret', 'secret_variables',
-           'secrets_in', 'keep_secrets', 'secret', 'forms', 'masked', 'without_passwords']
+           'secrets_in', 'keep_secrets', 'secret', 'forms', 'masked', 'tells_secret', 'without_passwords']
 
 # %% ../../nbs/reports/secrets.ipynb #9fc1991c
 import base64
@@ -15,6 +15,8 @@ import pickle
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote, quote_plus
 
@@ -152,6 +154,7 @@ def secret(name: str) -> Secret:
 # %% ../../nbs/reports/secrets.ipynb #7026c216
 _WRITERS: tuple[Callable[[str], str], ...] = (
     str.__str__,
+    lambda text: text[:1].upper() + text[1:],  # as a title begins
     lambda text: repr(text)[1:-1],
     lambda text: ascii(text)[1:-1],
     lambda text: text.replace("\\", "\\\\").replace("'", "\\'"),
@@ -197,6 +200,16 @@ def masked(value: Any, secrets: Iterable[str]) -> Any:
     if not sought:
         return value
     return _in_all_texts(value, partial(_masked_text, sought=sorted(sought, key=len, reverse=True)))
+
+
+def tells_secret(path: Path, secrets: Iterable[str]) -> bool:
+    """Tell whether one of `secrets` stands in a file, in any of its forms."""
+    texts = [form for one in secrets if len(one) >= LEAST for form in forms(str.__str__(one))]
+    try:
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            return any(content.find(text.encode("utf-8", "replace")) >= 0 for text in texts)
+    except (OSError, ValueError):  # it cannot be read, which is told elsewhere, or it is empty
+        return False
 
 
 def without_passwords(notebook: Any) -> Any:

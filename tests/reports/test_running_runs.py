@@ -160,7 +160,8 @@ def test_a_file_that_would_take_another_place_is_refused(workbench: Path, source
     with pytest.raises(ReportError, match=f"{told}.*expected") as caught:
         run_report(path, output=page, pdf=False, notebook=True)
     assert caught.value.exit_code == 6
-    assert page.read_bytes() == good and left(workbench) == before
+    failure = [name.replace("small", "small.failed") for name in names("small")]
+    assert page.read_bytes() == good and left(workbench) == sorted([*before, *failure])
 
 
 def test_the_names_of_finlabs_own_files_are_known() -> None:
@@ -468,7 +469,7 @@ def test_a_process_that_a_cell_forked_does_not_speak_for_the_report(workbench: P
     ("cell", "words"),
     [
         ("import os\nfor n in range(3, 40):\n    try: os.write(n, b'hello\\n')\n    except OSError: pass", "sensibly"),
-        ("import os\nopen(os.environ['FINLAB_LEDGER'], 'w').write('nonsense\\n')", "could not be kept"),
+        ("import os\nopen(os.environ['FINLAB_LEDGER'], 'w').write('nonsense\\n')", "is damaged in line 1"),
     ],
 )
 def test_cells_that_spoil_what_they_should_not_touch_fail_alone(workbench: Path, cell: str, words: str) -> None:
@@ -490,6 +491,78 @@ def test_a_notebook_edited_while_it_runs_is_recorded_as_it_was_read(workbench: P
     made = run_report(path)
     assert made.json_path is not None and file_sha256(path) != before
     assert json.loads(made.json_path.read_text())["notebook"]["sha256"] == before
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / ".runs.jsonl").read_bytes().splitlines() if line.strip()]
+
+
+def names(stem: str) -> list[str]:
+    return [crate_name(Path(f"{stem}.html")), f"{stem}.html", f"{stem}.json"]
+
+
+def failed_in_gallery(folder: Path) -> bool:
+    return '<td class="bad">' in (folder / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("cell", "words", "code"),
+    [
+        ("open('extra.txt', 'w').write('x')", "is there already", 6),
+        ("open('json', 'w').write('x')", "another name", 6),
+        ("[open(f'{i}.txt', 'w').close() for i in range(1_001)]", "1,001 files", 6),
+        ("import os; open(os.environ['FINLAB_LEDGER'], 'w').write('spoilt\\n' * 3)", "is damaged", 3),
+    ],
+)
+def test_what_ran_and_cannot_be_kept_is_told(workbench: Path, cell: str, words: str, code: int) -> None:
+    path, mine = notebook(workbench / "s.ipynb", "n"), workbench / "reports" / "s.extra.txt"
+    good = run_report(path).path
+    assert good is not None and (before := good.read_bytes())
+    mine.write_text("mine")
+    notebook(path, cell)
+    with pytest.raises(ReportError) as ended:
+        run_report(path)
+    assert ended.value.exit_code == code and words in str(ended.value) and ended.value.path is not None
+    assert words in ended.value.path.read_text() and good.read_bytes() == before and mine.read_text() == "mine"
+    assert failed_in_gallery(good.parent) and history(good.parent)[-1]["exit_code"] == code
+
+
+def test_a_failure_that_leaves_no_page_is_in_the_gallery(workbench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = notebook(workbench / "s.ipynb", "n")
+    good = run_report(path).path
+    assert good is not None and not failed_in_gallery(good.parent)
+
+    def full(files: dict[Path, Any]) -> None:
+        raise ReportError("no room", exit_code=6)
+
+    monkeypatch.setattr("finlab.reports.making.write_whole", full)
+    with pytest.raises(ReportError, match="no room"):
+        run_report(path)
+    assert failed_in_gallery(good.parent) and history(good.parent)[-1]["message"] == "no room"
+
+
+def test_a_skip_ends_the_failure_of_before(workbench: Path) -> None:
+    path = notebook(workbench / "s.ipynb", RESULT)
+    good = run_report(path).path
+    whole = path.read_bytes()
+    notebook(path, "1 / 0")
+    with pytest.raises(ReportError):
+        run_report(path)
+    assert good is not None and failed_in_gallery(good.parent)
+    path.write_bytes(whole)
+    assert run_report(path, resume=True).status == "skipped"
+    assert not failed_in_gallery(good.parent) and left(workbench / "reports") == names("s")
+
+
+def test_other_forms_of_an_older_run_are_taken_away(workbench: Path) -> None:
+    path = notebook(workbench / "s.ipynb", "open('a.txt', 'w').write('a'); open('b.txt', 'w').write('b')")
+    page = run_report(path, notebook=True).path
+    assert page is not None and {"s.ipynb", "s.a.txt", "s.b.txt"} <= set(left(page.parent))
+    page.with_name("s.b.txt").write_text("changed by hand")
+    notebook(path, "n")
+    run_report(path)
+    assert left(page.parent) == sorted([*names("s"), "s.b.txt"])
+    assert run_report(path, notebook=True).status == "complete"
 
 
 def test_threads_of_a_loop_are_not_waited_for(workbench: Path) -> None:

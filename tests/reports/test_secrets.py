@@ -32,6 +32,7 @@ from finlab.reports.secrets import (
     secret,
     secret_variables,
     secrets_in,
+    tells_secret,
     without_passwords,
 )
 
@@ -247,6 +248,19 @@ def test_a_colour_within_a_secret_does_not_hide_it(place: int) -> None:
     assert masked(f"{other} {TOKEN}", [TOKEN]) == f"{other} ***"
     assert masked(other, [TOKEN]) is other
     assert masked("abcd\x1b[mefgh", ["abcd", "abcdefgh"]) == "***"
+
+
+def test_a_secret_that_begins_a_title_is_masked() -> None:
+    assert masked("Abcdsecretvalue. Line: 2 points", [Secret("abcdsecretvalue")]) == "***. Line: 2 points"
+
+
+@pytest.mark.parametrize("content", [TOKEN, f"a\0b{TOKEN}c", json.dumps({"token": TOKEN}), html.escape(TOKEN)])
+def test_a_file_with_a_secret_in_it_is_found(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "left.bin"
+    path.write_text(content)
+    assert tells_secret(path, [Secret(TOKEN)]) and not tells_secret(path, [Secret("another one")])
+    path.write_text("")
+    assert not tells_secret(path, [Secret(TOKEN)])
 
 
 def test_big_texts_are_masked_quickly() -> None:

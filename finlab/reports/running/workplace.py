@@ -118,7 +118,7 @@ def written(place: Workplace) -> dict[str, Path]:
         raise ReportError(f"{told} ({cut(str(problem.filename))}); {expected}", exit_code=NOT_WRITTEN) from None
     if len(found) > MOST_FILES:
         told = f"the report left {len(found):,} files, more than the {MOST_FILES:,} that may lie beside a page"
-        raise ReportError(f"{told}; write them to a folder of your own, by its whole path")
+        raise ReportError(f"{told}; write them to a folder of your own, by its whole path", exit_code=NOT_WRITTEN)
     return _distinct(found)
 
 
