@@ -18,6 +18,7 @@ from finlab.data.store import Store
 from finlab.reports.jobs import templates
 from finlab.reports.parameters import Expression, Kind, Parameter, check, read_notebook, read_parameters
 from finlab.reports.provenance import git_state
+from finlab.reports.secrets import Secret
 from finlab.reports.trail.fingerprint import (
     Asked,
     code_sha256,
@@ -26,6 +27,7 @@ from finlab.reports.trail.fingerprint import (
     inputs_unchanged,
     may_skip,
     sources_of,
+    unknown_of,
 )
 from finlab.reports.trail.unseen import unseen_reads
 
@@ -120,11 +122,42 @@ def test_a_setting_that_changes_no_result_does_not(root, line):
     assert fingerprint(asked_of()) == before
 
 
-@pytest.mark.parametrize("name", ["LANG", "TZ", "LC_ALL"])
-def test_the_locale_counts(root, monkeypatch, name):
+@pytest.mark.parametrize("where", ["source_hidden", "outputs_hidden"])
+def test_what_is_folded_away_is_part_of_the_notebook(root, where):
+    folded = notebook_of("horizon * 2")
+    folded["cells"][1]["metadata"] = {"jupyter": {where: True}}
+    assert fingerprint(asked_of(folded)) != fingerprint(asked_of())
+    folded["cells"][1]["metadata"] = {"jupyter": {where: False}}
+    assert fingerprint(asked_of(folded)) == fingerprint(asked_of())
+
+
+def test_a_picture_of_the_prose_and_the_language_are_part_of_the_notebook(root):
+    def shown(picture, language="python"):
+        told = {"cell_type": "markdown", "source": "![](attachment:a.png)", "metadata": {}}
+        cells = [*notebook_of()["cells"], told | {"attachments": {"a.png": {"image/png": picture}}}]
+        return sources_of({"cells": cells, "metadata": {"kernelspec": {"language": language}}})
+
+    assert shown("AAAA") == shown("AAAA") != shown("BBBB")
+    assert shown("AAAA") != shown("AAAA", "R")
+
+
+COUNTING = ["LANG", "TZ", "LC_ALL", "JAX_ENABLE_X64", "XLA_FLAGS", "OMP_NUM_THREADS", "MKL_CBWR", "OPENBLAS_CORETYPE"]
+COUNTING += ["NUMBA_DISABLE_JIT", "CUDA_VISIBLE_DEVICES", "FINLAB_CHROMIUM", "PYTHONHASHSEED", "PYTHONPATH"]
+
+
+@pytest.mark.parametrize("name", COUNTING)
+def test_a_variable_of_the_environment_that_may_change_a_result_counts(root, monkeypatch, name):
     before = fingerprint(asked_of())
     monkeypatch.setenv(name, "zh_CN.UTF-8")
     assert fingerprint(asked_of()) != before
+
+
+@pytest.mark.parametrize("name", ["FINLAB_SECRET_token", "FINLAB_LEDGER", "FINLAB_BESIDE", "FINLAB_REPORTS", "HOME2",
+                                  "JAX_COMPILATION_CACHE_DIR", "NUMBA_CACHE_DIR", "CUDA_MODULE_LOADING"])  # fmt: skip
+def test_a_variable_that_changes_no_result_does_not(root, monkeypatch, name):
+    before = fingerprint(asked_of())
+    monkeypatch.setenv(name, str(root / "elsewhere"))
+    assert fingerprint(asked_of()) == before
 
 
 @pytest.mark.parametrize("name", ["environment_sha256", "package_sha256"])
@@ -157,6 +190,27 @@ def test_what_is_not_known_before_the_run_has_no_fingerprint(root):
     relative = Parameter("file", Kind("Path"), Path("a.txt"))
     (root / "a.txt").write_text("1")
     assert fingerprint(asked_of()._replace(parameters=[relative])) == ""
+
+
+def test_it_is_said_which_parameter_is_not_known_and_why(root):
+    def said(kind="Path", value=None, **more):
+        return unknown_of(asked_of()._replace(parameters=[Parameter("one", Kind(kind), value)], **more))
+
+    assert said("date", Expression("date.today()")) == (
+        "parameter one: its default date.today() is known only when the notebook runs"
+    )
+    assert said(value=Path("a.txt")).startswith("parameter one: 'a.txt' is a relative path")
+    assert said(value=root).startswith(f"parameter one: {str(root)!r} is no file that can be read before the run")
+    assert said(code=None).startswith(f"the Python files below {root} are not known")
+    assert said("int", 1) == said(value=root / "not there.txt") == said(value=root / "own.py") == ""
+
+
+def test_a_report_that_was_given_a_secret_is_made_again(root):
+    asked = asked_of(notebook_of("1", parameters="token: Secret = ''\n"))
+    assert fingerprint(asked) != "" == unknown_of(asked)
+    given = asked._replace(given={"token": Secret("abcdefgh1234")})
+    told = "parameter token: secrets are not kept, so it is not known whether this one has changed"
+    assert fingerprint(given) == "" and may_skip(root / "page.html", given) == (False, told)
 
 
 # --- the project's code
@@ -235,6 +289,42 @@ def test_two_versions_of_an_uncommitted_file_are_told_apart(root):
     second = code_sha256(root)
     (root / "own.py").write_text("RATE = 3\n")
     assert code_sha256(root) != second
+
+
+@pytest.mark.parametrize(
+    "line", ["import local_cfg", "from inner.deep import rate", "import own_too", "import calendar"]
+)
+def test_a_module_that_git_does_not_list_counts_if_it_is_imported(root, line):
+    git(root, "init", "-q")
+    (root / "inner").mkdir()
+    git(root / "inner", "init", "-q")
+    (root / ".gitignore").write_text("local_cfg.py\ncalendar.py\n")
+    (root / "own_too.py").write_text("from local_cfg import rate\n")
+    for name in ("local_cfg.py", "calendar.py", "inner/deep.py"):
+        (root / name).write_text("rate = 1\n")
+    git(root / "inner", "add", ".")
+    git(root / "inner", "commit", "-qm", "one")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "one")
+    asked = asked_of(notebook_of(line))
+    before, pure = fingerprint(asked), fingerprint(asked_of())
+    for name in ("local_cfg.py", "calendar.py", "inner/deep.py"):
+        (root / name).write_text("rate = 2\n")
+    assert before != fingerprint(asked) and pure == fingerprint(asked_of())
+
+
+def test_a_module_of_the_folder_that_a_report_is_called_in_counts(root, monkeypatch):
+    (root / ".gitignore").write_text("/below/\n")
+    git(root, "init", "-q")
+    (root / "below").mkdir()
+    (root / "below" / "own.py").write_text("RATE = 1\n")
+    monkeypatch.chdir(root / "below")
+    asked = asked_of(notebook_of("import own"))
+    before = fingerprint(asked)
+    (root / "below" / "own.py").write_text("RATE = 2\n")
+    assert before != fingerprint(asked)
+    (root / "below" / "own.py").write_text("RATE = open('a').read()\n")
+    assert unseen_reads(asked.notebook, root) == "" != unseen_reads(asked.notebook, root / "below", root)
 
 
 def test_notebooks_of_the_project_do_not_count(root):
@@ -515,7 +605,7 @@ def test_a_changed_input_runs(made):
 def test_without_a_fingerprint_it_runs(made):
     page, asked, _ = made
     unknown = asked._replace(given={"file": page.parent})
-    assert skip(page, unknown).reason == "a parameter or the project's code is not known before the run"
+    assert skip(page, unknown).reason.startswith("parameter file: ")
 
 
 def test_a_fingerprint_that_was_computed_before_is_taken(made):
@@ -551,6 +641,59 @@ def test_a_notebook_that_uses_finlab_and_names_no_input_runs_and_a_pure_one_does
         beside = record | {"fingerprint": fingerprint(asked), "reads": []}
         page.with_suffix(".json").write_text(json.dumps(beside))
         assert skip(page, asked).ok is ok
+
+
+STORE = "from finlab.data.store import Store\ns = Store()\n"
+LOOKS = ["s.tables()", "Store().profile('tb')", "s.loads()", "s.origin('tb', 3)", "s.parts('ta')", "s.rejects('ta')"]
+LOOKS += ["s.cleanings()", "s.trail(1)", "list(map(s.profile, ['tb']))", "t = s.snapshot()\nt.tables()"]
+
+
+def judge(page, record, *sources, reads=None, parameters=LINES, **given):
+    """Judge a report of these cells that was made before, as it would have been recorded."""
+    asked = asked_of(notebook_of(*sources, parameters=parameters), **given)
+    more = {"fingerprint": fingerprint(asked), "reads": record["reads"] if reads is None else reads}
+    page.with_suffix(".json").write_text(json.dumps(record | more))
+    return skip(page, asked)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_look_at_the_store_that_no_ledger_names_runs_beside_a_read_that_it_names(made, look):
+    page, _, record = made
+    assert judge(page, record, STORE + "s.table('ta')").ok
+    ok, reason = judge(page, record, STORE + "s.table('ta')", look)
+    assert not ok and reason.startswith("cell 3 ") and reason.endswith("what that reads is not in the ledger")
+
+
+@pytest.mark.parametrize("word", ["today", "Now", " TODAY "])
+def test_a_parameter_that_is_a_word_for_today_asks_the_clock(made, word):
+    page, _, record = made
+    lines = "as_of: str = 'today'\ndays: list[str] = []\n"
+    cell = "import pandas as pd\npd.Timestamp(as_of)"
+    assert judge(page, record, cell, parameters=lines).reason == "the parameter as_of asks the clock (today)"
+    assert judge(page, record, cell, parameters=lines, as_of=word).reason.startswith("the parameter as_of asks the")
+    assert judge(page, record, cell, parameters=lines, as_of="2026-01-01").ok
+    assert not judge(page, record, cell, parameters=lines, as_of="2026-01-01", days=[word]).ok
+
+
+def test_a_file_that_a_cell_or_a_parameter_names_runs_unless_the_ledger_has_it(made, root):
+    page, _, record = made
+    (root / "logo.svg").write_text("<svg/>")
+    told = "names the file logo.svg, which is not in the ledger"
+    assert judge(page, record, "1", "show('logo.svg')") == (False, f"cell 3 {told}")
+    assert judge(page, record, "f(['logo.svg'])", "1").reason == f"cell 2 {told}"
+    assert judge(page, record, "show(name)", name="logo.svg").reason == f"the parameter name {told}"
+    assert not judge(page, record, f"show({str(root / 'logo.svg')!r})").ok
+    for cell in ("'logo.svg'", "show('input.csv')", f"show({str(root / 'input.csv')!r})", "show('other.svg')", "f('')"):
+        assert judge(page, record, cell).ok, cell
+    table = [record["reads"][0] | {"loaded_at": "2026-01-01"}]
+    assert judge(page, record, "show('input.csv')", reads=table).reason.startswith("cell 2 names the file input.csv")
+
+
+def test_a_file_that_was_named_and_is_gone_is_another_run(root):
+    (root / "logo.svg").write_text("<svg/>")
+    before = fingerprint(asked_of(notebook_of("show('logo.svg')")))
+    (root / "logo.svg").unlink()
+    assert fingerprint(asked_of(notebook_of("show('logo.svg')"))) != before
 
 
 # --- what the ledger cannot see
@@ -607,6 +750,33 @@ def hint(*sources):
         "import numpy as np\nnp.datetime64('today', 'D')",
         "import numpy as np\nnp.datetime64('NOW')",
         "from time import time as t\nt()",
+        "import time\ntime.strftime('%H:%M:%S')",
+        "import time as t\nt.strftime('%H')",
+        "from time import strftime as told\ntold('%H')",
+        "import time\ntime.ctime()",
+        "import time\ntime.asctime()",
+        "import time\ntime.time_ns()",
+        "import time\ntime.localtime()",
+        "import time\ntime.gmtime()",
+        "import time\ntime.monotonic()",
+        "import time\ntime.perf_counter_ns()",
+        "from datetime import date\nclock = date.today\nclock()",
+        "import pandas as pd\nday = 'Today'\npd.Timestamp(day)",
+        "import pandas as pd\nday: str = 'now'\npd.date_range('2026-01-01', end=day)",
+        "from IPython.display import SVG\nSVG('logo.svg')",
+        "from IPython.display import Image\nImage('logo.png')",
+        "from IPython.display import Image\nImage(filename='logo.png')",
+        "from IPython.display import HTML\nHTML(filename='a.html')",
+        "import os\nos.path.getsize('data.csv')",
+        "import os\nos.path.isfile('data.csv')",
+        "from pathlib import Path\nPath('override.txt').exists()",
+        "from pathlib import Path\nPath('override.txt').stat()",
+        "import scipy.io.wavfile\nscipy.io.wavfile.read('a.wav')",
+        "import matplotlib.pyplot as plt\nplt.style.use('my.mplstyle')",
+        "import matplotlib.pyplot as plt\nplt.style.use(style)",
+        "from finlab.data.store import Store\nStore().sql('SELECT now() FROM a')",
+        "from finlab.data.store import Store\nStore().sql(f\"SELECT {x} FROM read_csv('a.csv')\")",
+        "from finlab.data.store import Store\nStore().sql('SELECT * FROM catalogue.loads')",
         "!ls",
         "%run other.ipynb",
         "%%bash\nls",
@@ -639,6 +809,13 @@ def test_what_may_read_past_the_ledger_is_noticed(source):
         "from finlab.forecast.series import read_series as rs\nrs('a.csv')",
         "from finlab.reports.gap_sources import read_table as table\ntable('a.csv', 'a')",
         "from finlab.reports import gap_sources\ngap_sources.read_table",
+        "import time\ntime.strftime('%H', moment)\nday.strftime('%d')\nday.ctime()",
+        "import pandas as pd\nlabel = 'today'\nday = '2026-01-01'\npd.Timestamp(day)",
+        "import matplotlib.pyplot as plt\nplt.style.use('ggplot')\nplt.style.use(['ggplot', 'dark_background'])",
+        "from IPython.display import HTML, Image\nHTML('<p>')\nImage(data=content)",
+        "from finlab.data.store import Store\nStore().sql('SELECT day, now FROM a WHERE now > 1')",
+        "from finlab.reports.inventories import take_stock\nstock = take_stock([])\nstock.rejects()",
+        "day = row.origin\nday.parts",
         "# read_csv is only named here",
         "'open(1)'",
         "",
@@ -657,7 +834,7 @@ def test_modules_of_the_project_are_searched_and_what_they_import(tmp_path):
     notebook = notebook_of("import pure\nfrom helping import deep as other, x")
     assert unseen_reads(notebook, tmp_path) == ""
     (tmp_path / "helping" / "inner.py").write_text("x = open('a').read()\n")
-    assert unseen_reads(notebook, tmp_path).endswith("calls open, and what that reads is not in the ledger")
+    assert unseen_reads(notebook, tmp_path).endswith("calls read, and what that reads is not in the ledger")
     (tmp_path / "helping" / "inner.py").write_text("import requests\n")
     assert unseen_reads(notebook, tmp_path).endswith("imports requests, which may read what the ledger does not see")
     (tmp_path / "helping" / "inner.py").write_text("def f(:\n")
@@ -667,7 +844,7 @@ def test_modules_of_the_project_are_searched_and_what_they_import(tmp_path):
     (tmp_path / "helping" / "sub" / "low.py").write_text("from ..high import z\n")
     (tmp_path / "helping" / "high.py").write_text("z = open('a').read()\n")
     assert unseen_reads(notebook, tmp_path).endswith(
-        "imports helping.high.z, which calls open, and what that reads is not in the ledger"
+        "imports helping.high.z, which calls read, and what that reads is not in the ledger"
     )
     assert unseen_reads(notebook).endswith("imports pure, which may read what the ledger does not see")
 

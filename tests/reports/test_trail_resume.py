@@ -5,8 +5,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from finlab.data.store import Store
 from finlab.reports.jobs import ReportSpec
 from finlab.reports.run import Runner
+from finlab.reports.secrets import Secret
 
 LINES = "from finlab.reports.parameters import Source\nsource: Source | None = None\ntimes: int = 2"
 CELL = """
@@ -109,3 +111,28 @@ def test_a_report_that_could_read_by_finlab_and_names_no_input_is_made_again(
 ) -> None:
     write_notebook(workbench / "mute.ipynb", cell)
     assert (report("mute.ipynb", source=None), report("mute.ipynb", source=None)) == ("complete", "complete")
+
+
+def test_a_table_of_the_store_alone_is_left_as_it_is_and_a_look_at_its_tables_is_not(report, workbench: Path) -> None:
+    Store().load(workbench / "sales.csv", "sales", as_of="2026-09-01")
+    table = "from finlab.data.store import Store\nStore().table('sales')"
+    for cell, second in ((table, "skipped"), (f"{table}\nStore().tables()", "complete")):
+        write_notebook(workbench / "small.ipynb", cell)
+        assert (report(source=None), report(source=None)) == ("complete", second)
+
+
+@pytest.mark.parametrize("name", ["forecast", "gaps"])
+def test_a_template_is_left_as_it_is(workbench: Path, name: str) -> None:
+    (workbench / "settings.ini").write_text("[finlab]\nfreshness_days = 100000\n")
+    with Runner() as runner:
+        made = [runner.run_all([ReportSpec(name, resume=True)])[0] for _ in range(2)]
+    assert [each.status for each in made] == ["complete", "skipped"], made[1].message
+
+
+def test_a_secret_makes_a_report_again_and_says_why(report, workbench: Path) -> None:
+    lines = LINES + "\nfrom finlab.reports.secrets import Secret\ntoken: Secret = ''"
+    cells = [nbformat.v4.new_code_cell(lines, metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(PURE)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), workbench / "small.ipynb")
+    assert (report(source=None), report(source=None)) == ("complete", "skipped")
+    given = {"source": None, "token": Secret("a-long-secret-1234")}
+    assert (report(**given), report(**given)) == ("complete", "complete")

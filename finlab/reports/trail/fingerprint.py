@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['CODE', 'MOST_FILES', 'MOST_FOLDERS', 'SETTLED_NS', 'package_sha256', 'code_sha256', 'sources_of', 'content_sha256',
-           'Asked', 'fingerprint', 'Unchanged', 'inputs_unchanged', 'Skip', 'may_skip']
+           'Asked', 'fingerprint', 'unknown_of', 'Unchanged', 'inputs_unchanged', 'Skip', 'may_skip']
 
 # %% ../../../nbs/reports/trail/fingerprint.ipynb #37029d4d
+import contextlib
 import hashlib
 import json
 import os
 import re
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -23,11 +24,14 @@ from urllib.request import url2pathname
 
 import finlab
 from ...core.errors import FinlabError, InputError
-from ...core.settings import Settings
+from ...core.settings import HOME, KEYS, PREFIX, Settings
+from ..languages import language_of
 from ..parameters import Expression, Parameter, plain, tags_of
 from ..provenance import GIT_SECONDS, environment_sha256, freshness, git_environment
+from ..secrets import PREFIX as SECRET_PREFIX
+from ..secrets import Secret
 from .records import read_record, reads_of
-from .unseen import unseen_reads
+from .unseen import asks_today, modules_of, named_files, unseen_reads
 
 # %% ../../../nbs/reports/trail/fingerprint.ipynb #dd9ad273
 CODE = "*.py"  # what can be imported; a notebook that runs another one by %run is never skipped
@@ -89,9 +93,18 @@ def _hash_files(root: Path, paths: Iterable[Path]) -> str:
 
 
 def sources_of(notebook: Mapping[str, Any]) -> str:
-    """Write what of a notebook can change a result: the sources and tags of its cells, not the outputs."""
-    cells = [[cell.get("cell_type"), "".join(cell.get("source", "")), tags_of(cell)] for cell in notebook["cells"]]
-    return json.dumps(cells, ensure_ascii=True)
+    """Write what of a notebook can change a page: its language, and its cells without their outputs."""
+    spec = (notebook.get("metadata") or {}).get("kernelspec") or {}
+    return json.dumps([language_of(notebook), spec.get("name"), [_cell(cell) for cell in notebook["cells"]]])
+
+
+def _cell(cell: Mapping[str, Any]) -> list[Any]:
+    """List what of a cell can change a page."""
+    jupyter = (cell.get("metadata") or {}).get("jupyter")
+    folded = jupyter if isinstance(jupyter, Mapping) else {}
+    hidden = [bool(folded.get(name)) for name in ("source_hidden", "outputs_hidden")]
+    source = "".join(cell.get("source", ""))
+    return [cell.get("cell_type"), source, tags_of(cell), hidden, cell.get("attachments") or {}]
 
 # %% ../../../nbs/reports/trail/fingerprint.ipynb #55e6cd33
 SETTLED_NS = 2_000_000_000  # a file untouched for this long is not touched again within the same tick
@@ -113,6 +126,11 @@ def _content_sha256(path: Path, _stamp: tuple[int, ...]) -> str:
 # %% ../../../nbs/reports/trail/fingerprint.ipynb #bde9e3cf
 _NO_MATTER = ("reports", "jobs", "lock_wait_seconds", "run_timeout_seconds", "compile_cache", "user", "path")
 _LOCALE = ("LANG", "LC_ALL", "LC_NUMERIC", "LC_TIME", "TZ")  # the variables that change how dates and numbers read
+_VARIABLES = (*_LOCALE, "PYTHONHASHSEED", "PYTHONPATH")
+_FAMILIES = ("JAX_", "XLA_", "OMP_", "MKL_", "OPENBLAS_", "NUMBA_", "CUDA_", PREFIX)  # and all that begin like this
+_OTHERWISE = frozenset(  # of the families: other in each run, set by a library itself, or covered by the settings
+    {"FINLAB_LEDGER", "FINLAB_BESIDE", HOME, "CUDA_MODULE_LOADING", *(PREFIX + key.name.upper() for key in KEYS)}
+)
 
 
 class Asked(NamedTuple):
@@ -130,26 +148,74 @@ class Asked(NamedTuple):
 # %% ../../../nbs/reports/trail/fingerprint.ipynb #6556ccb6
 def fingerprint(asked: Asked) -> str:
     """Compute the SHA-256 of all that is known before a run; the empty text if something is not known."""
-    values = {each.name: asked.given.get(each.name, each.default) for each in asked.parameters}
-    flat = [item for value in values.values() for item in (value if isinstance(value, list) else [value])]
-    files = [_named_file(item) for item in flat if isinstance(item, Path)]
-    code = code_sha256(asked.settings.root) if asked.code == "" else asked.code
-    if code is None or "" in files or any(isinstance(item, Expression) for item in flat):
+    asked = asked._replace(code=code_sha256(asked.settings.root) if asked.code == "" else asked.code)
+    values, folders = _values(asked), _folders(asked.settings)
+    files = [_named_file(item) for _, item in _flat(values) if isinstance(item, Path)]
+    if unknown_of(asked) or "" in files:
         return ""
     told = {
         "finlab": [finlab.__version__, package_sha256()],
         "notebook": sources_of(asked.notebook),
         "parameters": {name: [type(value).__name__, plain(value)] for name, value in values.items()},
         "files": files,
+        "named": sorted({each.text for each in named_files(asked.notebook, values, *folders)}),
         "settings": {name: str(value) for name, value in vars(asked.settings).items() if name not in _NO_MATTER},
-        "code": code,
+        "code": asked.code,
+        "modules": [[str(path), _named_file(path)] for path in modules_of(asked.notebook, *folders)],
         "environment": environment_sha256(),
         "lang": asked.lang,
-        "locale": {name: os.environ.get(name) for name in _LOCALE},
+        "variables": _variables(),
         "seed": asked.seed,
         "also": sorted(asked.also),
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8", "replace")).hexdigest()
+
+
+def _values(asked: Asked) -> dict[str, Any]:
+    return {each.name: asked.given.get(each.name, each.default) for each in asked.parameters}
+
+
+def _flat(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """List the values of parameters one by one, each with the name of its parameter."""
+    lists = [(name, value if isinstance(value, (list, tuple)) else [value]) for name, value in values.items()]
+    return [(name, item) for name, items in lists for item in items]
+
+
+def _folders(set_to: Settings) -> list[Path]:
+    """List the folders from which a cell may take a module, or a file by its name."""
+    return list(dict.fromkeys([Path(os.environ.get(HOME) or Path.cwd()), set_to.root]))
+
+
+def _variables() -> dict[str, str]:
+    """List the variables of the environment that may change a result; they go into the hash, and nowhere else."""
+    named = {name: value for name, value in os.environ.items() if name.startswith(_FAMILIES) or name in _VARIABLES}
+    idle = {name for name in named if name in _OTHERWISE or "CACHE" in name or name.startswith(SECRET_PREFIX)}
+    return {name: value for name, value in named.items() if name not in idle}
+
+# %% ../../../nbs/reports/trail/fingerprint.ipynb #2c9e40b7
+def unknown_of(asked: Asked) -> str:
+    """Say what about a run is not known before it starts, so that it has no fingerprint; empty if all is."""
+    for name, item in _flat(_values(asked)):
+        if reason := _unknown(item):
+            return f"parameter {name}: {reason}"
+    known = code_sha256(asked.settings.root) if asked.code == "" else asked.code
+    told = f"the Python files below {asked.settings.root} are not known (too many of them, or git does not list them)"
+    return told if known is None else ""
+
+
+def _unknown(item: Any) -> str:
+    """Say why a value is not known before the run; empty if it is."""
+    if isinstance(item, Secret):
+        return "secrets are not kept, so it is not known whether this one has changed"
+    if isinstance(item, Expression):
+        return f"its default {item} is known only when the notebook runs"
+    if not isinstance(item, Path):
+        return ""
+    if not item.is_absolute():
+        return f"{str(item)!r} is a relative path, and which file it is in the run is not known before; name it in full"
+    if not _named_file(item):
+        return f"{str(item)!r} is no file that can be read before the run (a folder's content, say, is not looked at)"
+    return ""
 
 
 def _named_file(path: Path) -> str:
@@ -250,19 +316,41 @@ def may_skip(page: Path, asked: Asked, job_fingerprint: str = "", today: date | 
     """
     job_fingerprint = job_fingerprint or fingerprint(asked)
     if not job_fingerprint:
-        return Skip(False, "a parameter or the project's code is not known before the run")
+        return Skip(False, unknown_of(asked) or "something about the run was not known before it")
     try:
         record = read_record(page).record
     except InputError:
         return Skip(False, "there is no earlier run")
     if reason := _unfinished(record) or _other(record, job_fingerprint) or _broken(page, record):
         return Skip(False, reason)
-    if reason := unseen_reads(asked.notebook, asked.settings.root) or _silent(record, asked.notebook):
+    if reason := _past_the_ledger(asked, record):
         return Skip(False, reason)
     unchanged = inputs_unchanged(record, today)
     return Skip(unchanged.ok, unchanged.reason or "notebook, parameters, inputs and environment are unchanged")
 
 # %% ../../../nbs/reports/trail/fingerprint.ipynb #616cfb3e
+def _past_the_ledger(asked: Asked, record: Mapping[str, Any]) -> str:
+    """Say what the page may depend on that the ledger of the earlier run does not name."""
+    values, folders = _values(asked), _folders(asked.settings)
+    found = asks_today(values) or unseen_reads(asked.notebook, *folders) or _silent(record, asked.notebook)
+    if found:
+        return found
+    seen = {os.path.realpath(asked.settings.store), *_files_read(record)}
+    for where, text, path in named_files(asked.notebook, values, *folders):
+        if os.path.realpath(path) not in seen:
+            return f"{where} names the file {text}, which is not in the ledger"
+    return ""
+
+
+def _files_read(record: Mapping[str, Any]) -> Iterator[str]:
+    """List the files that are in the ledger of a run; a table that once came from a file is none."""
+    uris = [str(read.get("uri") or "") for read in reads_of(record) if not read.get("loaded_at")]
+    for uri in uris:
+        with contextlib.suppress(OSError, ValueError):
+            if uri.startswith("file:"):
+                yield os.path.realpath(url2pathname(urlsplit(uri).path))
+
+
 def _unfinished(record: Mapping[str, Any]) -> str:
     if record.get("status") != "complete":
         return f"the earlier run is not complete ({record.get('status')})"
