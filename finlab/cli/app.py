@@ -50,7 +50,13 @@ def run(
         typer.Argument(metavar="NAME", help="a report (see `finlab reports`) or a notebook's path"),
     ] = None,
     parameter: Annotated[
-        list[str] | None, typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="a parameter; may be repeated")
+        list[str] | None,
+        typer.Option(
+            "-p",
+            "--parameter",
+            metavar="NAME=VALUE",
+            help="a parameter; may be repeated. Of a secret only where it lies: token=env:API_TOKEN, token=file:PATH",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="the HTML file (or folder) to write")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="open the page in a browser")] = False,
@@ -78,8 +84,11 @@ def run(
 ) -> None:
     """Run reports and write each as one self-contained HTML page; plain `finlab run` means the forecast report.
 
+    A secret is a parameter that the notebook declares as such: `token: Secret = ""`, below the line
+    `from finlab.reports.page import Secret`.
+
     Exit codes: 0 made, 2 wrong input, 3 a cell failed, 4 time limit, 5 killed or no memory, 6 not written, 7 stale data
-    (the page is made and says so). Of several reports the highest counts.
+    (the page is made and says so), 130 stopped by Ctrl-C. Of several reports the highest counts.
     """
     from finlab.reports.run import ReportSpec
 

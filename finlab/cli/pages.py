@@ -22,7 +22,7 @@ def make_pages(names: list[str], spec: "ReportSpec", grids: dict[str, str], jobs
         raise InputError(f"-o {spec.output}: one file for {len(specs)} reports; expected a folder")
     results = run_reports(specs, jobs=jobs)
     for result in results:
-        tell(result)
+        tell(result, several=len(results) > 1)
         if open_page and result.path is not None:
             open_in_browser(result.path)
     return worst(result.exit_code for result in results)
@@ -40,10 +40,10 @@ def _expanded(spec: "ReportSpec", grids: dict[str, str]) -> list["ReportSpec"]:
     return [dataclasses.replace(spec, parameters=row, typed=False) for row in rows]
 
 
-def tell(result: "ReportResult") -> None:
-    """Say where a page is, on standard output, or why there is none, on standard error."""
+def tell(result: "ReportResult", several: bool = False) -> None:
+    """Say where a page is, on standard output, or why there is none, on standard error; of `several` with its name."""
     if result.status == "failed" or result.path is None:
-        say(result.message)
+        say(f"{_name(result)}: {result.message}" if several else result.message)
         return
     print(result.path)
     sys.stdout.flush()
@@ -51,6 +51,11 @@ def tell(result: "ReportResult") -> None:
         say(f"{result.path.name}: {result.message}")
     if result.exit_code:
         say(f"{result.path.name}: an input is older than its limit; the page says so")
+
+
+def _name(result: "ReportResult") -> str:
+    """The name of a page that failed, which tells the reports of a grid apart; without a page that of its report."""
+    return result.name if result.path is None else result.path.stem.removesuffix(".failed")
 
 
 def open_in_browser(path: Path) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 from ..core.checks import did_you_mean, listed
 from ..core.errors import InputError
-from .kinds import convert, is_frame, items_of
-from .parameters import Parameter, check, plain
+from .kinds import is_frame, items_of
+from .parameters import Parameter, check, plain, value_for
 
 MOST_REPORTS = 10_000  # of one command: a week of work for a machine, and more pages than anybody opens
 
@@ -28,7 +28,7 @@ def _values(parameter: Parameter, wanted: Any, typed: bool) -> list[Any]:
     found: list[Any] = []
     seen = set[str]()
     for item in _pieces(wanted, kind.many):
-        value = convert(kind, item, typed=typed)
+        value = value_for(parameter, item, typed)
         key = str(id(value)) if is_frame(value) else json.dumps([type(value).__name__, plain(value)])
         if key in seen:
             raise InputError(f" has {plain(value)!r} twice in its grid; expected each value once")

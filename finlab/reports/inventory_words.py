@@ -102,7 +102,7 @@ DATA_DECISION = {
         "A source may be CSV, Excel, Parquet, JSON, a bank statement, or a table of a database. Every record of "
         "it is "
         "accounted for. Then this page says how fresh and how clean it is.",
-        "**存储中还没有数据。**可在命令行载入第一个表：\n\n"
+        "**存储中还没有数据**。可在命令行载入第一个表：\n\n"
         "```sh\nfinlab data load sales.csv --name sales\nfinlab data load sample:airline\nfinlab run data\n```\n\n"
         "文件可以是 CSV、Excel、Parquet、JSON、银行对账单或数据库中的表；其中每条记录都会有着落。"
         "之后本页会说明数据是否最新、是否干净。",

@@ -25,6 +25,7 @@ from finlab.reports.parameters import (
     Parameter,
     assignments,
     check,
+    check_imports,
     plain,
     read_notebook,
     read_parameters,
@@ -153,7 +154,11 @@ def parameters_of(notebook: Path, content: Mapping[str, Any], spec: ReportSpec) 
     """Read the parameters of a notebook; one without a cell for them is run as it is, if it is given none."""
     if not spec.parameters and not any("parameters" in tags_of(cell) for cell in content["cells"]):
         return []
-    return read_parameters(notebook) if language_of(content) == "python" else foreign_parameters(content)
+    if language_of(content) != "python":
+        return foreign_parameters(content)
+    found = read_parameters(notebook)
+    check_imports(content, f"notebook {str(notebook)!r}")
+    return found
 
 
 def prepare(spec: ReportSpec, made: list[Path]) -> Job:
@@ -200,7 +205,7 @@ def with_parameters(
     """Build the notebook to run: `content` without outputs, and a cell that assigns the values `given`."""
     own = [_bare(cell) for cell in content["cells"] if "injected-parameters" not in tags_of(cell)]
     if given:
-        place = next(i for i, cell in enumerate(own) if "parameters" in tags_of(cell))
+        place = next(i for i, c in enumerate(own) if c["cell_type"] == "code" and "parameters" in tags_of(c))
         others = [parameter.name for parameter in parameters if parameter.name not in given]
         is_python = language_of(content) == "python"
         source = assignments(given, others) if is_python else foreign_assignments(content, given)

@@ -35,6 +35,7 @@ TYPES = {
     "Path": "a path",
     "Source": "a file, a table of the store, sample:NAME or a database URL",
     "Secret": "env:NAME or file:PATH, where a secret is found",
+    "dict": 'a JSON object, such as {"a": 1}',
     "any": "a value that Python can write down: numbers, texts, lists, dictionaries",
 }
 
@@ -149,6 +150,14 @@ def _writable(value: Any) -> Any:
     return value
 
 
+def _mapping(value: Any) -> dict[Any, Any]:
+    """Take a dictionary, or read one from a JSON object."""
+    found = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(found, Mapping):
+        raise ValueError(value)
+    return _writable(dict(found))
+
+
 CONVERTERS = {
     "int": _whole,
     "float": _number,
@@ -156,6 +165,7 @@ CONVERTERS = {
     "str": _text,
     "date": _day,
     "Path": _path,
+    "dict": _mapping,
     "any": _writable,
 }
 

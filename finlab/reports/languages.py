@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core.errors import InputError
 from .kinds import Kind
-from .parameters import Expression, Parameter, plain, tags_of
+from .parameters import Expression, Parameter, plain, tagged_cell
 
 # %% ../../nbs/reports/languages.ipynb #ae687367
 def language_of(notebook: Mapping[str, Any]) -> str:
@@ -28,11 +28,7 @@ LINE = re.compile(r"^\s*(?:val|var|let|const)?\s*([A-Za-z_][\w.]*)\s*(?:<-|:?=)\
 
 def foreign_parameters(notebook: Mapping[str, Any]) -> list[Parameter]:
     """Read the parameters of a notebook that is not in Python from the cell tagged `parameters`."""
-    codes = (one for one in notebook["cells"] if one["cell_type"] == "code")
-    cell = next((one for one in codes if "parameters" in tags_of(one)), None)
-    if cell is None:
-        expected = "expected one, with lines such as `name = value`"
-        raise InputError(f"the notebook has no cell tagged `parameters`; {expected}")
+    cell = tagged_cell(notebook, line="name = value")
     found = [LINE.match(line) for line in "".join(cell["source"]).splitlines()]
     return [Parameter(one[1], Kind("any"), Expression(one[2]), one[3] or "", "any") for one in found if one]
 

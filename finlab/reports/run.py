@@ -122,7 +122,7 @@ def run_report(
     Raises InputError for what was given wrongly, with nothing written, and ReportError if the run failed; its `path` is
     the failure page, its `exit_code` says in what manner.
     """
-    asked = spec if isinstance(spec, ReportSpec) else ReportSpec(spec)
+    asked = _spec_of(spec)
     if parameters is not None:
         asked = dataclasses.replace(asked, parameters=parameters)
     asked = _with_options(asked, options)
@@ -136,8 +136,17 @@ def run_report(
     return result
 
 
+def _spec_of(asked: Any) -> ReportSpec:
+    """Take a specification as it is, and a name or path as one with defaults."""
+    if isinstance(asked, (str, Path)):
+        return ReportSpec(asked)
+    if isinstance(asked, ReportSpec):
+        return asked
+    raise InputError.of("report", asked, "a ReportSpec, the name of a template, or the path of a notebook")
+
+
 def _with_options(spec: ReportSpec, options: Mapping[str, Any]) -> ReportSpec:
-    known = [each.name for each in dataclasses.fields(ReportSpec) if each.name not in ("name", "parameters")]
+    known = [each.name for each in dataclasses.fields(ReportSpec) if each.name not in ("name", "parameters", "typed")]
     for name in options:
         if name not in known:
             told = f"unknown option {name!r}{did_you_mean(name, known)}; expected one of {', '.join(known)}"
@@ -151,13 +160,17 @@ def _open(path: Path) -> None:
     webbrowser.open(path.as_uri())
 
 # %% ../../nbs/reports/run.ipynb #a2fecaf4
-def run_reports(specs: Iterable[ReportSpec], *, jobs: int | None = None) -> list[ReportResult]:
+def run_reports(specs: Iterable[ReportSpec | str | Path], *, jobs: int | None = None) -> list[ReportResult]:
     """Make several reports, `jobs` at a time (None: as the settings say), and tell of each how it ended.
 
-    InputError if anything is wrong with any of them, before the first one starts.
+    A report is a specification, or a name or path as for `run_report`. InputError if anything is wrong with any of
+    them, before the first one starts.
     """
+    if isinstance(specs, (str, Path, ReportSpec)) or not isinstance(specs, Iterable):
+        raise InputError.of("specs", specs, "a list of reports; `run_report` makes a single one")
+    asked = [_spec_of(one) for one in specs]
     with Runner() as runner:
-        return runner.run_all(list(specs), jobs)
+        return runner.run_all(asked, jobs)
 
 
 def run(

@@ -391,3 +391,21 @@ def test_many_kinds_of_notes_end_with_a_number() -> None:
 
     notes = [f"a: reason {'x' * k}" for k in range(14)]
     assert summarise_notes(notes, ["a"])[-1] == "... and 4 more" and len(summarise_notes(notes, ["a"])) == 11
+
+
+def test_of_several_reports_each_failure_is_told_with_its_name(finlab, workbench: Path) -> None:
+    import nbformat
+
+    for name in ("good", "bad"):
+        cells = [nbformat.v4.new_code_cell(f"assert {name == 'good'}")]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), workbench / f"{name}.ipynb")
+    _, _, told = finlab("run", "good.ipynb", "bad.ipynb")
+    assert told.startswith("finlab: bad: The report stopped at cell 1")
+    _, _, told = finlab("run", "bad.ipynb")
+    assert told.startswith("finlab: The report stopped at cell 1")
+
+
+def test_the_help_of_run_tells_secrets_and_every_exit_code(finlab) -> None:
+    _, out, _ = finlab("run", "--help")
+    words = " ".join(out.split())
+    assert "130 stopped" in words and "token: Secret" in words and "from finlab.reports.page import Secret" in words

@@ -20,6 +20,7 @@ from finlab.reports.parameters import (
     Secret,
     assignments,
     check,
+    check_imports,
     convert,
     find_source,
     kind_of,
@@ -330,7 +331,8 @@ def test_secrets_are_fetched_and_never_written(monkeypatch: pytest.MonkeyPatch) 
     source = assignments(found)
     assert TOKEN not in source and "from finlab.reports.secrets import secret\n" in source
     assert 'token = secret("token")' in source.replace("'", '"')
-    assert plain(found) == str(found) and plain(list(found.values())) == ["***", 3] and TOKEN not in str(plain(found))
+    assert plain(found) == '{"token": "***", "horizon": 3}' and plain(list(found.values())) == ["***", 3]
+    assert TOKEN not in plain({"a": [found], 5: found}) and TOKEN not in plain({"a": [found]})
     assert page_stem("x", parameters, found) == page_stem("x", parameters, {"horizon": 3})
     assert page_stem("x", parameters, {"token": None}) == "x"
     assert check(parameters, {"token": "***"}) == {"token": TOKEN}
@@ -397,3 +399,132 @@ def test_a_parameter_named_like_an_import_stays_whole() -> None:
 
 def test_a_parameter_that_is_declared_twice_counts_once() -> None:
     assert [(p.name, p.default) for p in asked("x: int = 1\nx: int = 2\n")] == [("x", 2)]
+
+
+@pytest.mark.parametrize("line", ['token: str = ""', "token: str | None = None", 'token = ""', "token = None"])
+@pytest.mark.parametrize("value", ["env:API_TOKEN", "env:NOPE", "env:", "env: API_TOKEN "])
+def test_a_reference_is_refused_where_no_secret_is_declared(line: str, value: str) -> None:
+    with pytest.raises(InputError, match="parameter token is 'env:") as caught:
+        check(asked(line), {"token": value})
+    assert 'token: Secret = ""' in str(caught.value)
+    assert "from finlab.reports.page import Secret" in str(caught.value)
+
+
+def test_a_reference_in_a_list_or_a_grid_is_refused() -> None:
+    from finlab.reports.grids import expand_grid
+
+    parameters = asked("tokens: list[str] = []\ntoken: str = ''")
+    with pytest.raises(InputError, match="parameter tokens is 'env:A_B'"):
+        check(parameters, {"tokens": "x, env:A_B"})
+    with pytest.raises(InputError, match="parameter token is 'env:A_B'"):
+        expand_grid(parameters, {}, {"token": "x,env:A_B"})
+
+
+@pytest.mark.parametrize("value", ["file:///data/x.csv", "file:x", "env:prod", "environment", "env:PROD and more"])
+def test_other_texts_stay_texts(value: str) -> None:
+    assert check(asked("place: str = ''"), {"place": value}) == {"place": value}
+
+
+def code(source: str, *tags: str) -> dict[str, Any]:
+    return {"cell_type": "code", "metadata": {"tags": list(tags)}, "source": source}
+
+
+@pytest.mark.parametrize(
+    ("cells", "line"),
+    [
+        (["token: Secret = None"], "from finlab.reports.page import Secret"),
+        (["import pandas as pd", "path: Source | None = None"], "from finlab.reports.page import Source"),
+        (["token: report.Secret = None"], "from finlab import report"),
+        (["lang: Literal['en'] = 'en'"], "from typing import Literal"),
+        (["day: date = date(2020, 1, 31)"], "from datetime import date"),
+        (["%matplotlib inline\nimport os", "place: Path = Path('x')"], "from pathlib import Path"),
+    ],
+)
+def test_a_type_that_is_not_imported_is_refused_with_the_line_to_add(cells: list[str], line: str) -> None:
+    with pytest.raises(InputError, match="without an import") as caught:
+        check_imports({"cells": [*map(code, cells[:-1]), code(cells[-1], "parameters"), code(line)]})
+    assert f"expected `{line}` above it" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["from finlab.reports.page import Secret\ntoken: Secret = None"],
+        ["from finlab.reports.page import Secret as S, Secret", "token: Secret = None"],
+        ["from finlab import report", "token: report.Secret = None"],
+        ["import finlab.reports.page as report", "token: report.Secret = None"],
+        ["Secret = str", "token: Secret = None"],
+        ["class Secret(str): ...", "token: Secret = None"],
+        ["from finlab.reports.page import *", "token: Secret = None"],
+        ["%run setup.py", "token: Secret = None"],
+        ["exec(open('setup.py').read())", "token: Secret = None"],
+        ["this is no Python", "token: Secret = None"],
+        ["from __future__ import annotations\ntoken: Secret = None"],
+        ["token: 'Secret' = None"],
+        ["horizon: int = 12\ncall = Secret"],
+    ],
+)
+def test_a_type_that_may_be_there_is_not_refused(cells: list[str]) -> None:
+    check_imports({"cells": [*map(code, cells[:-1]), code(cells[-1], "parameters")]})
+
+
+def test_the_templates_import_what_they_use(workbench: Path) -> None:
+    from finlab.reports.jobs import templates
+
+    for path in templates().values():
+        check_imports(read_notebook(path))
+
+
+def test_a_type_that_is_not_imported_is_refused_before_the_run(workbench: Path) -> None:
+    from finlab.reports.jobs import ReportSpec, prepare
+
+    (workbench / "s.ipynb").write_text(json.dumps({"cells": [code("token: Secret = None", "parameters")]}))
+    with pytest.raises(InputError, match="without an import"):
+        prepare(ReportSpec("s.ipynb"), [])
+    assert not (workbench / "reports").exists()
+
+
+@pytest.mark.parametrize("language", ["python", "R"])
+def test_a_second_cell_of_parameters_is_refused(language: str) -> None:
+    from finlab.reports.languages import foreign_parameters
+
+    cells = [code("a = 1", "parameters"), code("b = 2", "parameters")]
+    read = read_parameters if language == "python" else foreign_parameters
+    with pytest.raises(InputError, match="has 2 cells tagged `parameters`; expected one"):
+        read({"cells": cells})
+
+
+def test_values_go_below_the_code_cell_that_is_tagged() -> None:
+    from finlab.reports.jobs import with_parameters
+
+    text = {"cell_type": "markdown", "metadata": {"tags": ["parameters"]}, "source": "# Title"}
+    content = {"cells": [text, code("a = 1", "parameters")]}
+    built = with_parameters(content, asked("a = 1"), {"a": 2})
+    assert [cell["source"] for cell in built["cells"]] == ["# Title", "a = 1", "# Parameters\na = 2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("d = [1, 2]", "list[int]"),
+        ("d = ['a']", "list[str]"),
+        ("d: list[int] = [1]", "list[int]"),
+        ("d: 'Secret | None' = None", "Secret | None"),
+        ("d: Literal['a'] = 'a'", "Literal['a']"),
+        ("d = {'a': 1}", "dict"),
+        ("d = 1", "int"),
+    ],
+)
+def test_types_are_listed_as_they_are_written(line: str, words: str) -> None:
+    assert asked(line)[0].annotation == words
+
+
+@pytest.mark.parametrize("line", ["d = {'a': 1}", "d: dict = {}", "d: dict | None = None"])
+def test_a_dictionary_is_a_json_object(line: str) -> None:
+    parameters = asked(line)
+    assert check(parameters, {"d": '{"b": [1, null]}'}) == {"d": {"b": [1, None]}}
+    given = check(parameters, {"d": {"b": 2, "c": "一"}})
+    assert check(parameters, {"d": plain(given["d"])}) == given, "what a record holds may be given again"
+    for wrong in ("b=2", "[1]", "5", '{"a": NaN}', "{'a': 1}", 5, {"a": object()}):
+        with pytest.raises(InputError, match=r"parameter d is .*; expected a JSON object"):
+            check(parameters, {"d": wrong})

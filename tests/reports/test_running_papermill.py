@@ -8,6 +8,7 @@ import papermill
 import pytest
 from papermill.engines import papermill_engines
 
+from finlab.core.errors import InputError
 from finlab.reports.running.papermill import FinlabEngine
 
 papermill_engines.register("finlab", FinlabEngine)
@@ -112,3 +113,13 @@ def test_the_log_has_what_cells_print(workbench: Path) -> None:
     with (workbench / "log").open("w") as log:
         run(path, stdout_file=log)
     assert (workbench / "log").read_text() == "to the log\n"
+
+
+@pytest.mark.parametrize("given", [{"token": "env:BANK_TOKEN"}, {}])
+def test_a_reference_to_a_secret_is_refused(workbench: Path, given: dict[str, str]) -> None:
+    lines = "from finlab.reports.page import Secret\ntoken: Secret = 'file:token'\n"
+    cells = [nbformat.v4.new_code_cell(lines, metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell("token")]
+    spec = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=spec), workbench / "s.ipynb")
+    with pytest.raises(InputError, match=r"parameter token is a secret.*finlab run"):
+        papermill.execute_notebook("s.ipynb", "o.ipynb", given, engine_name="finlab", progress_bar=False)

@@ -648,3 +648,25 @@ def test_memory_of_a_process_in_a_session_of_its_own_counts(workbench: Path) -> 
     with pytest.raises(ReportError, match=r"of memory, more than the 0\.5 GB") as caught:
         run_report(notebook(workbench / "s.ipynb", cell), memory=0.5)
     assert caught.value.exit_code == 5
+
+
+def test_names_and_paths_are_reports_and_nothing_else_is(workbench: Path) -> None:
+    import inspect
+
+    path = workbench / "a.ipynb"
+    cells = [nbformat.v4.new_code_cell("n: int = 1", metadata={"tags": ["parameters"]})]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    told = run_reports(["a.ipynb"], jobs=1)
+    assert [one.exit_code for one in told] == [0]
+    anything: Any = inspect.unwrap(run_reports)
+    for wrong in (ReportSpec(path), "a.ipynb", path, None, 5):
+        with pytest.raises(InputError, match=r"^specs is .*; expected a list of reports"):
+            anything(wrong)
+    with pytest.raises(InputError, match="report is 5; expected a ReportSpec"):
+        anything(["a.ipynb", 5])
+
+
+def test_an_unknown_option_is_told_with_those_that_there_are(workbench: Path) -> None:
+    with pytest.raises(InputError, match=r"unknown option 'tiemout'.*timeout") as caught:
+        run_report("forecast", tiemout=5)
+    assert "typed" not in str(caught.value)

@@ -12,6 +12,8 @@ from typing import Any
 from papermill.engines import Engine, NBClientEngine
 from papermill.log import logger
 
+from finlab.core.errors import InputError
+from finlab.reports.parameters import read_parameters
 from finlab.reports.running.ends import Failure
 from finlab.reports.running.engine import imports_of, needs_kernel, new_seed, run_in_fork, template_env
 from finlab.reports.running.forks import Impure, Template
@@ -25,6 +27,7 @@ class FinlabEngine(Engine):
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
         """Run the notebook of the manager `nb_man`; what papermill's own engine takes may be given as options."""
+        refuse_secrets(nb_man.nb)
         why = needs_kernel(nb_man.nb, kernel_name)
         if not why:
             try:
@@ -38,6 +41,20 @@ class FinlabEngine(Engine):
             logger.info("finlab: the notebook runs in a kernel: %s", why)
             return NBClientEngine.execute_managed_notebook(nb_man, kernel_name, **options)
         return nb_man.nb
+
+
+def refuse_secrets(notebook: Any) -> None:
+    """InputError if a secret parameter is a reference: papermill hands its letters over, and nobody follows it."""
+    try:
+        parameters = read_parameters(notebook)
+    except InputError:  # none that finlab could read: as papermill has it
+        return
+    given = notebook.metadata.get("papermill", {}).get("parameters", {})
+    for one in parameters:
+        value = given.get(one.name, one.default)
+        if one.kind.base == "Secret" and isinstance(value, str) and value.startswith(("env:", "file:")):
+            told = f"parameter {one.name} is a secret, given as {value!r}, which papermill does not fetch"
+            raise InputError(f"{told}; expected `finlab run`, which does (--notebook keeps the executed notebook)")
 
 
 def _run(template: Template, nb_man: Any, options: dict[str, Any]) -> str:
