@@ -88,7 +88,8 @@ def run(
     `from finlab.reports.page import Secret`.
 
     Exit codes: 0 made, 2 wrong input, 3 a cell failed, 4 time limit, 5 killed or no memory, 6 not written, 7 stale data
-    (the page is made and says so), 130 stopped by Ctrl-C. Of several reports the highest counts.
+    (the page is made and says so); 130 stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
+    Of several reports the highest counts.
     """
     from finlab.reports.run import ReportSpec
 

@@ -232,7 +232,7 @@ def _try(shared: Shared, job: Job, mark: str, attempt: int, shown: bool) -> Repo
         failure = ran.outcome.failure
         if failure is not None and failure.name == "InputError" and job.is_template:
             return _result(job, None, record_of(job, ran), failure.message, WRONG_INPUT)
-        page, record = _written(shared, job, ran, mark, place)
+        page, record = _keep(shared, job, ran, mark, place)
     _remember(shared, job, page or _failure_page(job.path), record)
     stages = {"cells": run_at - clock, "render": time.perf_counter() - run_at}
     seen = f" (see {page})" if record["status"] == "failed" and page is not None else ""
@@ -243,9 +243,7 @@ def _try(shared: Shared, job: Job, mark: str, attempt: int, shown: bool) -> Repo
 _KINDS = {KILLED: "killed", NOT_WRITTEN: "write"}  # of a failure after the last cell
 
 
-def _written(
-    shared: Shared, job: Job, ran: Ran, mark: str, place: Workplace
-) -> tuple[Path | None, dict[str, Any]]:
+def _keep(shared: Shared, job: Job, ran: Ran, mark: str, place: Workplace) -> tuple[Path | None, dict[str, Any]]:
     """Write the page of a run, or a failure page; returns it (None if neither can be written) and the record."""
     record = {**record_of(job, ran), "fingerprint": mark}
     try:
@@ -256,7 +254,7 @@ def _written(
         told, code = masked(str(problem), job.secrets), problem.exit_code
         if ran.outcome.failure is None:
             failure = Failure(None, "ReportError", told, _KINDS.get(code, "error"))
-            return _written(shared, job, ran._replace(outcome=ran.outcome._replace(failure=failure)), mark, place)
+            return _keep(shared, job, ran._replace(outcome=ran.outcome._replace(failure=failure)), mark, place)
         return None, {**record, "status": "failed", "message": told, "exit_code": code}
 
 # %% ../../nbs/reports/making.ipynb #959eb13e

@@ -40,7 +40,6 @@ def sales(folder: Path, months: int = 60) -> Path:
     return folder / "sales.csv"
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 def test_a_command_ends_as_it_ended_whoever_reads_what_it_says(workbench: Path) -> None:
     def ended(words: list[str], **streams: Any) -> subprocess.CompletedProcess[bytes]:
         asked = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams

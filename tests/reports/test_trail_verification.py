@@ -240,6 +240,15 @@ def test_diff_ends_with_0_1_or_2_and_shows_both_tables(made: Path, capsys, monke
     assert ended("diff", "", "") == 2
 
 
+def test_a_failure_page_is_not_offered_for_a_misspelt_name(workbench: Path) -> None:
+    (workbench / "reports").mkdir(exist_ok=True)
+    for name in ("sales.json", "sales.failed.json", "sales-ro-crate-metadata.json"):
+        (workbench / "reports" / name).write_text("{}")
+    with pytest.raises(InputError, match="did you mean 'sales'") as caught:
+        read_record("saless")
+    assert "failed" not in str(caught.value) and "crate" not in str(caught.value)
+
+
 def test_diff_as_json_is_strict_json_whatever_the_records_hold(made: Path, capsys) -> None:
     other = made.with_name("other.json")
     record = read_record(made).record
